@@ -1,0 +1,118 @@
+"""`AsyncClient`: calls over aiohttp."""
+
+from __future__ import annotations
+
+import logging
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from typing_extensions import override
+
+from ..errors import AsyncClientError, FrameworkException
+from ..options import URLPath
+from ..rate_limit.window import SlidingWindow
+from .async_verbs import AsyncVerbs
+from .base import BaseClient
+from .call import REDIRECTS, Call
+from .request import Request
+
+if TYPE_CHECKING:
+    from .async_transport import AsyncTransport
+
+__all__ = ["AsyncClient"]
+
+
+class AsyncClient(AsyncVerbs, BaseClient):
+    """A client of a REST API, to be subclassed.
+
+    Class keywords, which are also arguments of the instance, configure it: see `ClientOptions`.
+
+    Example:
+        ```python
+        class GitHub(AsyncClient, uri="https://api.github.com", rate_limit=10):
+            async def repo(self, owner: str, name: str) -> Repo:
+                return await self.get(
+                    "/repos/{owner}/{name}",
+                    path_parameters={"owner": owner, "name": name},
+                    response_format=Repo,
+                )
+
+
+        async with GitHub(bearer_token="...") as github:
+            repo = await github.repo("pydantic", "pydantic")
+        ```
+    """
+
+    _missing_uri = AsyncClientError
+    _transport: AsyncTransport | None
+
+    logger = logging.getLogger("arya_api_framework.AsyncClient")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections and unload extensions and sub-clients; a second time does nothing.
+
+        A copy made by `with_options` closes only itself; a session of yours stays open.
+        """
+        if self._closed:
+            return
+        self._unload()
+        self._closed = True
+        if self._copied_from is None and self._transport is not None:
+            await self._transport.close()
+
+    @override
+    def _open_transport(self) -> AsyncTransport:
+        with self._mutex:
+            if self._transport is None:
+                from .async_transport import AsyncTransport
+
+                self._transport = AsyncTransport(self._config)
+            return self._transport
+
+    @override
+    def _request(self, method: str, path: URLPath, options: Any) -> Any:
+        return self._exchange(method, path, options)
+
+    @override
+    def _send(self, request: Request, options: Any) -> Any:
+        return self._exchange(request.method, None, options, request)
+
+    async def _exchange(
+        self, method: str, path: URLPath, options: Any, request: Request | None = None
+    ) -> Any:
+        """Make a call. One flat function: every layer on the way is paid by each call."""
+        call = self._prepare(method, path, options, request)
+        transport = self._transport or self._open_transport()
+        limiter = self._limiter
+        try:
+            if limiter is not None and not limiter.try_acquire():
+                await self._queue(limiter, call)
+            call.begin()
+            response = await transport.send(call.request, call)
+            while response.status in REDIRECTS and call.redirect(response):
+                if limiter is not None and not limiter.try_acquire():
+                    await self._queue(limiter, call)
+                response = await transport.send(call.request, call)
+            return call.result(response)
+        except FrameworkException as error:
+            call.explain(error)
+            raise
+
+    async def _queue(self, limiter: SlidingWindow, call: Call) -> None:
+        from ..rate_limit.async_wait import acquire
+
+        start = time.monotonic()
+        await acquire(limiter, call.deadline)
+        call.extend(time.monotonic() - start)

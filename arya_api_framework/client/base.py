@@ -1,0 +1,677 @@
+"""`BaseClient`: everything both clients decide alike, with no input or output."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import re
+import threading
+from abc import ABCMeta, abstractmethod
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from multidict import CIMultiDict
+from pydantic import SecretStr
+from typing_extensions import Unpack
+from yarl import URL
+
+from ..errors import (
+    ClientClosedError,
+    ClientError,
+    ConfigurationError,
+    FrameworkException,
+)
+from ..options import (
+    UNSET,
+    ClientOptions,
+    RequestOptions,
+    SendOptions,
+    ServerVariable,
+    URLPath,
+)
+from ..rate_limit.window import SlidingWindow
+from ..version import __version__
+from .call import Call, Policy
+from .config import (
+    ClientConfig,
+    check_deadline,
+    check_media_types,
+    check_redirects,
+    check_retry,
+    check_whole,
+    make_timeout,
+    merge_config,
+    merge_error_responses,
+    near_miss,
+)
+from .decoding import ACCEPT_ENCODING
+from .defaults import Defaults, lay_headers
+from .encoding import as_pairs, encode_scalar
+from .extensions import Extensions
+from .formats import find_format
+from .live import LiveCookies, LiveErrorResponses, LiveHeaders, LiveParameters
+from .redaction import is_safe_header, redact_url
+from .request import Request, choose_content
+from .subclient import Node, declared_subclients
+from .url import Origin, PathTemplate, compile_path, parse_uri
+from .verbs import path_text
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+__all__ = ["BaseClient", "ClientMeta"]
+
+AUTOMATIC_HEADERS = {
+    "Accept": "application/json, */*;q=0.5",
+    "Accept-Encoding": ACCEPT_ENCODING,
+    "User-Agent": f"arya-api-framework/{__version__}",
+}
+"""Sent unless the client or call gives, or removes, them."""
+
+CALL_OPTIONS = (
+    RequestOptions.__required_keys__ | RequestOptions.__optional_keys__ | {"raw", "response_format"}
+)
+SEND_OPTIONS = (
+    SendOptions.__required_keys__ | SendOptions.__optional_keys__ | {"raw", "response_format"}
+)
+_POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
+    "timeout": make_timeout,
+    "deadline": check_deadline,
+    "error_responses": lambda base, value: merge_error_responses(base, value or {}),
+    "follow_redirects": check_redirects,
+    "max_redirects": check_whole("max_redirects"),
+    "max_response_size": check_whole("max_response_size"),
+    "json_content_types": check_media_types,
+}
+_VARIABLE = re.compile(r"\{([A-Za-z0-9_.\-]+)\}")
+_VARIABLE_VALUE = re.compile(r"[A-Za-z0-9._~\-]+(?:[:/][A-Za-z0-9._~\-]+)*")
+
+if TYPE_CHECKING:
+    # A metaclass of our own makes mypy stop checking class keywords; as ABCMeta they are checked
+    # against `BaseClient.__init_subclass__`.
+    ClientMeta = ABCMeta
+else:
+
+    class ClientMeta(ABCMeta):
+        """Collect the class keywords of a client into one frozen `ClientConfig`."""
+
+        def __new__(mcs, name, bases, namespace, **options):
+            cls = super().__new__(mcs, name, bases, namespace)
+            cls.own_options = MappingProxyType(options)
+            config = ClientConfig()
+            for base in reversed(cls.__mro__):
+                own = base.__dict__.get("own_options", {})
+                config = merge_config(config, own, "class keyword")
+            cls.config = config
+            return cls
+
+        def __init__(cls, name, bases, namespace, **options):
+            super().__init__(name, bases, namespace)
+
+        def __call__(cls, *args, **kwargs):
+            client = super().__call__(*args, **kwargs)
+            client._complete()
+            return client
+
+
+class BaseClient(Node, metaclass=ClientMeta):
+    """The part of a client that is the same for `SyncClient` and `AsyncClient`.
+
+    Attributes:
+        config: The class keywords, merged down the bases. On an instance, its own configuration.
+    """
+
+    config: ClassVar[ClientConfig]
+    own_options: ClassVar[Mapping[str, Any]]
+    _missing_uri: ClassVar[type[ClientError]] = ClientError
+
+    logger: ClassVar[logging.Logger]
+
+    _base: tuple[Origin, str] | None
+    _closed: bool
+    _completed: bool
+    _config: ClientConfig
+    _cookies: LiveCookies
+    _copied_from: BaseClient | None
+    _defaults: Defaults | None
+    _error_responses: LiveErrorResponses
+    _extensions: Extensions
+    _headers: LiveHeaders
+    _limiter: SlidingWindow | None
+    _mutex: threading.RLock
+    _parameters: LiveParameters
+    _policy: Policy | None
+    _token: SecretStr | None
+    _transport: Any
+
+    if TYPE_CHECKING:
+
+        def __init_subclass__(cls, **options: Unpack[ClientOptions]) -> None: ...
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Lay the class configuration, so that an `__init__` of the user's needs no `super()`."""
+        self = super().__new__(cls)
+        self._mutex = threading.RLock()
+        self._closed = False
+        self._copied_from = None
+        self._transport = None
+        self._completed = False
+        self._children = {}
+        self._extensions = Extensions(self)
+        self._configure(cls.config)
+        return self
+
+    def __init__(
+        self, base: str | URL | None = None, /, *args: Any, **options: Unpack[ClientOptions]
+    ) -> None:
+        """Lay instance arguments over the class keywords.
+
+        Args:
+            base: The `uri`, which is also a keyword.
+            args: Given to `__post_init__`.
+            options: See `ClientOptions`; any other keyword is given to `__post_init__`.
+
+        Raises:
+            ConfigurationError: An option can never work, or nobody takes it.
+            ClientError: There is no absolute `uri`.
+        """
+        given: dict[str, Any] = {**options}
+        if base is not None:
+            given["uri"] = base
+        own = {
+            name: given.pop(name) for name in list(given) if name in ClientOptions.__optional_keys__
+        }
+        if own:
+            self._configure(merge_config(self._config, own, "option"))
+        if given or args:
+            self._check_post_init(args, given)
+        self._complete()
+        self.__post_init__(*args, **given)
+
+    def _check_post_init(self, args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+        if type(self).__post_init__ is not BaseClient.__post_init__:
+            return
+        if options:
+            name = next(iter(options))
+            known = ClientOptions.__optional_keys__
+            raise ConfigurationError(
+                f"{type(self).__name__} got an unknown option {name!r}{near_miss(name, known)}"
+            )
+        raise ConfigurationError(
+            f"{type(self).__name__} takes one positional argument, the `uri`, got {len(args)} more"
+        )
+
+    def __post_init__(self, *args: Any, **kwargs: Any) -> None:
+        """Do what the client needs once it is configured; override this instead of `__init__`.
+
+        Receives every argument that the client itself does not know.
+        """
+
+    def _complete(self) -> None:
+        """Do once, when the configuration is final, what needs a working client."""
+        if self._completed:
+            return
+        if self._base is None:
+            shown = redact_url(self._config.uri) if self._config.uri else None
+            raise self._missing_uri(
+                f"{type(self).__name__} needs an absolute `uri`, got {shown!r}; give it as a class "
+                "keyword or as the first argument"
+            )
+        self._completed = True
+        for subclient in declared_subclients(type(self)).values():
+            self._adopt(subclient.bound_copy())
+        try:
+            for extension in self._config.extensions:
+                if isinstance(extension, str):
+                    self.load_extension(extension)
+                else:
+                    self.load_extension(extension[0], package=extension[1])
+        except BaseException:
+            self._unload()
+            raise
+
+    def _configure(self, config: ClientConfig) -> None:
+        self._config = config
+        self._limiter = (
+            None
+            if config.rate_limit is None
+            else SlidingWindow(config.rate_limit, config.rate_limit_interval)
+        )
+        self._base = _resolve(config)
+        self._token = config.bearer_token
+        lock, changed = self._mutex, self._forget
+        self._headers = LiveHeaders(config.headers, lock, changed)
+        self._cookies = LiveCookies(config.cookies, lock, changed)
+        self._parameters = LiveParameters(config.parameters, lock, changed)
+        self._error_responses = LiveErrorResponses(config.error_responses, lock, changed)
+        self._defaults = None
+        self._policy = None
+
+    # Configuration
+
+    @property
+    def uri(self) -> URL:
+        """The base of every path."""
+        return URL(self._origin_path[0].prefix + self._origin_path[1], encoded=True)
+
+    @property
+    def uri_root(self) -> URL:
+        """The origin of `uri`."""
+        return self.uri.origin()
+
+    @property
+    def uri_path(self) -> URL:
+        """The path of `uri`."""
+        return self.uri.relative()
+
+    @property
+    def headers(self) -> LiveHeaders:
+        """The header fields sent with every request; write to it, or assign a mapping or model."""
+        return self._headers
+
+    @headers.setter
+    def headers(self, values: Any) -> None:
+        self._headers.replace(values)
+
+    @property
+    def cookies(self) -> LiveCookies:
+        """The cookies sent with every request; write to it, or assign a mapping or model."""
+        return self._cookies
+
+    @cookies.setter
+    def cookies(self, values: Any) -> None:
+        self._cookies.replace(values)
+
+    @property
+    def parameters(self) -> LiveParameters:
+        """The query of every request; write to it, or assign a mapping or model."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, values: Any) -> None:
+        self._parameters.replace(values)
+
+    @property
+    def error_responses(self) -> LiveErrorResponses:
+        """What error statuses are turned into; write to it, or assign a mapping."""
+        return self._error_responses
+
+    @error_responses.setter
+    def error_responses(self, values: Any) -> None:
+        self._error_responses.replace(values)
+
+    @property
+    def bearer_token(self) -> SecretStr | None:
+        """The token sent as `Authorization: Bearer ...`; takes text or a `SecretStr`."""
+        return self._token
+
+    @bearer_token.setter
+    def bearer_token(self, token: str | SecretStr | None) -> None:
+        checked = merge_config(ClientConfig(), {"bearer_token": token}, "option").bearer_token
+        with self._mutex:
+            self._token = checked
+            self._forget()
+
+    @property
+    def rate_limit(self) -> float | None:
+        """Requests that may be sent in any `rate_limit_interval`."""
+        return self._config.rate_limit
+
+    @property
+    def rate_limit_interval(self) -> float:
+        """Seconds that `rate_limit` counts for."""
+        return self._config.rate_limit_interval
+
+    @property
+    def rate_limited(self) -> bool:
+        """Whether there is a rate limit."""
+        return self._limiter is not None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client, or the one it is a copy of, was closed."""
+        return self._closed or (self._copied_from is not None and self._copied_from.closed)
+
+    @property
+    def extensions(self) -> Mapping[str, ModuleType]:
+        """The loaded extensions by name."""
+        return self._extensions.loaded
+
+    def load_extension(self, name: str, *, package: str | None = None) -> None:
+        """Load a module and call its `setup(client)`.
+
+        Args:
+            name: The module, such as `"plugins.repos"`; `".repos"` is relative to `package`.
+            package: What a relative name is relative to.
+
+        Raises:
+            ExtensionNotFound: There is no such module.
+            ExtensionAlreadyLoaded: It is loaded already.
+            ExtensionEntryPointError: It has no function `setup`.
+            ExtensionFailed: It raised; nothing of it stays.
+        """
+        self._extensions.load(name, package)
+
+    def unload_extension(self, name: str, *, package: str | None = None) -> None:
+        """Call the module's `teardown(client)`, if it has one, and remove its sub-clients.
+
+        Raises:
+            ExtensionNotFound: The name is relative and `package` is missing.
+            ExtensionNotLoaded: It is not loaded.
+            ExtensionFailed: `teardown` raised; the extension is unloaded all the same.
+        """
+        self._extensions.unload(name, package)
+
+    def reload_extension(self, name: str, *, package: str | None = None) -> None:
+        """Unload an extension and load its module anew from its file.
+
+        Raises:
+            ExtensionNotLoaded: It is not loaded.
+            ExtensionError: The new version cannot be loaded; the old one is in place again.
+        """
+        self._extensions.reload(name, package)
+
+    def tree(self, serialized: bool = False, indent: int | None = None) -> Any:
+        """Return what the client holds: its endpoints and sub-clients, as nested dicts.
+
+        Args:
+            serialized: Return JSON text instead.
+            indent: The indentation of that text.
+        """
+        root = {
+            "__info__": {"uri": str(self.uri), "uri_root": str(self.uri_root)},
+            **self._branches(),
+        }
+        return self._render({"root": root}, serialized, indent)
+
+    def with_options(self, **options: Unpack[ClientOptions]) -> Self:
+        """Return a cheap copy with other options.
+
+        The copy shares the connections and the rate limit, unless it is given one of its own.
+        Closing it leaves the original open; closing the original closes both. Sub-clients and
+        extensions of the original are there as copies.
+
+        With a `uri` of another origin the copy has a rate limit of its own, and nothing that may
+        be a credential goes along: the token, cookies, parameters, and headers other than a
+        few such as `Accept`, unless they are given again or the origin is one of
+        `trusted_origins`.
+
+        Raises:
+            ConfigurationError: An option can never work, or belongs to the session.
+        """
+        given: dict[str, Any] = {**options}
+        for name in ("session", "session_factory", "tls", "extensions"):
+            if name in given:
+                raise ConfigurationError(
+                    f"{name!r} belongs to the connections, which a copy shares; make a new client"
+                )
+        current = dataclasses.replace(
+            self._config,
+            headers=MappingProxyType(dict(self._headers)),
+            cookies=MappingProxyType(dict(self._cookies)),
+            parameters=MappingProxyType(dict(self._parameters)),
+            error_responses=MappingProxyType(dict(self._error_responses)),
+            bearer_token=self._token,
+        )
+        config = merge_config(current, given, "option")
+        base = _resolve(config)
+        elsewhere = base is not None and base[0] != self._origin_path[0]
+        if elsewhere and base is not None and base[0] not in config.trusted_origins:
+            safe = {n: v for n, v in current.headers.items() if is_safe_header(n)}
+            bare = dataclasses.replace(
+                current, headers=safe, cookies={}, parameters={}, bearer_token=None
+            )
+            config = merge_config(bare, given, "option")
+        self._open_transport()
+        copy = self.__new__(type(self))
+        vars(copy).update(
+            {name: value for name, value in self.__dict__.items() if name not in copy.__dict__}
+        )
+        copy._copied_from = self
+        copy._transport = self._transport
+        copy._configure(config)
+        if not elsewhere and not given.keys() & {"rate_limit", "rate_limit_interval"}:
+            copy._limiter = self._limiter
+        if copy._base is None:
+            copy._complete()
+        copy._completed = True
+        for subclient in self._children.values():
+            copy._adopt(subclient.bound_copy())
+        copy._extensions.share(self._extensions)
+        return copy
+
+    # Calls
+
+    def build(
+        self, method: str, path: URLPath = None, **options: Unpack[RequestOptions]
+    ) -> Request:
+        """Return the request that a call would send, without sending it.
+
+        Its headers may be changed before it is given to `send`.
+
+        Args:
+            method: The method.
+            path: See `request`.
+            options: See `RequestOptions`.
+
+        Raises:
+            ConfigurationError: It can never be sent.
+        """
+        return self._prepare(method, path, options).request
+
+    def _prepare(
+        self, method: str, path: URLPath, options: Any, request: Request | None = None
+    ) -> Call:
+        """Return the call that a method with these options means."""
+        if self._closed or (self._copied_from is not None and self.closed):
+            self.logger.warning("a call was made on a closed %s", type(self).__name__)
+            raise ClientClosedError(
+                f"this {type(self).__name__} is closed; make a new one, or close it later"
+            )
+        try:
+            known = CALL_OPTIONS if request is None else SEND_OPTIONS
+            if not options.keys() <= known:
+                name = next(name for name in options if name not in known)
+                raise ConfigurationError(f"got an unknown option {name!r}{near_miss(name, known)}")
+            if request is None:
+                request = self._build(method, path, options)
+            else:
+                request.validate()
+            return self._make_call(request, options)
+        except FrameworkException as error:
+            error.method = method
+            error.url = redact_url(str(path or ""))
+            raise
+
+    def _build(self, method: str, path: URLPath, options: Any) -> Request:
+        defaults = self._defaults or self._encode_defaults()
+        method = method.upper()
+        if not method.isascii() or not method.isalpha():
+            raise ConfigurationError(f"method {method!r} is no HTTP method")
+        template = compile_path(path if isinstance(path, str) else path_text(path))
+        origin = defaults.origin
+        if template.origin is not None:
+            origin = template.origin
+            if self._is_foreign(origin, template, options):
+                # Nothing of the client goes to an origin that is not its own.
+                defaults = Defaults(origin, "", AUTOMATIC_HEADERS, {}, {}, {}, None)
+        elif options.get("foreign"):
+            raise ConfigurationError("`foreign=True` needs an absolute URL of another origin")
+        target, written = template.path, template.query
+        values = options.get("path_parameters")
+        if values or template.fields:
+            target, written = template.fill(
+                dict(as_pairs("`path_parameters`", values or {})), _encode_path_value
+            )
+        if template.origin is None:
+            target = defaults.path + target or "/"
+        parameters = options.get("parameters")
+        if parameters is not None or written:
+            query = defaults.with_parameters(written, parameters)
+        else:
+            query = defaults.query
+        if query:
+            target = f"{target}?{query}"
+        headers = defaults.headers.copy()
+        cookies = options.get("cookies")
+        if cookies is not None:
+            defaults.with_cookies(headers, cookies)
+        given = options.get("headers")
+        if given is not None:
+            lay_headers(headers, given)
+        key = options.get("idempotency_key")
+        if key is not None:
+            lay_headers(headers, {"Idempotency-Key": key})
+        body = None
+        if "body" in options or "data" in options or "files" in options:
+            content = choose_content(options)
+            body = content.body
+            if content.media_type is not None:
+                self._set_media_type(headers, content.media_type, content.fixed, given)
+        return Request(method, origin, target, headers, body)
+
+    def _set_media_type(
+        self, headers: CIMultiDict[str], media_type: str, fixed: bool, given: Any
+    ) -> None:
+        if not fixed:
+            headers.setdefault("Content-Type", media_type)
+            return
+        own = [
+            value
+            for name, value in as_pairs("`headers`", given or {})
+            if name.lower() == "content-type"
+        ]
+        if own and media_type.startswith("multipart/"):
+            raise ConfigurationError(
+                "Content-Type of a multipart body is made with its boundary and cannot be given"
+            )
+        if not own:
+            headers["Content-Type"] = media_type
+
+    def _is_foreign(self, origin: Origin, template: PathTemplate, options: Any) -> bool:
+        if origin == self._origin_path[0] or origin in self._config.trusted_origins:
+            return False
+        if options.get("foreign"):
+            return True
+        raise ConfigurationError(
+            f"{redact_url(template.text)!r} leaves the client's origin "
+            f"{self._origin_path[0].prefix!r}; add its origin to `trusted_origins` to send it your "
+            "credentials, or give `foreign=True` to send nothing of the client"
+        )
+
+    def _make_call(self, request: Request, options: Any) -> Call:
+        policy = self._policy or self._make_policy()
+        if not _POLICY_CHECKS.keys().isdisjoint(options):
+            changes = {
+                name: check(getattr(policy, name), options[name])
+                for name, check in _POLICY_CHECKS.items()
+                if name in options
+            }
+            policy = dataclasses.replace(policy, **changes)
+        if "retry" in options:
+            check_retry(None, options["retry"])
+        get = options.get
+        return Call(
+            request,
+            find_format(get("response_format", UNSET)),
+            get("raw", False) or request.method == "HEAD",
+            policy,
+        )
+
+    def _make_policy(self) -> Policy:
+        with self._mutex:
+            config = self._config
+            self._policy = Policy(
+                config.timeout,
+                config.deadline,
+                self._error_responses.snapshot,
+                config.follow_redirects,
+                config.max_redirects,
+                config.max_response_size,
+                config.json_content_types,
+                config.trusted_origins,
+            )
+            return self._policy
+
+    def _encode_defaults(self) -> Defaults:
+        with self._mutex:
+            origin, path = self._origin_path
+            self._defaults = Defaults(
+                origin,
+                path,
+                AUTOMATIC_HEADERS,
+                self._headers.snapshot,
+                self._cookies.snapshot,
+                self._parameters.snapshot,
+                self._token,
+            )
+            return self._defaults
+
+    def _forget(self) -> None:
+        self._defaults = None
+        self._policy = None
+
+    @property
+    def _origin_path(self) -> tuple[Origin, str]:
+        if self._base is None:
+            raise self._missing_uri(f"{type(self).__name__} has no absolute `uri`")
+        return self._base
+
+    @abstractmethod
+    def _open_transport(self) -> Any:
+        """Return the transport, made at the first call; its copies share it."""
+
+    def _unload(self) -> None:
+        """Unload extensions and sub-clients, whatever they raise."""
+        self._extensions.unload_all()
+        for name in list(self._children):
+            self.remove_subclient(name)
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        uri = redact_url(str(self.uri)) if self._base is not None else None
+        return f"<{type(self).__name__} {uri} {state}>"
+
+    def __reduce_ex__(self, protocol: Any, /) -> Any:
+        raise TypeError(
+            f"{type(self).__name__} cannot be pickled or copied: it holds connections; pickle its "
+            "class and arguments, or use `with_options()` for a copy"
+        )
+
+
+def _resolve(config: ClientConfig) -> tuple[Origin, str] | None:
+    """Return origin and path of the `uri` with its variables filled, `None` for no absolute one."""
+    if config.uri is None:
+        return None
+    fields = set(_VARIABLE.findall(config.uri))
+    unknown = config.server_variables.keys() - fields
+    if unknown and not fields:
+        raise ConfigurationError(
+            f"`uri` has no variables, but server_variables has {sorted(unknown)}"
+        )
+
+    def fill(match: re.Match[str]) -> str:
+        name = match[1]
+        variable = config.server_variables.get(name)
+        value = variable.default if isinstance(variable, ServerVariable) else variable
+        if value is None:
+            raise ConfigurationError(f"`uri` needs the server variable {name!r}")
+        if not _VARIABLE_VALUE.fullmatch(value):
+            raise ConfigurationError(
+                f"server variable {name!r} holds a character that no part of a URL can, "
+                f"got {value!r}"
+            )
+        return value
+
+    uri = _VARIABLE.sub(fill, config.uri)
+    if "://" not in uri:
+        return None
+    return parse_uri(uri)
+
+
+def _encode_path_value(value: Any) -> str:
+    if value is None:
+        raise ConfigurationError("a path parameter is None; every one needs a value")
+    return encode_scalar(value, "a path parameter")

@@ -1,0 +1,211 @@
+"""`Call`: one request with its policies, from preparation to result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from ..errors import (
+    ConnectTimeout,
+    DeadlineExceeded,
+    FrameworkException,
+    HTTPError,
+    PoolTimeout,
+    ReadTimeout,
+    RequestTimeout,
+    ResponseParseError,
+    TooManyRedirects,
+    WriteTimeout,
+)
+from ..errors.base import Sent
+from ..options import FollowRedirects, Timeout
+from ..retry import parse_retry_after
+from .formats import Format, is_json
+from .outcome import http_error
+from .redaction import redact_url
+from .redirects import REDIRECTS, follow
+from .request import Request
+from .response import RawResponse, ResponseInfo
+from .url import Origin
+
+__all__ = ["REDIRECTS", "Call", "Phase", "Policy"]
+
+Phase: TypeAlias = Literal["pool", "connect", "write", "read"]
+"""A part of a call that has a limit of its own in `Timeout`."""
+
+_PHASES: dict[Phase, tuple[type[RequestTimeout], Sent, str]] = {
+    "pool": (PoolTimeout, "no", "waiting for a free connection"),
+    "connect": (ConnectTimeout, "no", "connecting"),
+    "write": (WriteTimeout, "maybe", "sending"),
+    "read": (ReadTimeout, "maybe", "waiting for the server"),
+}
+_CLOCK_GRAIN = 0.005
+"""A timeout of a library may fire this much before the time it was given is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How calls are made: the client's own, or changed by the options of one call."""
+
+    timeout: Timeout
+    deadline: float | None
+    error_responses: Mapping[Any, Any]
+    follow_redirects: FollowRedirects
+    max_redirects: int
+    max_response_size: int
+    json_content_types: tuple[str, ...] | None
+    trusted_origins: frozenset[Origin]
+
+
+class Call:
+    """One call: what is sent, how long it may take, what its answer becomes.
+
+    Attributes:
+        request: What is sent; after a redirect, what is sent next.
+        format: What the content becomes.
+        raw: Whether the `RawResponse` is the result.
+        policy: How it is made.
+        deadline: When everything must be over, on the monotonic clock.
+        ends: When the work must be over, on the monotonic clock; set by `begin`.
+        attempts: How many times the call was sent.
+    """
+
+    __slots__ = (
+        "attempts",
+        "deadline",
+        "ends",
+        "format",
+        "history",
+        "policy",
+        "raw",
+        "request",
+        "started",
+    )
+
+    def __init__(self, request: Request, format: Format, raw: bool, policy: Policy) -> None:
+        self.request = request
+        self.format = format
+        self.raw = raw
+        self.policy = policy
+        self.started = time.monotonic()
+        deadline = policy.deadline
+        self.deadline = self.ends = None if deadline is None else self.started + deadline
+        self.attempts = 0
+        self.history: tuple[ResponseInfo, ...] = ()
+
+    def begin(self) -> None:
+        """Start the clock of the work; waiting for the rate limit is over."""
+        self.attempts = 1
+        total = self.policy.timeout.total
+        if total is not None:
+            self.ends = time.monotonic() + total
+            if self.deadline is not None and self.deadline < self.ends:
+                self.ends = self.deadline
+
+    def extend(self, waited: float) -> None:
+        """Give back the time that was spent waiting for the rate limit between redirects."""
+        if self.ends is not None and self.ends != self.deadline:
+            self.ends += waited
+            if self.deadline is not None:
+                self.ends = min(self.ends, self.deadline)
+
+    def time_for(self, phase: Phase, sent: Sent | None = None) -> float | None:
+        """Return the seconds a phase may take: its own limit, or what is left of the whole.
+
+        Raises:
+            RequestTimeout: Nothing is left.
+        """
+        part: float | None = getattr(self.policy.timeout, phase)
+        ends = self.ends
+        if ends is None:
+            return part
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise self.timed_out(phase, sent)
+        return left if part is None or left < part else part
+
+    def timed_out(self, phase: Phase, sent: Sent | None = None) -> RequestTimeout:
+        """Return the error for a timeout: of the whole where that is over, else of the phase.
+
+        Args:
+            phase: What took too long.
+            sent: Whether the server may have read the request, where it is not what the phase says.
+        """
+        kind, usual, doing = _PHASES[phase]
+        if self.ends is None or time.monotonic() < self.ends - _CLOCK_GRAIN:
+            error = kind(f"timed out after {getattr(self.policy.timeout, phase)} s while {doing}")
+        elif self.ends == self.deadline:
+            error = DeadlineExceeded(f"the deadline passed while {doing}")
+        else:
+            error = RequestTimeout(f"the call took over {self.policy.timeout.total} s, now {doing}")
+        error.sent = sent or usual
+        return error
+
+    def redirect(self, response: RawResponse) -> bool:
+        """Make `request` the one that follows a redirect; return whether it is to be followed.
+
+        Raises:
+            RedirectError: It must not, or cannot, be followed.
+        """
+        request = follow(response, self.policy.follow_redirects, self.policy.trusted_origins)
+        if request is None:
+            return False
+        if len(self.history) >= self.policy.max_redirects:
+            raise TooManyRedirects(
+                f"more than {self.policy.max_redirects} redirects, the last from "
+                f"{redact_url(response.request.url)}"
+            )
+        self.history += (response.info,)
+        self.request = request
+        return True
+
+    def result(self, response: RawResponse) -> Any:
+        """Return what the response becomes.
+
+        Raises:
+            HTTPError: Its status is no success.
+            ResponseParseError: Its content is not what was expected.
+        """
+        response.elapsed = time.monotonic() - self.started
+        response.history = self.history
+        if not 200 <= response.status < 300:
+            if self.raw and response.status < 400:
+                return response
+            raise http_error(response, self.policy.error_responses)
+        if self.raw:
+            return response
+        if self.policy.json_content_types is not None and response.content and is_json(self.format):
+            self._check_media_type(response, self.policy.json_content_types)
+        return self.format.parse(response)
+
+    def _check_media_type(self, response: RawResponse, allowed: tuple[str, ...]) -> None:
+        found = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if not any(_matches(found, pattern) for pattern in allowed):
+            raise ResponseParseError(
+                f"{response.request.method} {redact_url(response.request.url)}: Content-Type "
+                f"{found!r} is none of json_content_types {list(allowed)}",
+                status=response.status,
+                body=response.content,
+            )
+
+    def explain(self, error: FrameworkException) -> None:
+        """Write on an error of this call what is known of the call."""
+        error.method = self.request.method
+        error.url = redact_url(self.request.url)
+        error.attempts = self.attempts
+        error.elapsed = time.monotonic() - self.started
+        if isinstance(error, HTTPError) and error.raw is not None:
+            headers = error.raw.headers
+            wish = headers.get("Retry-After")
+            if wish is not None:
+                error.retry_after = parse_retry_after(wish, headers.get("Date"), time.time())
+
+
+def _matches(found: str, pattern: str) -> bool:
+    """Return whether a media type fits a pattern with one `*`, such as `application/*+json`."""
+    start, star, end = pattern.partition("*")
+    if not star:
+        return found == pattern
+    return len(found) >= len(start) + len(end) and found.startswith(start) and found.endswith(end)

@@ -1,0 +1,245 @@
+"""Content codings (RFC 9110 8.4): one decoder, bounded and strict, for both clients.
+
+A coded body must be whole: its end mark came and its checksum holds. What is cut, broken or coded
+in a way we do not know is an error, never bytes that pass for content. A small body that inflates
+to gigabytes stops at the limit, with no more than the limit and one piece in memory.
+
+```python
+assert decode(gzip.compress(b"hello"), "gzip", limit=1024) == b"hello"
+```
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from arya_api_framework.errors import ContentEncodingError, ResponseTooLarge
+
+__all__ = ["ACCEPT_ENCODING", "Decoder", "decode"]
+
+ACCEPT_ENCODING = "gzip, deflate"
+"""The value of `Accept-Encoding`: what is decoded here and nothing else."""
+
+_MAX_CODINGS = 2
+
+_PIECE = 64 * 1024
+"""The most bytes inflated at a time, and so the most that are inflated beyond a limit."""
+
+_INPUT = 16 * 1024
+"""The most bytes inflated from at a time: zlib copies what follows the end of a gzip member, which
+would cost the square of the length for a body of many tiny members."""
+
+
+def decode(data: bytes, encoding: bytes | str, limit: int) -> bytes:
+    """Decode a whole body. An empty body is an empty body, whatever its coding.
+
+    Args:
+        data: The body as it came.
+        encoding: The value of `Content-Encoding`, empty where there is none.
+        limit: The most bytes that the decoded body may have.
+
+    Raises:
+        ContentEncodingError: The coding is unknown, or the body is cut or broken.
+        ResponseTooLarge: The decoded body is larger than `limit`.
+    """
+    if not data:
+        return b""
+    decoder = Decoder(encoding, limit)
+    return decoder.feed(data) + decoder.finish()
+
+
+class Decoder:
+    """The same for a body that comes in pieces.
+
+    ```python
+    decoder = Decoder("gzip", limit=1024)
+    content = b"".join(map(decoder.feed, pieces)) + decoder.finish()
+    ```
+
+    Args:
+        encoding: The value of `Content-Encoding`, empty where there is none.
+        limit: The most bytes that the decoded body may have.
+
+    Raises:
+        ContentEncodingError: The coding is unknown.
+    """
+
+    __slots__ = ("_codings", "_limit", "_sizes")
+
+    def __init__(self, encoding: bytes | str, limit: int) -> None:
+        self._codings = _codings(encoding)
+        self._limit = limit
+        self._sizes = [0] * (len(self._codings) + 1)
+
+    def feed(self, data: bytes) -> bytes:
+        """Decode what came next, as far as it goes.
+
+        Raises:
+            ContentEncodingError: The body is broken.
+            ResponseTooLarge: The decoded body is larger than the limit.
+        """
+        return b"".join(self.pieces(data))
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """Do as `feed` does, decoding at most 64 KiB at a time: for streams of any size.
+
+        Take all pieces before the next call of this or another method.
+        """
+        pieces = self._bounded((data,), 0)
+        for depth, coding in enumerate(self._codings, 1):
+            pieces = self._bounded(coding.decode(pieces), depth)
+        return pieces
+
+    def finish(self) -> bytes:
+        """Check that the body came whole, and return what was still held back of it.
+
+        Raises:
+            ContentEncodingError: The body was cut.
+        """
+        for coding in self._codings:
+            coding.finish()
+        return b""  # Neither gzip nor deflate holds anything back.
+
+    def _bounded(self, pieces: Iterable[bytes], depth: int) -> Iterator[bytes]:
+        """Hold every layer to the limit, or one could inflate to gigabytes that come to nothing.
+
+        A coded layer may be one piece larger than its content: it has headers and checksums.
+        """
+        slack = _PIECE if depth < len(self._codings) else 0
+        for piece in pieces:
+            size = self._sizes[depth] = self._sizes[depth] + len(piece)
+            if size > self._limit + slack:
+                raise ResponseTooLarge(
+                    f"the response body is larger than {self._limit} bytes",
+                    limit=self._limit,
+                    size=size,
+                )
+            yield piece
+
+
+class _Coding(Protocol):
+    def decode(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Decode what came next, in pieces of at most `_PIECE` bytes."""
+        ...
+
+    def finish(self) -> None:
+        """Raise `ContentEncodingError` if something came, but not its end."""
+        ...
+
+
+class _Gzip:
+    """Members one after another (RFC 1952 2.2), then perhaps zeros.
+
+    Zeros behind the last member are padding and dropped, as gzip(1) and Python's `gzip` do: files
+    that were written in blocks have it. Anything behind them is an error.
+    """
+
+    __slots__ = ("_inflater", "_is_padding", "_is_started")
+
+    def __init__(self) -> None:
+        self._inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        self._is_started = False
+        self._is_padding = False
+
+    def decode(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for data in _split(pieces):
+            self._is_started = True
+            while data:
+                if self._inflater.eof:
+                    if self._is_padding or data[0] == 0:
+                        self._is_padding = True
+                        if data.strip(b"\0"):
+                            raise ContentEncodingError("the gzip body has bytes behind its padding")
+                        break
+                    self._inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+                yield from _inflate(self._inflater, data)
+                data = self._inflater.unused_data
+
+    def finish(self) -> None:
+        if self._is_started and not self._inflater.eof:
+            raise ContentEncodingError("the gzip body ends before its end mark and checksum")
+
+
+class _Deflate:
+    """The zlib format (RFC 9110 8.4.1.2), or the bare deflate stream that some servers send.
+
+    The first two bytes tell: of a bare stream they would announce a stored block with bits set
+    that every encoder leaves clear.
+    """
+
+    __slots__ = ("_inflater", "_start")
+
+    def __init__(self) -> None:
+        self._inflater = zlib.decompressobj()
+        self._start = b""
+
+    def decode(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for data in _split(pieces):
+            if len(self._start) < 2:
+                data = self._start + data
+                self._start = data[:2]
+                if len(data) < 2:
+                    continue
+                # RFC 1950 2.2: method 8, and both bytes as one number a multiple of 31.
+                if data[0] & 0x0F != 8 or int.from_bytes(self._start, "big") % 31:
+                    self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+            if not self._inflater.eof:
+                yield from _inflate(self._inflater, data)
+                data = self._inflater.unused_data
+            if data:
+                raise ContentEncodingError("the deflate body has bytes behind its end")
+
+    def finish(self) -> None:
+        if self._start and not self._inflater.eof:
+            raise ContentEncodingError("the deflate body ends before its end mark")
+
+
+# A further coding: its class here, its name in `ACCEPT_ENCODING`.
+_CODINGS: dict[str, Callable[[], _Coding]] = {
+    "gzip": _Gzip,
+    "x-gzip": _Gzip,  # RFC 9110 8.4.1.3
+    "deflate": _Deflate,
+}
+
+
+def _codings(encoding: bytes | str) -> list[_Coding]:
+    """Return the decoders of a `Content-Encoding`, the one to run first in front."""
+    text = encoding.decode("latin-1") if isinstance(encoding, bytes) else encoding
+    names = [name for item in text.split(",") if (name := item.strip(" \t").lower())]
+    names = [name for name in names if name != "identity"]
+    if len(names) > _MAX_CODINGS:
+        raise ContentEncodingError(
+            f"expected at most {_MAX_CODINGS} content codings, got {len(names)}"
+        )
+    for name in names:
+        if name not in _CODINGS:
+            raise ContentEncodingError(
+                f"expected a content coding of {ACCEPT_ENCODING!r}, got {name[:40]!r}"
+            )
+    return [_CODINGS[name]() for name in reversed(names)]
+
+
+def _split(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        for start in range(0, len(piece), _INPUT):
+            yield piece[start : start + _INPUT]
+
+
+def _inflate(
+    inflater: zlib._Decompress,  # pyright: ignore[reportPrivateUsage] - zlib names no public type.
+    data: bytes,
+) -> Iterator[bytes]:
+    """Inflate all there is to inflate, up to the end of the stream."""
+    while True:
+        try:
+            piece = inflater.decompress(data, _PIECE)
+        except zlib.error as error:
+            raise ContentEncodingError("the body is no valid gzip or deflate stream") from error
+        if piece:
+            yield piece
+        data = inflater.unconsumed_tail
+        # A full piece may have left more inside zlib, even with all input taken.
+        if not data and len(piece) < _PIECE:
+            return

@@ -1,0 +1,259 @@
+"""Values to text and bytes: headers, cookies, queries, forms and JSON."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time
+from enum import Enum
+from typing import Any, TypeAlias, cast
+from urllib.parse import quote, quote_plus
+
+import pydantic
+from pydantic import SecretBytes, SecretStr
+from pydantic_core import (
+    PydanticSerializationError,
+    SchemaSerializer,
+    core_schema,
+    to_jsonable_python,
+)
+
+from ..errors import ConfigurationError
+from .shapes import is_mapping, is_sequence
+
+__all__ = [
+    "as_pairs",
+    "encode_cookies",
+    "encode_form",
+    "encode_header",
+    "encode_json",
+    "encode_query",
+    "encode_scalar",
+    "flatten",
+    "reveal",
+]
+
+Pairs: TypeAlias = list[tuple[str, Any]]
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FIELD_VALUE = re.compile(
+    r"(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?"
+)
+_COOKIE_VALUE = re.compile(
+    r'[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*|"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*"'
+)
+
+OUR_HEADERS = frozenset(
+    "host content-length transfer-encoding connection te trailer upgrade expect keep-alive "
+    "proxy-connection".split()
+)
+"""Framing of the connection, which is the transport's to say (RFC 9110 7.6.1)."""
+
+_ANY = SchemaSerializer(core_schema.any_schema(), {"ser_json_inf_nan": "null"})
+_SECRET_SHOWN = b"**********"
+
+
+def reveal(value: object) -> object:
+    """Return the value of a pydantic secret, anything else as it is."""
+    return value.get_secret_value() if isinstance(value, SecretStr | SecretBytes) else value
+
+
+def as_pairs(what: str, values: object) -> Pairs:
+    """Return a mapping, model or list of pairs as pairs; models without their unset fields.
+
+    Raises:
+        ConfigurationError: It is none of these.
+    """
+    if isinstance(values, pydantic.BaseModel):
+        return list(values.model_dump(by_alias=True, exclude_unset=True).items())
+    given: Any = values
+    if is_mapping(values):
+        pairs: Iterable[Any] = values.items()
+    elif isinstance(values, Iterable) and not isinstance(values, str | bytes):
+        pairs = given
+    else:
+        raise ConfigurationError(
+            f"{what} must be a mapping, a model or a list of pairs, got {type(values).__name__}"
+        )
+    result: Pairs = []
+    for pair in pairs:
+        if not is_sequence(pair) or len(pair) != 2:
+            raise ConfigurationError(
+                f"{what} must be a list of pairs, got {type(pair).__name__} in it"
+            )
+        name, value = pair
+        name = name.value if isinstance(name, Enum) else name
+        if not isinstance(name, str):
+            raise ConfigurationError(f"the names of {what} must be text, got {name!r}")
+        result.append((name, value))
+    return result
+
+
+def encode_scalar(value: Any, what: str = "a value") -> str:
+    """Return one value as text: `true`, ISO 8601 dates, the value of an enum or a secret.
+
+    Raises:
+        ConfigurationError: It is no single value, or a float that is not finite.
+    """
+    value = reveal(value.value if isinstance(value, Enum) else value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ConfigurationError(f"{what} is {value!r}, which cannot be sent")
+        return repr(value)
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, bytes | bytearray):
+        try:
+            return bytes(value).decode()
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(f"{what} holds bytes that are no UTF-8 text") from error
+    try:
+        plain = to_jsonable_python(value)
+    except (PydanticSerializationError, ValueError) as error:
+        raise ConfigurationError(
+            f"{what} is a {type(value).__name__}, which cannot be sent"
+        ) from error
+    if not isinstance(plain, str | int | float):
+        raise ConfigurationError(f"{what} is a {type(value).__name__}, but must be a single value")
+    return encode_scalar(plain, what)
+
+
+def flatten(what: str, values: object) -> list[tuple[str, str | None]]:
+    """Return parameters as flat pairs: nested names joined by a dot, lists as repeated names.
+
+    `None` stays, for the caller to read as "leave out" or "remove".
+
+    Raises:
+        ConfigurationError: A value cannot be sent.
+    """
+    return [
+        (name, None if value is None else encode_scalar(value, f"{name!r} of {what}"))
+        for name, value in _flat(what, as_pairs(what, values))
+    ]
+
+
+def _flat(what: str, pairs: Pairs, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in pairs:
+        name = prefix + key
+        if is_mapping(value) or isinstance(value, pydantic.BaseModel):
+            yield from _flat(what, as_pairs(what, value), name + ".")
+        elif isinstance(value, list | tuple | set | frozenset):
+            items = cast("Iterable[Any]", value)
+            yield from ((name, item) for item in items if item is not None)
+        else:
+            yield name, value
+
+
+def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return a query, everything but unreserved characters percent-encoded (RFC 3986 2.3)."""
+    try:
+        return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
+    except UnicodeEncodeError as error:
+        raise ConfigurationError("a parameter is no valid text") from error
+
+
+def encode_form(pairs: Iterable[tuple[str, str]]) -> bytes:
+    """Return an `application/x-www-form-urlencoded` body (WHATWG URL 5.2)."""
+    try:
+        text = "&".join(f"{quote_plus(n, safe='*')}={quote_plus(v, safe='*')}" for n, v in pairs)
+    except UnicodeEncodeError as error:
+        raise ConfigurationError("a form field is no valid text") from error
+    return text.replace("~", "%7E").encode("ascii")
+
+
+def encode_header(name: str, value: Any) -> str:
+    """Return the text of a header value, safe to be sent.
+
+    Raises:
+        ConfigurationError: The name is no token, is one of the transport's own, or the value holds
+            what a field cannot (RFC 9110 5.5). The text does not show the value.
+    """
+    if not _TOKEN.fullmatch(name):
+        raise ConfigurationError(f"header name {name!r} is no token (RFC 9110 5.6.2)")
+    if name.lower() in OUR_HEADERS:
+        raise ConfigurationError(f"header {name!r} is set by the transport and cannot be given")
+    if isinstance(value, datetime):
+        value = format_http_date(value)
+    elif isinstance(value, bytes):
+        value = value.decode("latin-1")
+    text = encode_scalar(value, f"header {name!r}")
+    if not _FIELD_VALUE.fullmatch(text):
+        raise ConfigurationError(
+            f"the value of header {name!r} holds a control character, a character beyond latin-1, "
+            "or a blank at its start or end"
+        )
+    return text
+
+
+def format_http_date(moment: datetime) -> str:
+    """Return a moment as an HTTP date (RFC 9110 5.6.7); naive ones are taken as local time."""
+    from email.utils import format_datetime
+
+    return format_datetime(moment.astimezone(UTC), usegmt=True)
+
+
+def encode_cookies(pairs: Iterable[tuple[str, Any]]) -> str:
+    """Return the value of a Cookie header.
+
+    Raises:
+        ConfigurationError: A name is no token or a value holds what no cookie can (RFC 6265 4.1.1).
+    """
+    parts: list[str] = []
+    for name, value in pairs:
+        text = encode_scalar(value, f"cookie {name!r}")
+        if not _TOKEN.fullmatch(name):
+            raise ConfigurationError(f"cookie name {name!r} is no token (RFC 6265 4.1.1)")
+        if not _COOKIE_VALUE.fullmatch(text):
+            raise ConfigurationError(
+                f"the value of cookie {name!r} holds a character no cookie can; percent-encode it"
+            )
+        parts.append(f"{name}={text}")
+    return "; ".join(parts)
+
+
+def encode_json(value: Any) -> bytes:
+    """Return a value as JSON: aliases used, unset fields left out, secrets as their values.
+
+    Raises:
+        ConfigurationError: Pydantic cannot serialise it.
+    """
+    try:
+        content = _ANY.to_json(value, by_alias=True, exclude_unset=True)
+        if _SECRET_SHOWN in content:
+            content = _ANY.to_json(_with_secrets(value))
+    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+        raise ConfigurationError(
+            f"`body` is a {type(value).__name__} that does not serialise: {type(error).__name__}"
+        ) from error
+    return content
+
+
+def _with_secrets(value: Any) -> Any:
+    """Return the value as plain JSON data in which secrets are their values.
+
+    Pydantic writes secrets as asterisks. Its "python" mode keeps them, so both forms are walked
+    together and the secrets moved over.
+    """
+    shown = _ANY.to_python(value, mode="json", by_alias=True, exclude_unset=True)
+    kept = _ANY.to_python(value, mode="python", by_alias=True, exclude_unset=True)
+    return _move_secrets(shown, kept)
+
+
+def _move_secrets(shown: object, kept: object) -> Any:
+    if isinstance(kept, SecretStr):
+        return kept.get_secret_value()
+    if isinstance(kept, SecretBytes):
+        return kept.get_secret_value().decode()
+    if is_mapping(shown) and is_mapping(kept):
+        both = zip(shown.items(), kept.values(), strict=False)
+        return {key: _move_secrets(value, other) for (key, value), other in both}
+    if is_sequence(shown) and is_sequence(kept):
+        return [_move_secrets(value, other) for value, other in zip(shown, kept, strict=False)]
+    return shown

@@ -1,0 +1,152 @@
+"""What an error response is turned into: the exception for its status."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from ..errors import (
+    ERROR_RESPONSE_MAPPING,
+    ConfigurationError,
+    HTTPClientError,
+    HTTPError,
+    HTTPRedirect,
+    HTTPServerError,
+    ResponseParseError,
+)
+from ..errors.call import KEPT_BODY
+from .formats import find_format
+from .redaction import clean_text, hide_secrets, is_safe_header, redact_url
+from .request import Request
+from .response import RawResponse
+from .shapes import is_mapping, is_sequence
+
+__all__ = ["http_error", "is_factory"]
+
+_MESSAGE_KEYS = ("message", "detail", "error_description", "error", "title", "reason", "errors")
+_MESSAGE_LENGTH = 200
+_SHORTEST_SECRET = 6
+_TAGS = re.compile(r"<(?:script|style).*?</(?:script|style)>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+
+
+def http_error(response: RawResponse, error_responses: Mapping[Any, Any]) -> Exception:
+    """Return the exception for a response that is no success.
+
+    The entry for the exact status counts, then its range, then `"default"`.
+
+    Args:
+        response: The response; its content is cut to 64 KiB.
+        error_responses: The entries of client and call, merged.
+    """
+    status = response.status
+    body_error = response.body_error
+    built_in = ERROR_RESPONSE_MAPPING.get(status) or _class_of(status)
+    entry: Any = error_responses.get(status)
+    if entry is None:
+        entry = error_responses.get(f"{status // 100}XX", error_responses.get("default"))
+    whole, response.content = response.content, response.content[:KEPT_BODY]
+    parsed = _parse_freely(response, whole)
+    message = _describe(response, parsed)
+    if entry is None:
+        return built_in(parsed, message, raw=response, body_error=body_error)
+    if isinstance(entry, type) and issubclass(entry, HTTPError):
+        return _make(entry, parsed, message, response, body_error)
+    if is_factory(entry):
+        made = entry(response)
+        if not isinstance(made, Exception):
+            raise ConfigurationError(
+                f"the error_responses function for {status} returned {type(made).__name__}, "
+                "not an exception"
+            )
+        return made
+    try:
+        parsed = _parse_as(entry, response, whole)
+    except ResponseParseError as error:
+        body_error = body_error or str(error)
+    return built_in(parsed, message, raw=response, body_error=body_error)
+
+
+def is_factory(entry: Any) -> bool:
+    """Return whether an entry is a function that makes the exception, not a type to parse."""
+    return callable(entry) and not isinstance(entry, type) and not hasattr(entry, "__origin__")
+
+
+def _make(
+    cls: type[HTTPError],
+    parsed: Any,
+    message: str,
+    response: RawResponse,
+    body_error: str | None,
+) -> HTTPError:
+    """Make a user's error class; one with an `__init__` of its own is given body and text."""
+    if cls.__init__ is HTTPError.__init__:
+        return cls(parsed, message, raw=response, body_error=body_error)
+    error = cls(parsed, message)
+    error.raw = response
+    error.status_code = response.status
+    error.body_error = body_error
+    return error
+
+
+def _class_of(status: int) -> type[HTTPError]:
+    if status < 400:
+        return HTTPRedirect
+    return HTTPClientError if status < 500 else HTTPServerError
+
+
+def _parse_as(entry: Any, response: RawResponse, whole: bytes) -> Any:
+    kept, response.content = response.content, whole
+    try:
+        return find_format(entry).parse(response)
+    finally:
+        response.content = kept
+
+
+def _parse_freely(response: RawResponse, whole: bytes) -> Any:
+    try:
+        return _parse_as(Any, response, whole)
+    except ResponseParseError:
+        return response.text
+
+
+def _describe(response: RawResponse, parsed: Any) -> str:
+    request = response.request
+    said = hide_secrets(clean_text(_find_message(parsed), KEPT_BODY), _secrets_of(request))
+    said = clean_text(said, _MESSAGE_LENGTH)
+    text = f"{response.status} for {request.method} {redact_url(request.url)}"
+    return f"{text}: {said}" if said else text
+
+
+def _find_message(parsed: Any) -> str:
+    """Return what the server says went wrong, wherever APIs usually put it."""
+    if isinstance(parsed, str):
+        return _TAGS.sub(" ", parsed)
+    if is_mapping(parsed):
+        for key in _MESSAGE_KEYS:
+            if said := _find_message(parsed.get(key)):
+                return said
+    elif is_sequence(parsed):
+        for item in parsed:
+            if said := _find_message(item):
+                return said
+    return ""
+
+
+def _secrets_of(request: Request) -> Iterator[str]:
+    """Yield what the request carried that no text may show, longest parts first."""
+    for name, value in request.headers.items():
+        if not is_safe_header(name):
+            yield from _parts(value)
+            if name.lower() == "cookie":
+                for pair in value.split("; "):
+                    yield from _parts(pair.partition("=")[2])
+    for pair in request.target.partition("?")[2].split("&"):
+        yield from _parts(unquote(pair.partition("=")[2]))
+
+
+def _parts(value: str) -> Iterator[str]:
+    for part in (value, value.rpartition(" ")[2]):
+        if len(part) >= _SHORTEST_SECRET:
+            yield part

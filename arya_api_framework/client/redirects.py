@@ -1,0 +1,111 @@
+"""Where a redirect leads, and what goes along (RFC 9110 15.4)."""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin
+
+from multidict import CIMultiDict
+from yarl import URL
+
+from ..errors import BodyNotReplayable, UnsafeRedirect
+from ..options import FollowRedirects
+from .redaction import redact_url
+from .request import Request
+from .response import ResponseInfo
+from .url import Origin
+
+__all__ = ["REDIRECTS", "follow"]
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""The statuses that lead elsewhere by `Location`."""
+
+KEPT_ABROAD = frozenset({"accept", "accept-language", "accept-encoding", "range", "user-agent"})
+"""All that is sent to another origin; any other header may be a credential."""
+
+_ABOUT_BODY = ("Content-Type", "Content-Encoding", "Content-Language", "Content-Location")
+
+
+def follow(
+    response: ResponseInfo, policy: FollowRedirects, trusted: frozenset[Origin]
+) -> Request | None:
+    """Return the request that follows a redirect, `None` where the policy does not follow it.
+
+    Args:
+        response: The redirect.
+        policy: `"safe"`, `"same-origin"` or `False`.
+        trusted: Origins that may be given what the request carries.
+
+    Raises:
+        UnsafeRedirect: It leads from https to http, to another scheme, nowhere, or would take a
+            body to another origin.
+        BodyNotReplayable: The body would have to be sent again and cannot be.
+    """
+    if policy is False:
+        return None
+    request = response.request
+    origin, target = _locate(response)
+    same = _is_same(request.origin, origin) or origin in trusted
+    if not same and policy == "same-origin":
+        return None
+    if request.origin.scheme == "https" and origin.scheme == "http":
+        raise UnsafeRedirect(
+            f"{response.status} from https to {_show(origin, target)} is not followed"
+        )
+    method, body = request.method, request.body
+    headers = request.headers.copy()
+    becomes_get = response.status == 303 and method != "HEAD"
+    if becomes_get or (response.status in (301, 302) and method == "POST"):
+        method, body = "GET", None
+        for name in _ABOUT_BODY:
+            headers.popall(name, None)
+    if body is not None and not request.replayable:
+        raise BodyNotReplayable(
+            f"{response.status} wants the body again at {_show(origin, target)}, but it is an "
+            "iterator, which can be sent once"
+        )
+    if not same:
+        if body is not None or method not in ("GET", "HEAD"):
+            raise UnsafeRedirect(
+                f"{response.status} would take the {method} to another origin, "
+                f"{_show(origin, target)}; add it to trusted_origins if it is meant to go there"
+            )
+        headers = CIMultiDict(
+            (name, value) for name, value in headers.items() if name.lower() in KEPT_ABROAD
+        )
+    return Request(method, origin, target, headers, body)
+
+
+def _locate(response: ResponseInfo) -> tuple[Origin, str]:
+    """Return origin and target of the `Location`, credentials and fragment left out."""
+    locations = response.headers.getall("Location", [])
+    if len(locations) != 1 or not locations[0].strip():
+        raise UnsafeRedirect(
+            f"{response.status} came with {len(locations) or 'no'} usable Location"
+        )
+    try:
+        # UTF-8 bytes in the field are percent-encoded by yarl, as browsers do.
+        text = locations[0].strip().encode("utf-8", "surrogateescape").decode("utf-8")
+        if any(character < " " or character == "\x7f" for character in text):
+            raise ValueError("control character")
+        url = URL(urljoin(response.request.url, text.replace("\\", "/")))
+        return Origin.of(url), url.raw_path_qs
+    except ValueError as error:
+        raise UnsafeRedirect(
+            f"{response.status} leads to no http URL: {redact_url(locations[0])!r}"
+        ) from error
+
+
+def _is_same(one: Origin, other: Origin) -> bool:
+    """Return whether two origins are one; http to https of a host on default ports counts."""
+    if one == other:
+        return True
+    return one.host == other.host and (one.scheme, one.port, other.scheme, other.port) == (
+        "http",
+        80,
+        "https",
+        443,
+    )
+
+
+def _show(origin: Origin, target: str) -> str:
+    return redact_url(origin.prefix + target)

@@ -1,0 +1,200 @@
+"""`Request`: what is sent, built once and sent byte for byte."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pydantic
+from multidict import CIMultiDict
+
+from ..errors import ConfigurationError
+from ..options import RequestOptions
+from ..streaming.multipart import MultipartBody, Part, field_part, file_part, split_shape
+from .body import Body, BytesBody, file_body
+from .encoding import as_pairs, encode_form, encode_header, encode_json, encode_scalar, flatten
+from .redaction import redact_fields, redact_url
+from .shapes import is_mapping, is_sequence, is_tuple
+from .url import Origin
+
+__all__ = ["Content", "Request", "choose_content"]
+
+
+class Request:
+    """A request, ready to be sent.
+
+    Attributes:
+        method: The method.
+        origin: Where it is sent.
+        target: Path and query, encoded (RFC 9112 3.2.1).
+        headers: The fields that will be sent, to be changed until then; the framing of the
+            connection is added by the transport.
+        body: The bytes, or the `Body` that gives them, `None` for none.
+    """
+
+    __slots__ = ("body", "headers", "method", "origin", "target")
+
+    def __init__(
+        self,
+        method: str,
+        origin: Origin,
+        target: str,
+        headers: CIMultiDict[str],
+        body: bytes | Body | None = None,
+    ) -> None:
+        self.method = method
+        self.origin = origin
+        self.target = target
+        self.headers = headers
+        self.body = body
+
+    @property
+    def url(self) -> str:
+        """The absolute URL, as it is sent."""
+        return self.origin.prefix + self.target
+
+    @property
+    def replayable(self) -> bool:
+        """Whether the body can be sent a second time."""
+        return not isinstance(self.body, Body) or self.body.replayable
+
+    def validate(self) -> None:
+        """Check headers that were changed by hand.
+
+        Raises:
+            ConfigurationError: One cannot be sent.
+        """
+        for name, value in self.headers.items():
+            encode_header(name, value)
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {redact_url(self.url)}>"
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """Return what a pickle may hold: nothing of the body, no header outside the safe list."""
+        shown = redact_url(self.url)
+        return None, {
+            "method": self.method,
+            "origin": self.origin,
+            "target": shown.removeprefix(self.origin.prefix),
+            "headers": CIMultiDict(redact_fields(self.headers.items())),
+            "body": None,
+        }
+
+
+class Content:
+    """The body of a call and the media type that goes with it.
+
+    Attributes:
+        body: The body, `None` for none.
+        media_type: Its `Content-Type`, unless the call or client gives another.
+        fixed: Whether no other type can be right, as with the boundary of a multipart body.
+    """
+
+    __slots__ = ("body", "fixed", "media_type")
+
+    def __init__(
+        self, body: bytes | Body | None, media_type: str | None, *, fixed: bool = False
+    ) -> None:
+        self.body = body
+        self.media_type = media_type
+        self.fixed = fixed
+
+
+def choose_content(options: RequestOptions) -> Content:
+    """Return what `body`, `data` and `files` of a call mean.
+
+    Raises:
+        ConfigurationError: They contradict, or hold what cannot be sent.
+    """
+    body = options.get("body")
+    data = options.get("data")
+    files = options.get("files")
+    if body is not None:
+        if data is not None or files is not None:
+            raise ConfigurationError("`body` is JSON and goes with neither `data` nor `files`")
+        content = Content(encode_json(body), "application/json")
+    elif files is not None:
+        content = _multipart(_form_fields(data), files)
+    elif data is not None:
+        content = _data(data)
+    else:
+        content = Content(None, None)
+    progress = options.get("on_progress")
+    if progress is not None:
+        if not callable(progress):
+            raise ConfigurationError(f"`on_progress` must be callable, got {progress!r}")
+        if isinstance(content.body, bytes):
+            content.body = BytesBody(content.body)
+        if content.body is not None:
+            content.body.on_progress = progress
+    return content
+
+
+def _data(data: Any) -> Content:
+    if isinstance(data, str):
+        return Content(_encode_text(data), "text/plain; charset=utf-8")
+    if _is_form(data):
+        fields = _form_fields(data)
+        if any(_is_file(value) for _, value in fields):
+            return _multipart(fields, None)
+        return Content(encode_form(_texts(fields)), "application/x-www-form-urlencoded", fixed=True)
+    media_type = None
+    if isinstance(data, tuple):
+        _, data, media_type, headers = split_shape(data, "`data`")
+        if headers:
+            raise ConfigurationError("headers of a single file are given as `headers` of the call")
+    return Content(file_body(data, "`data`"), media_type or "application/octet-stream")
+
+
+def _encode_text(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError("`data` is no valid text") from error
+
+
+def _is_form(data: object) -> bool:
+    if is_mapping(data) or isinstance(data, pydantic.BaseModel):
+        return True
+    return is_sequence(data) and bool(data) and all(is_sequence(item) for item in data)
+
+
+def _is_file(value: object) -> bool:
+    if is_tuple(value):
+        return 2 <= len(value) <= 4 and (isinstance(value[1], bytes) or _is_file(value[1]))
+    return isinstance(value, os.PathLike) or callable(getattr(value, "read", None))
+
+
+def _form_fields(data: Any) -> list[tuple[str, Any]]:
+    """Return form fields in order: plain ones flat and as text, files as they are."""
+    if data is None:
+        return []
+    if not _is_form(data) and data != []:
+        raise ConfigurationError(
+            f"`data` beside `files` must be a mapping, a model or a list of pairs of form fields, "
+            f"got {type(data).__name__}"
+        )
+    fields: list[tuple[str, Any]] = []
+    for name, value in as_pairs("`data`", data):
+        if _is_file(value):
+            fields.append((name, value))
+        else:
+            pairs = flatten("`data`", [(name, value)])
+            fields.extend((key, text) for key, text in pairs if text is not None)
+    return fields
+
+
+def _texts(fields: list[tuple[str, Any]]) -> list[tuple[str, str]]:
+    return [(name, encode_scalar(value)) for name, value in fields]
+
+
+def _multipart(fields: list[tuple[str, Any]], files: Any) -> Content:
+    parts: list[Part] = [
+        file_part(name, value) if _is_file(value) else field_part(name, value)
+        for name, value in fields
+    ]
+    parts += [file_part(name, shape) for name, shape in as_pairs("`files`", files or {})]
+    body = MultipartBody(parts)
+    body.async_chunks()
+    return Content(body, body.content_type, fixed=True)

@@ -1,0 +1,203 @@
+"""What comes back: `ResponseInfo`, the head of a response, and `RawResponse`, all of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from multidict import CIMultiDict, CIMultiDictProxy
+from typing_extensions import TypeForm
+from yarl import URL
+
+from .redaction import redact_fields, redact_url
+
+if TYPE_CHECKING:
+    from http.cookies import SimpleCookie
+
+    from .request import Request
+
+__all__ = ["RawFields", "RawResponse", "ResponseInfo"]
+
+T = TypeVar("T")
+RawFields = tuple[tuple[bytes, bytes], ...]
+
+
+class ResponseInfo:
+    """The head of a response and what is known of its call.
+
+    Attributes:
+        status: The status code.
+        raw_headers: The header fields as bytes, in the order they came.
+        request: The `Request` that was answered.
+        elapsed: Seconds from the start of the call to the last byte.
+        history: The responses that redirected here, the first one first.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        raw_headers: RawFields,
+        request: Request,
+        *,
+        reason: str = "",
+        received: float = 0.0,
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.raw_headers = raw_headers
+        self.request = request
+        self.received = received
+        self.elapsed: float = 0.0
+        self.history: tuple[ResponseInfo, ...] = ()
+
+    @cached_property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """The header fields; names ignore case, bytes beyond UTF-8 are kept as surrogates."""
+        return CIMultiDictProxy(
+            CIMultiDict(
+                (name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
+                for name, value in self.raw_headers
+            )
+        )
+
+    @cached_property
+    def url(self) -> URL:
+        """The URL that was answered, after redirects."""
+        return URL(self.request.url, encoded=True)
+
+    @property
+    def received_at(self) -> datetime:
+        """When the response had come whole, in UTC."""
+        return datetime.fromtimestamp(self.received, UTC)
+
+    @cached_property
+    def cookies(self) -> SimpleCookie:
+        """The cookies that this response set; broken ones are left out."""
+        from http.cookies import CookieError, SimpleCookie
+
+        cookies: SimpleCookie = SimpleCookie()
+        for line in self.headers.getall("Set-Cookie", ()):
+            try:
+                cookies.load(line)
+            except CookieError:
+                continue
+        return cookies
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} {self.status} {self.request.method} "
+            f"{redact_url(self.request.url)}>"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle may hold: no header outside the safe list, nothing of the body."""
+        safe = redact_fields(self.headers.items())
+        return {
+            "status": self.status,
+            "reason": self.reason,
+            "raw_headers": tuple(
+                (name, value)
+                for name, value in self.raw_headers
+                if safe.get(name.decode("latin-1")) != "***"
+            ),
+            "request": self.request,
+            "received": self.received,
+            "elapsed": self.elapsed,
+            "history": self.history,
+        }
+
+
+class RawResponse(ResponseInfo):
+    """A whole response, the same for both clients.
+
+    Attributes:
+        content: The body, decoded from its content coding.
+        native: The library's own response, where there is one.
+        body_error: Why the content is missing or cut, `None` where it is whole.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        raw_headers: RawFields,
+        request: Request,
+        content: bytes = b"",
+        *,
+        reason: str = "",
+        received: float = 0.0,
+        native: Any = None,
+        body_error: str | None = None,
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.raw_headers = raw_headers
+        self.request = request
+        self.content = content
+        self.received = received
+        self.native = native
+        self.body_error = body_error
+        self.elapsed = 0.0
+        self.history = ()
+
+    @property
+    def info(self) -> ResponseInfo:
+        """The head alone, which does not keep the content in memory."""
+        info = ResponseInfo(
+            self.status,
+            self.raw_headers,
+            self.request,
+            reason=self.reason,
+            received=self.received,
+        )
+        info.elapsed = self.elapsed
+        info.history = self.history
+        return info
+
+    @property
+    def encoding(self) -> str:
+        """The declared charset, UTF-8 where none is declared."""
+        media_type = self.headers.get("Content-Type", "").lower()
+        _, found, charset = media_type.partition("charset=")
+        return charset.split(";")[0].strip().strip("\"'") if found else "utf-8"
+
+    @property
+    def text(self) -> str:
+        """The content as text; bytes that do not fit the charset become U+FFFD."""
+        try:
+            return self.content.decode(self.encoding, "replace")
+        except (LookupError, ValueError):
+            return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Return the content parsed from JSON.
+
+        Raises:
+            ResponseParseError: It is no JSON, or empty.
+        """
+        from .formats import find_format
+
+        return find_format(Any).parse(self)
+
+    @overload
+    def parse(self, response_format: type[T]) -> T: ...
+    @overload
+    def parse(self, response_format: TypeForm[T]) -> T: ...
+    def parse(self, response_format: Any) -> Any:
+        """Return the content as `response_format`, as a call would have.
+
+        Raises:
+            ResponseParseError: It is no JSON, or empty.
+            ResponseValidationError: It does not fit the format.
+        """
+        from .formats import find_format
+
+        return find_format(response_format).parse(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            **super().__getstate__(),
+            "content": self.content,
+            "native": None,
+            "body_error": self.body_error,
+        }

@@ -1,0 +1,118 @@
+"""`SyncClient`: calls over requests."""
+
+from __future__ import annotations
+
+import logging
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from typing_extensions import override
+
+from ..errors import FrameworkException, SyncClientError
+from ..options import URLPath
+from ..rate_limit.window import SlidingWindow
+from .base import BaseClient
+from .call import REDIRECTS, Call
+from .request import Request
+from .sync_verbs import SyncVerbs
+
+if TYPE_CHECKING:
+    from .sync_transport import SyncTransport
+
+__all__ = ["SyncClient"]
+
+
+class SyncClient(SyncVerbs, BaseClient):
+    """A client of a REST API, to be subclassed.
+
+    Class keywords, which are also arguments of the instance, configure it: see `ClientOptions`.
+
+    Example:
+        ```python
+        class GitHub(SyncClient, uri="https://api.github.com", rate_limit=10):
+            def repo(self, owner: str, name: str) -> Repo:
+                return self.get(
+                    "/repos/{owner}/{name}",
+                    path_parameters={"owner": owner, "name": name},
+                    response_format=Repo,
+                )
+
+
+        with GitHub(bearer_token="...") as github:
+            repo = github.repo("pydantic", "pydantic")
+        ```
+    """
+
+    _missing_uri = SyncClientError
+    _transport: SyncTransport | None
+
+    logger = logging.getLogger("arya_api_framework.SyncClient")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections and unload extensions and sub-clients; a second time does nothing.
+
+        A copy made by `with_options` closes only itself; a session of yours stays open.
+        """
+        if self._closed:
+            return
+        self._unload()
+        self._closed = True
+        if self._copied_from is None and self._transport is not None:
+            self._transport.close()
+
+    @override
+    def _open_transport(self) -> SyncTransport:
+        with self._mutex:
+            if self._transport is None:
+                from .sync_transport import SyncTransport
+
+                self._transport = SyncTransport(self._config)
+            return self._transport
+
+    @override
+    def _request(self, method: str, path: URLPath, options: Any) -> Any:
+        return self._exchange(method, path, options)
+
+    @override
+    def _send(self, request: Request, options: Any) -> Any:
+        return self._exchange(request.method, None, options, request)
+
+    def _exchange(
+        self, method: str, path: URLPath, options: Any, request: Request | None = None
+    ) -> Any:
+        """Make a call. One flat function: every layer on the way is paid by each call."""
+        call = self._prepare(method, path, options, request)
+        transport = self._transport or self._open_transport()
+        limiter = self._limiter
+        try:
+            if limiter is not None and not limiter.try_acquire():
+                self._queue(limiter, call)
+            call.begin()
+            response = transport.send(call.request, call)
+            while response.status in REDIRECTS and call.redirect(response):
+                if limiter is not None and not limiter.try_acquire():
+                    self._queue(limiter, call)
+                response = transport.send(call.request, call)
+            return call.result(response)
+        except FrameworkException as error:
+            call.explain(error)
+            raise
+
+    def _queue(self, limiter: SlidingWindow, call: Call) -> None:
+        from ..rate_limit.sync_wait import acquire
+
+        start = time.monotonic()
+        acquire(limiter, call.deadline)
+        call.extend(time.monotonic() - start)

@@ -1,0 +1,372 @@
+"""The verbs as a `SyncClient` has them: what each returns, for type checkers."""
+
+# The verbs of one kind are typed narrower than those of a sub-client that serves both.
+# mypy: disable-error-code="override"
+# pyright: reportIncompatibleMethodOverride=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from typing_extensions import TypeForm, Unpack
+
+from ..options import CallOptions, FileOptions, RequestOptions, SendOptions, UploadSource, URLPath
+from .request import Request
+from .response import RawResponse
+from .verbs import Verbs
+
+__all__ = ["SyncVerbs"]
+
+T = TypeVar("T")
+
+
+class SyncVerbs(Verbs):
+    """The verbs with their types; they are written in `Verbs`."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def request(
+            self,
+            method: str,
+            path: URLPath = None,
+            *,
+            raw: Literal[True],
+            **options: Unpack[RequestOptions],
+        ) -> RawResponse: ...
+        @overload
+        def request(
+            self,
+            method: str,
+            path: URLPath = None,
+            *,
+            response_format: type[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> T: ...
+        @overload
+        def request(
+            self,
+            method: str,
+            path: URLPath = None,
+            *,
+            response_format: TypeForm[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> T: ...
+        @overload
+        def request(
+            self,
+            method: str,
+            path: URLPath = None,
+            *,
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> Any: ...
+        def request(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def get(
+            self, path: URLPath = None, *, raw: Literal[True], **options: Unpack[RequestOptions]
+        ) -> RawResponse: ...
+        @overload
+        def get(
+            self,
+            path: URLPath = None,
+            *,
+            response_format: type[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> T: ...
+        @overload
+        def get(
+            self,
+            path: URLPath = None,
+            *,
+            response_format: TypeForm[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> T: ...
+        @overload
+        def get(
+            self,
+            path: URLPath = None,
+            *,
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> Any: ...
+        def get(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def post(
+            self, path: URLPath = None, *, raw: Literal[True], **options: Unpack[RequestOptions]
+        ) -> RawResponse: ...
+        @overload
+        def post(
+            self,
+            path: URLPath = None,
+            *,
+            response_format: type[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> T: ...
+        @overload
+        def post(
+            self,
+            path: URLPath = None,
+            *,
+            response_format: TypeForm[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> T: ...
+        @overload
+        def post(
+            self,
+            path: URLPath = None,
+            *,
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> Any: ...
+        def post(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def put(
+            self, path: URLPath = None, *, raw: Literal[True], **options: Unpack[RequestOptions]
+        ) -> RawResponse: ...
+        @overload
+        def put(
+            self,
+            path: URLPath = None,
+            *,
+            response_format: type[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> T: ...
+        @overload
+        def put(
+            self,
+            path: URLPath = None,
+            *,
+            response_format: TypeForm[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> T: ...
+        @overload
+        def put(
+            self,
+            path: URLPath = None,
+            *,
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> Any: ...
+        def put(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def patch(
+            self, path: URLPath = None, *, raw: Literal[True], **options: Unpack[RequestOptions]
+        ) -> RawResponse: ...
+        @overload
+        def patch(
+            self,
+            path: URLPath = None,
+            *,
+            response_format: type[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> T: ...
+        @overload
+        def patch(
+            self,
+            path: URLPath = None,
+            *,
+            response_format: TypeForm[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> T: ...
+        @overload
+        def patch(
+            self,
+            path: URLPath = None,
+            *,
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> Any: ...
+        def patch(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def delete(
+            self, path: URLPath = None, *, raw: Literal[True], **options: Unpack[RequestOptions]
+        ) -> RawResponse: ...
+        @overload
+        def delete(
+            self,
+            path: URLPath = None,
+            *,
+            response_format: type[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> T: ...
+        @overload
+        def delete(
+            self,
+            path: URLPath = None,
+            *,
+            response_format: TypeForm[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> T: ...
+        @overload
+        def delete(
+            self,
+            path: URLPath = None,
+            *,
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> Any: ...
+        def delete(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def options(
+            self, path: URLPath = None, *, raw: Literal[True], **options: Unpack[RequestOptions]
+        ) -> RawResponse: ...
+        @overload
+        def options(
+            self,
+            path: URLPath = None,
+            *,
+            response_format: type[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> T: ...
+        @overload
+        def options(
+            self,
+            path: URLPath = None,
+            *,
+            response_format: TypeForm[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> T: ...
+        @overload
+        def options(
+            self,
+            path: URLPath = None,
+            *,
+            raw: Literal[False] = ...,
+            **options: Unpack[RequestOptions],
+        ) -> Any: ...
+        def options(self, *args: Any, **options: Any) -> Any: ...
+
+        def head(self, path: URLPath = None, **options: Unpack[CallOptions]) -> RawResponse: ...
+
+        @overload
+        def upload_file(
+            self,
+            file: UploadSource,
+            path: URLPath = None,
+            *,
+            field: str = ...,
+            raw: Literal[True],
+            **options: Unpack[FileOptions],
+        ) -> RawResponse: ...
+        @overload
+        def upload_file(
+            self,
+            file: UploadSource,
+            path: URLPath = None,
+            *,
+            field: str = ...,
+            response_format: type[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[FileOptions],
+        ) -> T: ...
+        @overload
+        def upload_file(
+            self,
+            file: UploadSource,
+            path: URLPath = None,
+            *,
+            field: str = ...,
+            response_format: TypeForm[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[FileOptions],
+        ) -> T: ...
+        @overload
+        def upload_file(
+            self,
+            file: UploadSource,
+            path: URLPath = None,
+            *,
+            field: str = ...,
+            raw: Literal[False] = ...,
+            **options: Unpack[FileOptions],
+        ) -> Any: ...
+        def upload_file(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def stream_file(
+            self,
+            file: UploadSource,
+            path: URLPath = None,
+            *,
+            raw: Literal[True],
+            **options: Unpack[FileOptions],
+        ) -> RawResponse: ...
+        @overload
+        def stream_file(
+            self,
+            file: UploadSource,
+            path: URLPath = None,
+            *,
+            response_format: type[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[FileOptions],
+        ) -> T: ...
+        @overload
+        def stream_file(
+            self,
+            file: UploadSource,
+            path: URLPath = None,
+            *,
+            response_format: TypeForm[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[FileOptions],
+        ) -> T: ...
+        @overload
+        def stream_file(
+            self,
+            file: UploadSource,
+            path: URLPath = None,
+            *,
+            raw: Literal[False] = ...,
+            **options: Unpack[FileOptions],
+        ) -> Any: ...
+        def stream_file(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def send(
+            self, request: Request, *, raw: Literal[True], **options: Unpack[SendOptions]
+        ) -> RawResponse: ...
+        @overload
+        def send(
+            self,
+            request: Request,
+            *,
+            response_format: type[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[SendOptions],
+        ) -> T: ...
+        @overload
+        def send(
+            self,
+            request: Request,
+            *,
+            response_format: TypeForm[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[SendOptions],
+        ) -> T: ...
+        @overload
+        def send(
+            self, request: Request, *, raw: Literal[False] = ..., **options: Unpack[SendOptions]
+        ) -> Any: ...
+        def send(self, *args: Any, **options: Any) -> Any: ...

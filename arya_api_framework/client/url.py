@@ -1,0 +1,224 @@
+"""Where a call goes: origins, path templates, and what no path may hold.
+
+The URL of a call is built here once, as ASCII text, and sent byte for byte.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, unquote
+
+from yarl import URL
+
+from ..errors import ConfigurationError
+from .redaction import redact_url
+
+__all__ = ["Origin", "PathTemplate", "compile_path", "encode_value", "parse_uri"]
+
+_FIELD = re.compile(r"\{([^{}/?]+)\}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+_KEPT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_UNRESERVED = re.compile(r"[A-Za-z0-9\-._~]+")
+_PATH_SAFE = "/%:@!$&'()*+,;=~-._"
+_QUERY_SAFE = _PATH_SAFE + "?"
+_MAX_DECODINGS = 8
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Origin:
+    """Scheme, host and port, normalised (RFC 6454 4)."""
+
+    __slots__ = ("authority", "host", "port", "prefix", "scheme")
+
+    def __init__(self, scheme: str, host: str, port: int) -> None:
+        self.scheme = scheme
+        self.host = host
+        self.port = port
+        name = f"[{host}]" if ":" in host else host
+        self.authority = name if port == _DEFAULT_PORTS[scheme] else f"{name}:{port}"
+        self.prefix = f"{scheme}://{self.authority}"
+
+    @classmethod
+    def of(cls, url: URL) -> Origin:
+        """Return the origin of an absolute URL.
+
+        Raises:
+            ConfigurationError: It is relative, or neither http nor https.
+        """
+        if url.scheme not in _DEFAULT_PORTS or not url.raw_host or not url.port:
+            raise ConfigurationError("a URL must be absolute, with http or https and a host")
+        return cls(url.scheme, url.raw_host.lower(), url.port)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Origin) and self.prefix == other.prefix
+
+    def __hash__(self) -> int:
+        return hash(self.prefix)
+
+    def __repr__(self) -> str:
+        return f"Origin({self.prefix!r})"
+
+
+def parse_uri(text: str | URL, what: str = "`uri`") -> tuple[Origin, str]:
+    """Return the origin of an absolute URL and its path, encoded, without a slash at its end.
+
+    Raises:
+        ConfigurationError: The URL is relative, or holds what no base can: credentials, a query,
+            a fragment, a dot segment.
+    """
+    try:
+        url = URL(text) if isinstance(text, str) else text
+        origin = Origin.of(url)
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(
+            f"{what} must be an absolute URL, such as 'https://api.test/v1'"
+        ) from error
+    if url.raw_user is not None or url.raw_password is not None:
+        raise ConfigurationError(
+            f"{what} holds credentials; give them in `headers` or `bearer_token`, not in the URL"
+        )
+    if url.raw_query_string or url.raw_fragment:
+        raise ConfigurationError(
+            f"{what} holds a query or a fragment; give the query in `parameters`"
+        )
+    raw = str(text).partition("://")[2].partition("/")[2]
+    return origin, _encode_path("/" + raw.strip("/"), str(text)).rstrip("/")
+
+
+class PathTemplate:
+    """A path, checked and encoded once, with its `{fields}` to fill.
+
+    Attributes:
+        origin: The origin of an absolute URL, else `None`.
+        path: The encoded path, starting with a slash unless it is empty.
+        query: The encoded query written in the path, without its question mark.
+        fields: The names to fill.
+    """
+
+    __slots__ = ("fields", "origin", "path", "query", "text")
+
+    def __init__(self, text: str, origin: Origin | None, path: str, query: str) -> None:
+        self.text = text
+        self.origin = origin
+        self.path = path
+        self.query = query
+        self.fields: tuple[str, ...] = tuple(_FIELD.findall(path) + _FIELD.findall(query))
+
+    def fill(self, values: Mapping[str, Any], encode: Callable[[Any], str]) -> tuple[str, str]:
+        """Return path and query with every field filled.
+
+        Raises:
+            ConfigurationError: A value is missing, surplus, empty or a dot segment.
+        """
+        missing = [name for name in self.fields if name not in values]
+        surplus = [name for name in values if name not in self.fields]
+        if missing or surplus:
+            raise ConfigurationError(
+                f"path {self.text!r} needs path_parameters {list(self.fields)}, got {list(values)}"
+            )
+        encoded = {name: encode_value(name, encode(values[name])) for name in self.fields}
+
+        def replace(match: re.Match[str]) -> str:
+            return encoded[match[1]]
+
+        return _FIELD.sub(replace, self.path), _FIELD.sub(replace, self.query)
+
+
+@lru_cache(maxsize=2048)
+def compile_path(text: str) -> PathTemplate:
+    """Check a path and encode what is literal in it.
+
+    Raises:
+        ConfigurationError: It could lead elsewhere than it looks, or holds a fragment.
+    """
+    if _CONTROL.search(text) or text[:1].isspace():
+        raise ConfigurationError(
+            f"path {redact_url(text)!r} holds a blank at its start or a control character"
+        )
+    if text.startswith(("//", "\\", "/\\")):
+        raise ConfigurationError(
+            f"path {redact_url(text)!r} looks like another host; start it with one '/'"
+        )
+    if "#" in text:
+        raise ConfigurationError(f"path {redact_url(text)!r} holds a fragment, which is never sent")
+    origin = None
+    path, _, query = text.partition("?")
+    if text[:8].lower().startswith(("http://", "https://")):
+        try:
+            url = URL(text)
+            origin = Origin.of(url)
+        except ValueError as error:
+            raise ConfigurationError(f"path {redact_url(text)!r} is no valid URL") from error
+        if url.raw_user is not None or url.raw_password is not None:
+            raise ConfigurationError("a URL with credentials in it is refused")
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    elif not path.startswith("/"):
+        first = path.partition("/")[0]
+        if _SCHEME.match(first) or "@" in _FIELD.sub("", first):
+            raise ConfigurationError(
+                f"path {redact_url(text)!r} looks like another host or scheme; start it with '/'"
+            )
+        path = f"/{path}" if path else ""
+    return PathTemplate(text, origin, _encode_path(path, text), _encode_literal(query, _QUERY_SAFE))
+
+
+def encode_value(name: str, value: str) -> str:
+    """Return a path value as one percent-encoded segment (RFC 3986 2.1).
+
+    Raises:
+        ConfigurationError: It is empty, a dot segment however often encoded, or holds a control
+            character.
+    """
+    if _UNRESERVED.fullmatch(value) and value.strip("."):
+        return value
+    if not value:
+        raise ConfigurationError(f"path parameter {name!r} is empty")
+    if _CONTROL.search(value):
+        raise ConfigurationError(f"path parameter {name!r} holds a control character")
+    if _decode_fully(value) in ("", ".", ".."):
+        raise ConfigurationError(f"path parameter {name!r} is a dot segment, which servers walk up")
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(f"path parameter {name!r} is no valid text") from error
+
+
+def _encode_path(path: str, text: str) -> str:
+    decoded = _decode_fully(_FIELD.sub("x", path))
+    if any(segment in (".", "..") for segment in re.split(r"[/\\]", decoded)):
+        raise ConfigurationError(f"path {redact_url(text)!r} holds a '.' or '..' segment")
+    return _encode_literal(path, _PATH_SAFE)
+
+
+def _encode_literal(text: str, safe: str) -> str:
+    """Percent-encode what is not allowed, leaving fields and what is encoded already."""
+    parts: list[str] = []
+    end = 0
+    for match in _FIELD.finditer(text):
+        parts += (_quote(text[end : match.start()], safe), match[0])
+        end = match.end()
+    return "".join((*parts, _quote(text[end:], safe)))
+
+
+def _quote(text: str, safe: str) -> str:
+    if "{" in text or "}" in text:
+        raise ConfigurationError(
+            f"path part {redact_url(text)!r} has a brace without its pair; write %7B or %7D for one"
+        )
+    try:
+        return quote(_KEPT.sub("%25", text), safe=safe)
+    except UnicodeEncodeError as error:
+        raise ConfigurationError("the path is no valid text") from error
+
+
+def _decode_fully(text: str) -> str:
+    for _ in range(_MAX_DECODINGS):
+        decoded = unquote(text)
+        if decoded == text:
+            return text
+        text = decoded
+    raise ConfigurationError("a path or path value is percent-encoded too many times over")

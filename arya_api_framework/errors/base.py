@@ -1,0 +1,220 @@
+"""The root of the tree, and the errors that come from using the framework, not from a network."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any, ClassVar, Literal, Self
+
+__all__ = [
+    "AsyncClientError",
+    "ClientClosedError",
+    "ClientError",
+    "ConfigurationError",
+    "ExtensionAlreadyLoaded",
+    "ExtensionEntryPointError",
+    "ExtensionError",
+    "ExtensionFailed",
+    "ExtensionNotFound",
+    "ExtensionNotLoaded",
+    "FrameworkException",
+    "SubClientAlreadyLoaded",
+    "SubClientError",
+    "SubClientNoParent",
+    "SubClientNotLoaded",
+    "SubClientParentSet",
+    "SyncClientError",
+    "ValidationError",
+]
+
+Sent = Literal["no", "maybe", "yes"]
+
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""Methods that may be sent twice with the effect of once (RFC 9110 9.2.2)."""
+
+
+class FrameworkException(Exception):
+    """Every error of the framework is one of these.
+
+    An error of a call also tells about the call; the values are the defaults below where there
+    was none.
+
+    Attributes:
+        method: The method of the request, `None` outside a call.
+        url: The URL of the request, query values redacted.
+        attempts: How many requests were sent, or tried to be, for the call.
+        elapsed: Seconds from the start of the call to the error.
+        sent: Whether the server may have read the request: `"no"`, `"maybe"` or `"yes"`.
+        retry_after: Seconds the server, or the rate limit, asked to wait, if it did.
+    """
+
+    method: str | None = None
+    url: str | None = None
+    attempts: int = 0
+    elapsed: float = 0.0
+    sent: Sent = "no"
+    retry_after: float | None = None
+
+    _transient: ClassVar[bool] = False
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same call could succeed later and is safe to repeat.
+
+        The fault must be one that passes, and the server either read nothing or the method is
+        idempotent (RFC 9110 9.2.2).
+        """
+        return self._transient and (self.sent == "no" or self.method in IDEMPOTENT_METHODS)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy without calling `__init__`, whose signature subclasses may change."""
+        return _restore, (type(self), self.args), self.__dict__.copy()
+
+    def __reduce_ex__(self, protocol: Any, /) -> tuple[Any, ...]:
+        function, arguments, state = self.__reduce__()
+        return function, arguments, {key: _portable(value) for key, value in state.items()}
+
+    def __copy__(self) -> Self:
+        copy: Self = _restore(type(self), self.args)
+        copy.__dict__.update(self.__dict__)
+        return copy
+
+
+def _restore(cls: type[Any], args: tuple[Any, ...]) -> Any:
+    return cls.__new__(cls, *args)
+
+
+def _portable(value: object) -> object:
+    """Return the value, or its text where it cannot be pickled: an error must always travel."""
+    if value is None or isinstance(value, str | int | float | bytes):
+        return value
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - any object may refuse in any way
+        return repr(value)
+    return value
+
+
+class ValidationError(FrameworkException):
+    """A value has the wrong type: the name 0.3.9 gave to what `ConfigurationError` now is."""
+
+
+class ClientError(FrameworkException):
+    """The client is made or used in a way it cannot work."""
+
+
+class SyncClientError(ClientError):
+    """A `SyncClient` has no absolute `uri`."""
+
+
+class AsyncClientError(ClientError):
+    """An `AsyncClient` has no absolute `uri`."""
+
+
+class ConfigurationError(ClientError, ValidationError, ValueError):
+    """A keyword, option or value that can never work: raised before a byte is sent."""
+
+
+class ClientClosedError(ClientError, RuntimeError):
+    """The client was closed before this call."""
+
+
+class SubClientError(ClientError):
+    """Something about a sub-client is wrong.
+
+    Attributes:
+        name: The name of the sub-client.
+    """
+
+    def __init__(self, message: str | None = None, *args: Any, name: str) -> None:
+        super().__init__(message or f"sub-client {name!r} has an error", *args)
+        self.name = name
+
+
+class SubClientAlreadyLoaded(SubClientError):
+    """The parent has a sub-client of this name already."""
+
+    def __init__(self, name: str, message: str | None = None) -> None:
+        super().__init__(
+            message or f"a sub-client named {name!r} is already loaded; remove it first", name=name
+        )
+
+
+class SubClientParentSet(SubClientAlreadyLoaded):
+    """The sub-client belongs to another parent already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            name, f"sub-client {name!r} has a parent already; remove it there, or make a new one"
+        )
+
+
+class SubClientNotLoaded(SubClientError):
+    """The parent has no sub-client of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no sub-client named {name!r} is loaded", name=name)
+
+
+class SubClientNoParent(SubClientError):
+    """The sub-client belongs to no client, so it cannot send."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"sub-client {name!r} has no parent; declare it in a client's class body or give it to "
+            "`add_subclient`",
+            name=name,
+        )
+
+
+class ExtensionError(FrameworkException):
+    """Something about an extension is wrong.
+
+    Attributes:
+        name: The dotted module name of the extension.
+    """
+
+    def __init__(self, message: str | None = None, *args: Any, name: str) -> None:
+        super().__init__(message or f"extension {name!r} has an error", *args)
+        self.name = name
+
+
+class ExtensionNotFound(ExtensionError):
+    """No module of this name can be found."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"no module named {name!r} can be found to load as an extension", name=name
+        )
+
+
+class ExtensionAlreadyLoaded(ExtensionError):
+    """The extension is loaded already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"extension {name!r} is already loaded", name=name)
+
+
+class ExtensionNotLoaded(ExtensionError):
+    """The extension is not loaded."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"extension {name!r} is not loaded", name=name)
+
+
+class ExtensionEntryPointError(ExtensionError):
+    """The module has no `setup(client)` function."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"extension {name!r} has no function `setup(client)`", name=name)
+
+
+class ExtensionFailed(ExtensionError):
+    """The extension raised while it was loaded or unloaded.
+
+    Attributes:
+        original: What it raised, also the `__cause__`.
+    """
+
+    def __init__(self, name: str, original: BaseException) -> None:
+        super().__init__(f"extension {name!r} raised {type(original).__name__}", name=name)
+        self.original = original

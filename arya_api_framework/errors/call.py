@@ -1,0 +1,306 @@
+"""The errors of a call that end without a status of their own: network, redirects, content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .base import ClientError, FrameworkException, Sent
+
+__all__ = [
+    "AuthError",
+    "BodyNotReplayable",
+    "BudgetExhausted",
+    "CertificateError",
+    "CircuitOpenError",
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectionLost",
+    "ContentChanged",
+    "ContentEncodingError",
+    "CredentialsExhausted",
+    "DNSError",
+    "DeadlineExceeded",
+    "DecodeError",
+    "EgressRefused",
+    "IncompleteResponse",
+    "LimiterUnavailable",
+    "MissingCredentials",
+    "OAuthStateError",
+    "OperationFailed",
+    "PaginationError",
+    "PoolTimeout",
+    "ProtocolError",
+    "ProxyError",
+    "RateLimitTimeout",
+    "ReadTimeout",
+    "RedirectError",
+    "RequestTimeout",
+    "ResponseParseError",
+    "ResponseTooLarge",
+    "ResponseValidationError",
+    "TLSError",
+    "TokenRefreshError",
+    "TooManyRedirects",
+    "TransportError",
+    "UnsafeRedirect",
+    "UploadIncomplete",
+    "WebhookVerificationError",
+    "WriteTimeout",
+]
+
+KEPT_BODY = 64 * 1024
+"""The most bytes of a body that an exception keeps."""
+
+
+class TransportError(FrameworkException):
+    """No whole response came. `sent` tells whether the server may have read the request."""
+
+    sent: Sent = "maybe"
+    _transient = True
+
+
+class ConnectError(TransportError):
+    """No connection could be made; nothing was sent."""
+
+    sent: Sent = "no"
+
+
+class DNSError(ConnectError):
+    """The host name could not be resolved."""
+
+
+class ProxyError(ConnectError):
+    """The proxy refused or could not connect."""
+
+
+class TLSError(ConnectError):
+    """The TLS handshake failed."""
+
+    _transient = False
+
+
+class CertificateError(TLSError):
+    """The server's certificate is not trusted, or is another host's."""
+
+
+class RequestTimeout(TransportError, TimeoutError):
+    """The call took longer than its timeout."""
+
+
+class ConnectTimeout(RequestTimeout):
+    """Connecting took longer than its timeout; nothing was sent."""
+
+    sent: Sent = "no"
+
+
+class PoolTimeout(RequestTimeout):
+    """No connection of the pool became free in time; nothing was sent."""
+
+    sent: Sent = "no"
+
+
+class ReadTimeout(RequestTimeout):
+    """The server was silent longer than the read timeout."""
+
+
+class WriteTimeout(RequestTimeout):
+    """The server did not take the body in time."""
+
+
+class DeadlineExceeded(RequestTimeout):
+    """The `deadline` of the call passed."""
+
+
+class ConnectionLost(TransportError):
+    """The connection was reset or closed before a whole head came."""
+
+
+class ProtocolError(TransportError):
+    """What came is no valid HTTP response (RFC 9112)."""
+
+    _transient = False
+
+
+class IncompleteResponse(TransportError):
+    """The head came whole, the body did not.
+
+    Attributes:
+        status: The status of the response.
+        received: Bytes of the body that came.
+        expected: Bytes that were announced, `None` where the length was not.
+    """
+
+    sent: Sent = "yes"
+
+    def __init__(
+        self,
+        message: str = "the response body was cut",
+        *,
+        status: int | None = None,
+        received: int = 0,
+        expected: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.received = received
+        self.expected = expected
+
+
+class RedirectError(FrameworkException):
+    """A redirect could not be followed."""
+
+    sent: Sent = "yes"
+
+
+class TooManyRedirects(RedirectError):
+    """More redirects than `max_redirects`."""
+
+
+class UnsafeRedirect(RedirectError):
+    """The redirect leads where a call must not go: https to http, a body to another origin."""
+
+
+class BodyNotReplayable(RedirectError):
+    """The body would have to be sent again, but it is an iterator that can be read once."""
+
+
+class ResponseTooLarge(FrameworkException):
+    """The response passes a limit.
+
+    Attributes:
+        limit: The limit in bytes (or fields).
+        size: What was seen when it was passed, `None` where nobody knows.
+    """
+
+    sent: Sent = "yes"
+
+    def __init__(self, message: str, *, limit: int, size: int | None = None) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.size = size
+
+
+class DecodeError(FrameworkException):
+    """The response came whole, but its content cannot be used.
+
+    Attributes:
+        status: The status of the response.
+        body: The content, cut to 64 KiB.
+    """
+
+    sent: Sent = "yes"
+
+    def __init__(self, message: str, *, status: int | None = None, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body[:KEPT_BODY]
+
+
+class ContentEncodingError(DecodeError):
+    """The content coding is unknown, broken or cut (RFC 9110 8.4)."""
+
+
+class ResponseParseError(DecodeError, ClientError):
+    """The content is not the text or JSON that was expected."""
+
+
+class ResponseValidationError(ResponseParseError):
+    """The JSON does not fit the `response_format`."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        body: bytes = b"",
+        errors: list[dict[str, Any]] | None = None,
+    ) -> None:
+        super().__init__(message, status=status, body=body)
+        self._errors = errors or []
+
+    def errors(self) -> list[dict[str, Any]]:
+        """Return pydantic's list of errors (`type`, `loc`, `msg`), without the input values."""
+        return self._errors
+
+
+class UploadIncomplete(FrameworkException):
+    """A final answer came before the body was sent whole.
+
+    Attributes:
+        status: The status of that answer.
+    """
+
+    sent: Sent = "yes"
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class RateLimitTimeout(FrameworkException, TimeoutError):
+    """The client's own rate limit has no slot before the deadline; nothing was sent.
+
+    `retry_after` is the wait it would have taken, in seconds.
+    """
+
+    _transient = True
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class CircuitOpenError(FrameworkException):
+    """The circuit breaker of the origin is open; nothing was sent."""
+
+    _transient = True
+
+
+class BudgetExhausted(FrameworkException):
+    """The budget around the call is used up; nothing was sent."""
+
+
+class LimiterUnavailable(FrameworkException):
+    """The shared rate limiter cannot be reached; nothing was sent."""
+
+    _transient = True
+
+
+class CredentialsExhausted(FrameworkException):
+    """Every credential of the pool is resting or revoked; nothing was sent."""
+
+
+class EgressRefused(FrameworkException):
+    """The address is one that the egress guard refuses; nothing was sent."""
+
+
+class AuthError(FrameworkException):
+    """Authentication failed before the request could be sent."""
+
+
+class MissingCredentials(AuthError):
+    """No credentials are set for what the request requires; nothing was sent."""
+
+
+class TokenRefreshError(AuthError):
+    """The access token could not be refreshed."""
+
+
+class OAuthStateError(AuthError):
+    """The OAuth 2 answer carries another `state` than was sent (RFC 6749 10.12)."""
+
+
+class WebhookVerificationError(AuthError):
+    """The signature of a webhook is not right."""
+
+
+class PaginationError(FrameworkException):
+    """The pages loop, or a promised next page is missing."""
+
+
+class OperationFailed(FrameworkException):
+    """A long-running operation ended in failure."""
+
+
+class ContentChanged(FrameworkException):
+    """The file changed on the server between two ranges of one download."""

@@ -1,0 +1,289 @@
+"""The options of clients and calls, typed once, and the values they take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, SecretStr
+from typing_extensions import TypedDict
+from yarl import URL
+
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import aiohttp
+    import requests
+
+    from .client.response import RawResponse
+    from .errors import HTTPError
+    from .retry import Retry
+    from .tls import TLS
+
+__all__ = [
+    "UNSET",
+    "Body",
+    "CallOptions",
+    "ClientOptions",
+    "Cookies",
+    "Data",
+    "ErrorResponses",
+    "FileContent",
+    "FileOptions",
+    "Files",
+    "FollowRedirects",
+    "Headers",
+    "Parameters",
+    "Progress",
+    "RequestOptions",
+    "SendOptions",
+    "ServerVariable",
+    "Timeout",
+    "URLPath",
+    "Unset",
+    "UploadSource",
+]
+
+
+class Unset:
+    """The type of `UNSET`: no value was given, which is not the same as `None`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNSET: Final = Unset()
+
+URLPath: TypeAlias = str | URL | None
+"""A path relative to the client's `uri`, or an absolute URL of an origin it trusts."""
+
+Pairs: TypeAlias = Sequence[tuple[str, Any]]
+Headers: TypeAlias = Mapping[str, Any] | BaseModel | Pairs
+Cookies: TypeAlias = Mapping[str, Any] | BaseModel | Pairs
+Parameters: TypeAlias = Mapping[str, Any] | BaseModel | Pairs
+Body: TypeAlias = Any
+
+FileContent: TypeAlias = (
+    bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO | Iterable[bytes]
+)
+"""What a file may be: bytes, text, a `Path`, an open binary file, an iterator of bytes."""
+
+UploadSource: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+"""A file to upload: its path, its bytes, or the file open for reading bytes."""
+
+FileTuple: TypeAlias = (
+    tuple[str | None, FileContent]
+    | tuple[str | None, FileContent, str | None]
+    | tuple[str | None, FileContent, str | None, Mapping[str, str]]
+)
+Files: TypeAlias = (
+    Mapping[str, FileContent | FileTuple] | Sequence[tuple[str, FileContent | FileTuple]]
+)
+Data: TypeAlias = (
+    FileContent
+    | AsyncIterable[bytes]
+    | FileTuple
+    | Mapping[str, Any]
+    | BaseModel
+    | Sequence[tuple[str, Any]]
+)
+
+ErrorResponses: TypeAlias = Mapping[
+    Any, "type[BaseModel | HTTPError] | Callable[[RawResponse], Exception] | Any"
+]
+"""Status (`404`), range (`"4XX"`) or `"default"` to a model, an `HTTPError` class or a callable."""
+
+FollowRedirects: TypeAlias = Literal["safe", "same-origin"] | bool
+Progress: TypeAlias = Callable[[int, int | None], object]
+"""Called with the bytes sent so far and the total, `None` where it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """How long the parts of a call may take, in seconds; `None` is no limit.
+
+    Attributes:
+        total: The whole work of a call: connecting, sending, redirects, the last byte.
+        connect: Making one connection, the TLS handshake included.
+        read: The longest silence of the server.
+        write: The longest time the server may take to accept a piece of the body.
+        pool: Waiting for a free connection of the pool.
+
+    Example:
+        >>> Timeout(total=20, connect=3)
+        Timeout(total=20, connect=3, read=None, write=None, pool=None)
+    """
+
+    total: float | None = 300.0
+    connect: float | None = 30.0
+    read: float | None = None
+    write: float | None = None
+    pool: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("total", "connect", "read", "write", "pool"):
+            value = getattr(self, name)
+            if value is not None:
+                check_number(f"timeout {name}", value, positive=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerVariable:
+    """A variable of a `uri` template, as OpenAPI's server variables.
+
+    Attributes:
+        default: The value when the instance gives none.
+        enum: The values that are allowed; empty allows any.
+        description: What it is for.
+    """
+
+    default: str | None = None
+    enum: Sequence[str] = ()
+    description: str | None = None
+
+
+def check_number(name: str, value: object, *, positive: bool = False) -> float:
+    """Return the value if it is a finite number that is not negative.
+
+    Raises:
+        ConfigurationError: It is a bool, no number, NaN, infinite, negative, or 0 where `positive`.
+    """
+    wanted = "a number above 0" if positive else "a number of 0 or more"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigurationError(f"{name} must be {wanted}, got {value!r}")
+    if not math.isfinite(value) or value < 0 or (positive and value == 0):
+        raise ConfigurationError(f"{name} must be {wanted}, got {value!r}")
+    return value
+
+
+class SendOptions(TypedDict, total=False):
+    """The options that say how a call is made, not what is sent.
+
+    Attributes:
+        error_responses: Over the client's, key by key.
+        timeout: Seconds for the whole call, or a `Timeout`; `None` for no limit.
+        deadline: Seconds for everything, waiting for the rate limit included.
+        retry: `None` or a `Retry`.
+        follow_redirects: `"safe"`, `"same-origin"` or `False`; `True` is `"safe"`.
+        max_redirects: The most redirects of one call.
+        max_response_size: The most bytes of a decoded body.
+        json_content_types: The media types taken as JSON, such as `("application/*+json",)`;
+            `None` takes any.
+    """
+
+    error_responses: ErrorResponses | None
+    timeout: float | Timeout | None
+    deadline: float | None
+    retry: Retry | None
+    follow_redirects: FollowRedirects
+    max_redirects: int
+    max_response_size: int
+    json_content_types: Sequence[str] | None
+
+
+class CallOptions(SendOptions, total=False):
+    """The options of every verb; `ClientOptions` gives most of them a default.
+
+    Attributes:
+        path_parameters: Values of the `{names}` in the path, each percent-encoded whole.
+        headers: Over the client's; `None` removes a default.
+        cookies: Over the client's; `None` removes a default.
+        parameters: The query, over the client's; `None` removes a default.
+        foreign: Let an absolute URL leave the client's origin, carrying nothing of the client.
+        idempotency_key: Sent as `Idempotency-Key`.
+    """
+
+    path_parameters: Mapping[str, Any] | BaseModel
+    headers: Headers | None
+    cookies: Cookies | None
+    parameters: Parameters | None
+    foreign: bool
+    idempotency_key: str | None
+
+
+class RequestOptions(CallOptions, total=False):
+    """The options of the verbs that may send something.
+
+    Attributes:
+        body: A model or anything pydantic serialises, sent as JSON.
+        data: Sent as it is: bytes, text, a form mapping, a file, an iterator.
+        files: Sent as `multipart/form-data`, together with the fields of `data`.
+        on_progress: Called with the bytes sent and the total while the body is sent.
+    """
+
+    body: Body
+    data: Data | None
+    files: Files | None
+    on_progress: Progress | None
+
+
+class FileOptions(CallOptions, total=False):
+    """The options of `upload_file` and `stream_file`.
+
+    Attributes:
+        method: The method, `"POST"` when not given.
+        on_progress: Called with the bytes sent and the total while the file is sent.
+        content_type: The media type of the file; guessed from its name when not given.
+    """
+
+    method: str
+    on_progress: Progress | None
+    content_type: str | None
+
+
+class ClientOptions(TypedDict, total=False):
+    """The class keywords, which are also arguments of the instance and of `with_options`.
+
+    Attributes:
+        uri: The absolute base of every path; may hold `{variables}`.
+        server_variables: The variables of `uri`: a `ServerVariable` each, or the value.
+        headers: Sent with every request.
+        cookies: Sent with every request to the client's origin.
+        parameters: In the query of every request.
+        error_responses: What an error status is turned into.
+        bearer_token: Sent as `Authorization: Bearer ...`.
+        rate_limit: Requests that may be sent in any `rate_limit_interval`; `None` for no limit.
+        rate_limit_interval: In seconds, 1 when not given.
+        timeout: See `CallOptions`; 300 seconds when not given.
+        deadline: See `CallOptions`; `None` when not given.
+        retry: See `CallOptions`.
+        follow_redirects: See `CallOptions`; `"safe"` when not given.
+        max_redirects: See `CallOptions`; 10 when not given.
+        trusted_origins: Origins that get the client's credentials too.
+        max_response_size: See `CallOptions`; 64 MiB when not given.
+        json_content_types: See `CallOptions`; any when not given.
+        tls: A `TLS` value: whom to trust and which certificate to show.
+        session: A session of yours, which the client uses and never closes.
+        session_factory: Called once with the arguments of the session, to make it yourself.
+        extensions: Modules to load, as names or `(name, package)`.
+    """
+
+    uri: str | URL | None
+    server_variables: Mapping[str, ServerVariable | str] | None
+    headers: Headers | None
+    cookies: Cookies | None
+    parameters: Parameters | None
+    error_responses: ErrorResponses | None
+    bearer_token: str | SecretStr | None
+    rate_limit: float | None
+    rate_limit_interval: float
+    timeout: float | Timeout | None
+    deadline: float | None
+    retry: Retry | None
+    follow_redirects: FollowRedirects
+    max_redirects: int
+    trusted_origins: Sequence[str | URL] | None
+    max_response_size: int
+    json_content_types: Sequence[str] | None
+    tls: TLS | None
+    session: requests.Session | aiohttp.ClientSession | None
+    session_factory: Callable[..., Any] | None
+    extensions: Sequence[str | tuple[str, str]] | None

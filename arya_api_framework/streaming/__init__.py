@@ -1,0 +1,1 @@
+"""Bodies that do not fit in memory, or need not."""

@@ -1,0 +1,452 @@
+"""A real HTTP server for the tests and examples: real sockets, its own thread, a log of what came.
+
+`Server` answers with a small REST API (`tests/resources.py`) and with the oddities of HTTP:
+statuses, redirects, slow, coded and binary bodies. `Server.log` holds what it read, so that a test
+can assert what was really sent.
+
+    with Server() as server:
+        requests.get(server.url + "/users/1")
+        server.log[-1].headers["Accept"]
+"""
+
+import asyncio
+import base64
+import functools
+import gzip
+import hashlib
+import io
+import json
+import random
+import ssl
+import threading
+import zlib
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import IO, Any, Self
+from urllib.parse import parse_qsl
+
+from aiohttp import BodyPartReader, web
+from multidict import CIMultiDict
+from werkzeug.formparser import FormDataParser
+from werkzeug.http import parse_options_header
+
+from tests import resources
+
+MiB = 1024 * 1024
+BLOCK = random.Random(0).randbytes(64 * 1024)
+
+
+@dataclass(slots=True)
+class Received:
+    """One request as the server read it off the wire."""
+
+    method: str
+    target: str
+    """The request target as it came, query included."""
+    headers: CIMultiDict[str]
+    """The header fields in the order and the case in which they came."""
+    connection: int
+    """The client's port: equal for requests that shared a connection."""
+    body: bytes = b""
+    """The body without its transfer coding. Stays empty for `/upload`, which keeps nothing."""
+    abandoned: bool = False
+    """Whether the client closed the connection before it was answered."""
+
+    @property
+    def path(self) -> str:
+        """The target without its query, still encoded."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        """The decoded pairs of the query, in order."""
+        return parse_qsl(self.target.partition("?")[2], keep_blank_values=True)
+
+    def json(self) -> Any:
+        """Parse the body."""
+        return json.loads(self.body)
+
+
+LOG: web.AppKey[list[Received]] = web.AppKey("log", list)
+RECEIVED = web.RequestKey("received", Received)
+
+
+class Server:
+    """The application on a free port of 127.0.0.1, served by a background thread.
+
+    Args:
+        tls: Serve https with this context.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.log: list[Received] = []
+        self.port = 0
+        self._store = resources.Store()
+        self._tls = tls
+        self._thread: threading.Thread | None = None
+        self._stop: Callable[[], object] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The origin, without a slash at its end."""
+        return self.at("127.0.0.1")
+
+    def at(self, host: str) -> str:
+        """Give the origin under another name of this machine; cookies and TLS tell names apart."""
+        return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
+
+    def reset(self) -> None:
+        """Forget what was read and restore the stored users and posts."""
+        self.log.clear()
+        self._store.reset()
+
+    def start(self) -> None:
+        """Serve; returns once the port takes connections."""
+        started: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(started)), name="test server", daemon=True
+        )
+        self._thread.start()
+        started.result(timeout=10)
+
+    def stop(self) -> None:
+        """Close every connection and end the thread; running handlers are cancelled."""
+        assert self._thread, "the server was never started"
+        if self._stop is not None:
+            self._stop()
+        self._thread.join(timeout=10)
+        assert not self._thread.is_alive(), "the server did not stop within 10 s"
+
+    async def _serve(self, started: Future[None]) -> None:
+        app = web.Application(middlewares=[record], client_max_size=1024 * MiB)
+        app[LOG], app[resources.STORE] = self.log, self._store
+        app.add_routes([*ROUTES, *resources.ROUTES])
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            auto_decompress=False,  # The log shows the bytes that were sent.
+            handler_cancellation=True,
+            shutdown_timeout=0.1,
+        )
+        stopping = asyncio.Event()
+        try:
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._tls).start()
+            self.port = runner.addresses[0][1]
+            self._stop = functools.partial(
+                asyncio.get_running_loop().call_soon_threadsafe, stopping.set
+            )
+            started.set_result(None)
+            await stopping.wait()
+        except OSError as error:  # start() raises it.
+            started.set_exception(error)
+        finally:
+            await runner.cleanup()
+
+
+@web.middleware
+async def record(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Log the request, then answer; every failure is JSON with a `message`."""
+    assert request.transport is not None
+    received = Received(
+        request.method,
+        request.raw_path,
+        CIMultiDict(  # Not request.headers, where names are normalised already.
+            (name.decode("latin-1"), value.decode("utf-8", "surrogateescape"))
+            for name, value in request.raw_headers
+        ),
+        request.transport.get_extra_info("peername")[1],
+    )
+    request[RECEIVED] = received
+    request.app[LOG].append(received)
+    if request.match_info.handler is not upload:
+        received.body = await request.read()
+    try:
+        return await handler(request)
+    except asyncio.CancelledError:
+        received.abandoned = True
+        raise
+    except web.HTTPException as error:
+        return _message(error.status, error.reason)
+    except (KeyError, ValueError) as error:  # What is missing from a query or does not parse.
+        return _message(400, str(error))
+
+
+def _message(status: int, text: str) -> web.Response:
+    return web.json_response({"message": text}, status=status)
+
+
+async def echo(request: web.Request) -> web.Response:
+    """Tell the request back as JSON."""
+    return web.json_response(_described(request))
+
+
+def _described(request: web.Request) -> dict[str, Any]:
+    received = request[RECEIVED]
+    return {
+        "method": received.method,
+        "target": received.target,
+        "path": received.path,
+        "query": received.query,
+        "headers": list(received.headers.items()),
+        "cookies": dict(request.cookies),
+        "text": received.body.decode(errors="replace"),
+        "base64": base64.b64encode(received.body).decode(),
+        **_form(received),
+    }
+
+
+def _form(received: Received) -> dict[str, Any]:
+    """Parse a form with the parser of another project than our clients'."""
+    mimetype, options = parse_options_header(received.headers.get("Content-Type"))
+    parser = FormDataParser(stream_factory=_in_memory, silent=False)
+    _, fields, files = parser.parse(
+        io.BytesIO(received.body), mimetype, len(received.body), options
+    )
+    return {
+        "form": list(fields.items(multi=True)),
+        "files": [
+            {
+                "name": name,
+                "filename": file.filename,
+                "content_type": file.content_type,
+                "headers": list(file.headers),
+                **_digest(file.read()),
+            }
+            for name, file in files.items(multi=True)
+        ],
+    }
+
+
+def _in_memory(
+    total_content_length: int | None,
+    content_type: str | None,
+    filename: str | None,
+    content_length: int | None = None,
+) -> IO[bytes]:
+    return io.BytesIO()
+
+
+def _digest(content: bytes) -> dict[str, Any]:
+    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+async def upload(request: web.Request) -> web.Response:
+    """Read a body of any size and tell size and SHA-256 of it, or of each file of a form."""
+    if not request.content_type.startswith("multipart/"):
+        return web.json_response({**await _drained(request.content.readany), "fields": {}})
+    fields: dict[str, str] = {}
+    files: list[dict[str, Any]] = []
+    async for part in await request.multipart():
+        assert isinstance(part, BodyPartReader), "no client of ours sends nested multiparts"
+        if part.filename is None:
+            fields[part.name or ""] = await part.text()
+        else:
+            content = await _drained(part.read_chunk)
+            files.append({"name": part.name, "filename": part.filename, **content})
+    return web.json_response({"fields": fields, "files": files})
+
+
+async def _drained(read: Callable[[], Awaitable[bytes]]) -> dict[str, Any]:
+    size, digest = 0, hashlib.sha256()
+    while chunk := await read():
+        size += len(chunk)
+        digest.update(chunk)
+    return {"size": size, "sha256": digest.hexdigest()}
+
+
+async def status(request: web.Request) -> web.Response:
+    """Answer with any final status; `?body=` is json, text, html or empty.
+
+    Every other pair of the query becomes a header: `/status/429?Retry-After=1`.
+    """
+    code = int(request.match_info["code"])
+    if not 200 <= code <= 599:
+        raise ValueError(f"The status must be from 200 to 599, not {code}.")
+    headers = CIMultiDict(request.query)
+    match headers.pop("body", "json"):
+        case "json":
+            response = _message(code, f"This is status {code}.")
+        case "text":
+            response = web.Response(status=code, text=f"This is status {code}.")
+        case "html":
+            page = f"<html><title>{code}</title><p>This is status {code}.</html>"
+            response = web.Response(status=code, text=page, content_type="text/html")
+        case "empty":
+            response = web.Response(status=code)
+        case body:
+            raise ValueError(f"The body must be json, text, html or empty, not {body!r}.")
+    response.headers.extend(headers)
+    return response
+
+
+async def redirect(request: web.Request) -> web.Response:
+    """Redirect the given number of times, then tell the request back."""
+    left = int(request.match_info["n"])
+    if left == 0:
+        return await echo(request)
+    return web.Response(status=302, headers={"Location": f"/redirect/{left - 1}"})
+
+
+async def redirect_to(request: web.Request) -> web.Response:
+    """Redirect to `?url=` with `?status=`; the URL is sent as it is."""
+    code = int(request.query.get("status", 302))
+    return web.Response(status=code, headers={"Location": request.query["url"]})
+
+
+async def delay(request: web.Request) -> web.Response:
+    """Wait before the head."""
+    await asyncio.sleep(float(request.match_info["seconds"]))
+    return await echo(request)
+
+
+async def drip(request: web.Request) -> web.StreamResponse:
+    """Send the head at once, then `?numbytes=` bytes spread over `?duration=` seconds."""
+    count = int(request.query.get("numbytes", 10))
+    pause = float(request.query.get("duration", 1)) / count
+    response = web.StreamResponse(headers={"Content-Length": str(count)})
+    await response.prepare(request)
+    for _ in range(count):
+        await response.write(b"*")
+        await asyncio.sleep(pause)
+    return response
+
+
+async def binary(request: web.Request) -> web.StreamResponse:
+    """Send so many bytes, always the same ones, without ever holding them all."""
+    left = int(request.match_info["n"])
+    response = web.StreamResponse(headers={"Content-Length": str(left)})
+    response.content_type = "application/octet-stream"
+    await response.prepare(request)
+    while left > 0:
+        await response.write(BLOCK[:left])
+        left -= len(BLOCK)
+    return response
+
+
+async def chunked(request: web.Request) -> web.StreamResponse:
+    """Send `?count=` chunks without a Content-Length."""
+    response = web.StreamResponse()
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    for number in range(int(request.query.get("count", 3))):
+        await response.write(b"chunk %d\n" % number)
+    return response
+
+
+async def gzipped(request: web.Request) -> web.Response:
+    """Tell the request back, coded as gzip."""
+    return _coded("gzip", gzip.compress(json.dumps(_described(request)).encode()))
+
+
+async def deflated(request: web.Request) -> web.Response:
+    """Tell the request back, coded as deflate; `?raw=1` leaves the zlib frame out."""
+    compressor = zlib.compressobj(wbits=-15 if "raw" in request.query else 15)
+    body = compressor.compress(json.dumps(_described(request)).encode()) + compressor.flush()
+    return _coded("deflate", body)
+
+
+async def gzip_bomb(request: web.Request) -> web.Response:
+    """Send few bytes that inflate to `?size=` (default 128 MiB: twice what clients accept)."""
+    size = int(request.query.get("size", 128 * MiB))
+    return _coded("gzip", await asyncio.to_thread(_bomb, size))
+
+
+@functools.lru_cache(maxsize=4)
+def _bomb(size: int) -> bytes:
+    return gzip.compress(bytes(size))
+
+
+def _coded(coding: str, body: bytes) -> web.Response:
+    headers = {"Content-Encoding": coding, "Content-Type": "application/json"}
+    return web.Response(body=body, headers=headers)
+
+
+async def empty(request: web.Request) -> web.Response:
+    """Answer 200 with a JSON type and no byte."""
+    return web.Response(content_type="application/json")
+
+
+async def html(request: web.Request) -> web.Response:
+    """Answer with a page."""
+    return web.Response(text="<html><p>Hello</p></html>", content_type="text/html")
+
+
+async def invalid_json(request: web.Request) -> web.Response:
+    """Answer with half a JSON text."""
+    return web.Response(text='{"id": 1, "name": ', content_type="application/json")
+
+
+async def given_json(request: web.Request) -> web.Response:
+    """Answer with the JSON text in `?value=`, whatever it is."""
+    return web.Response(text=request.query["value"], content_type="application/json")
+
+
+async def latin1(request: web.Request) -> web.Response:
+    """Answer with text in ISO 8859-1 that is no UTF-8."""
+    return web.Response(text="Grüße", content_type="text/plain", charset="iso-8859-1")
+
+
+async def set_cookie(request: web.Request) -> web.Response:
+    """Set a cookie for each pair of the query; `?line=` gives a whole Set-Cookie value."""
+    response = web.json_response({"set": len(request.query)})
+    for name, value in request.query.items():
+        line = value if name == "line" else f"{name}={value}; Path=/"
+        response.headers.add("Set-Cookie", line)
+    return response
+
+
+async def cookies(request: web.Request) -> web.Response:
+    """Tell the cookies back."""
+    return web.json_response({"cookies": dict(request.cookies)})
+
+
+async def etag(request: web.Request) -> web.Response:
+    """Answer with an entity tag, or 304 to who has it already."""
+    headers = {"ETag": '"v1"', "Cache-Control": "max-age=0"}
+    if request.headers.get("If-None-Match") == headers["ETag"]:
+        return web.Response(status=304, headers=headers)
+    return web.json_response({"version": 1}, headers=headers)
+
+
+async def early_hints(request: web.Request) -> web.Response:
+    """Send `?count=` interim responses before the final one (RFC 8297)."""
+    assert request.transport is not None
+    hint = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+    request.transport.write(hint * int(request.query.get("count", 1)))
+    return await echo(request)
+
+
+ROUTES = [
+    web.route("*", "/echo", echo),
+    web.route("*", "/upload", upload),
+    web.route("*", r"/status/{code:\d+}", status),
+    web.route("*", r"/redirect/{n:\d+}", redirect),
+    web.route("*", "/redirect-to", redirect_to),
+    web.route("*", "/delay/{seconds}", delay),
+    web.route("*", "/drip", drip),
+    web.get(r"/bytes/{n:\d+}", binary),
+    web.get("/chunked", chunked),
+    web.get("/gzip", gzipped),
+    web.get("/deflate", deflated),
+    web.get("/gzip-bomb", gzip_bomb),
+    web.route("*", "/empty", empty),
+    web.get("/html", html),
+    web.get("/invalid-json", invalid_json),
+    web.get("/json", given_json),
+    web.get("/latin1", latin1),
+    web.get("/set-cookie", set_cookie),
+    web.get("/cookies", cookies),
+    web.get("/etag", etag),
+    web.route("*", "/early-hints", early_hints),
+]

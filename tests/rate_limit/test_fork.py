@@ -1,0 +1,83 @@
+"""A window in a forked process."""
+
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+import pytest
+
+from arya_api_framework.rate_limit import SlidingWindow, sync_wait
+from arya_api_framework.rate_limit.window import Waiter
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork"),
+    # From Python 3.12 on, fork warns when there are threads: that is the case under test.
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
+
+
+def _in_child(action: Callable[[], None]) -> str:
+    """Run `action` in a forked child and return the text of what went wrong, if anything."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        failure = ""
+        try:
+            action()
+        except BaseException:  # noqa: BLE001 - the child must end here whatever happens
+            failure = traceback.format_exc()
+        finally:
+            os.write(writer, failure.encode())
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as result:
+        text = result.read().decode()
+    os.waitpid(child, 0)
+    return text
+
+
+def test_a_child_is_a_limiter_of_its_own_that_starts_full() -> None:
+    """It assumes the parent's slots used, then keeps its own limit, with its own queue."""
+    window = SlidingWindow(3, 0.2)
+    window.poll(Waiter(lambda: True, owner="parent"))  # takes a slot
+    for _ in range(2):
+        assert window.try_acquire()
+    window.poll(Waiter(lambda: True, owner="parent"))  # waits
+
+    def child() -> None:
+        start = time.monotonic()
+        assert not window.try_acquire()
+        assert 0 < window.eta() <= 0.2
+        for _ in range(3):
+            sync_wait.acquire(window)
+        assert 0.1 < time.monotonic() - start < 1
+        assert not window.try_acquire()
+
+    assert _in_child(child) == ""
+    assert len(window._queue) == 1, "the parent's queue is untouched"
+
+
+def test_a_lock_held_while_forking_does_not_block_the_child() -> None:
+    """Another thread of the parent may be in the middle of anything."""
+    window = SlidingWindow(1, 0.05)
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with window._lock:
+            held.set()
+            release.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(30)
+
+    def child() -> None:
+        sync_wait.acquire(window, window.clock() + 5)
+
+    try:
+        assert _in_child(child) == ""
+    finally:
+        release.set()
+        thread.join()
