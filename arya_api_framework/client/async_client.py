@@ -18,6 +18,8 @@ from .call import REDIRECTS, Call
 from .request import Request
 
 if TYPE_CHECKING:
+    import aiohttp
+
     from .async_transport import AsyncTransport
 
 __all__ = ["AsyncClient"]
@@ -47,7 +49,7 @@ class AsyncClient(AsyncVerbs, BaseClient):
     _missing_uri = AsyncClientError
     _transport: AsyncTransport | None
 
-    logger = logging.getLogger("arya_api_framework.AsyncClient")
+    _logger = logging.getLogger("arya_api_framework.AsyncClient")
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,6 +73,11 @@ class AsyncClient(AsyncVerbs, BaseClient):
         self._closed = True
         if self._copied_from is None and self._transport is not None:
             await self._transport.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The session that sends, made when it is first asked for."""
+        return self._open_transport().session
 
     @override
     def _open_transport(self) -> AsyncTransport:

@@ -8,6 +8,7 @@ import re
 import threading
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Mapping
+from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -85,6 +86,8 @@ _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "max_response_size": check_whole("max_response_size"),
     "json_content_types": check_media_types,
 }
+_METHODS = "GET POST PUT PATCH DELETE HEAD OPTIONS".split()
+_METHOD = re.compile(r"[A-Za-z][A-Za-z0-9\-]*")
 _VARIABLE = re.compile(r"\{([A-Za-z0-9_.\-]+)\}")
 _VARIABLE_VALUE = re.compile(r"[A-Za-z0-9._~\-]+(?:[:/][A-Za-z0-9._~\-]+)*")
 
@@ -98,11 +101,12 @@ else:
         """Collect the class keywords of a client into one frozen `ClientConfig`."""
 
         def __new__(mcs, name, bases, namespace, **options):
+            """Make the class and its `config`."""
             cls = super().__new__(mcs, name, bases, namespace)
-            cls.own_options = MappingProxyType(options)
+            cls._own_options = options
             config = ClientConfig()
             for base in reversed(cls.__mro__):
-                own = base.__dict__.get("own_options", {})
+                own = base.__dict__.get("_own_options", {})
                 config = merge_config(config, own, "class keyword")
             cls.config = config
             return cls
@@ -111,6 +115,7 @@ else:
             super().__init__(name, bases, namespace)
 
         def __call__(cls, *args, **kwargs):
+            """Make an instance, whole even if its `__init__` calls no `super()`."""
             client = super().__call__(*args, **kwargs)
             client._complete()
             return client
@@ -124,10 +129,10 @@ class BaseClient(Node, metaclass=ClientMeta):
     """
 
     config: ClassVar[ClientConfig]
-    own_options: ClassVar[Mapping[str, Any]]
+    _own_options: ClassVar[Mapping[str, Any]]
     _missing_uri: ClassVar[type[ClientError]] = ClientError
 
-    logger: ClassVar[logging.Logger]
+    _logger: ClassVar[logging.Logger] = logging.getLogger("arya_api_framework")
 
     _base: tuple[Origin, str] | None
     _closed: bool
@@ -330,6 +335,11 @@ class BaseClient(Node, metaclass=ClientMeta):
         return self._limiter is not None
 
     @property
+    def logger(self) -> logging.Logger:
+        """The logger of clients of this kind, such as `arya_api_framework.SyncClient`."""
+        return self._logger
+
+    @property
     def closed(self) -> bool:
         """Whether the client, or the one it is a copy of, was closed."""
         return self._closed or (self._copied_from is not None and self._copied_from.closed)
@@ -487,9 +497,8 @@ class BaseClient(Node, metaclass=ClientMeta):
 
     def _build(self, method: str, path: URLPath, options: Any) -> Request:
         defaults = self._defaults or self._encode_defaults()
-        method = method.upper()
-        if not method.isascii() or not method.isalpha():
-            raise ConfigurationError(f"method {method!r} is no HTTP method")
+        if method not in _METHODS:
+            method = _method_text(method)
         template = compile_path(path if isinstance(path, str) else path_text(path))
         origin = defaults.origin
         if template.origin is not None:
@@ -669,6 +678,13 @@ def _resolve(config: ClientConfig) -> tuple[Origin, str] | None:
     if "://" not in uri:
         return None
     return parse_uri(uri)
+
+
+def _method_text(method: object) -> str:
+    text = method.value if isinstance(method, Enum) else method
+    if not isinstance(text, str) or not _METHOD.fullmatch(text):
+        raise ConfigurationError(f"method must be an HTTP method such as 'GET', got {method!r}")
+    return text.upper()
 
 
 def _encode_path_value(value: Any) -> str:

@@ -18,6 +18,8 @@ from .request import Request
 from .sync_verbs import SyncVerbs
 
 if TYPE_CHECKING:
+    import requests
+
     from .sync_transport import SyncTransport
 
 __all__ = ["SyncClient"]
@@ -47,7 +49,7 @@ class SyncClient(SyncVerbs, BaseClient):
     _missing_uri = SyncClientError
     _transport: SyncTransport | None
 
-    logger = logging.getLogger("arya_api_framework.SyncClient")
+    _logger = logging.getLogger("arya_api_framework.SyncClient")
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +73,11 @@ class SyncClient(SyncVerbs, BaseClient):
         self._closed = True
         if self._copied_from is None and self._transport is not None:
             self._transport.close()
+
+    @property
+    def session(self) -> requests.Session:
+        """The session that sends, made when it is first asked for."""
+        return self._open_transport().session
 
     @override
     def _open_transport(self) -> SyncTransport:
