@@ -4,92 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import re
 import threading
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Mapping
-from enum import Enum
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from multidict import CIMultiDict
 from pydantic import SecretStr
 from typing_extensions import Unpack
 from yarl import URL
 
-from ..errors import (
-    ClientClosedError,
-    ClientError,
-    ConfigurationError,
-    FrameworkException,
-)
-from ..options import (
-    UNSET,
-    ClientOptions,
-    RequestOptions,
-    SendOptions,
-    ServerVariable,
-    URLPath,
-)
+from ..errors import ClientClosedError, ClientError, ConfigurationError, FrameworkException
+from ..options import ClientOptions, RequestOptions, URLPath
 from ..rate_limit.window import SlidingWindow
-from ..version import __version__
 from .call import Call, Policy
-from .config import (
-    ClientConfig,
-    check_deadline,
-    check_media_types,
-    check_redirects,
-    check_retry,
-    check_whole,
-    make_timeout,
-    merge_config,
-    merge_error_responses,
-    near_miss,
-)
-from .decoding import ACCEPT_ENCODING
-from .defaults import Defaults, lay_headers
-from .encoding import as_pairs, encode_scalar
+from .config import ClientConfig, merge_config, near_miss
+from .defaults import Defaults
 from .extensions import Extensions
-from .formats import find_format
 from .live import LiveCookies, LiveErrorResponses, LiveHeaders, LiveParameters
+from .prepare import AUTOMATIC_HEADERS, build_request, check_options, make_call
 from .redaction import is_safe_header, redact_url
-from .request import Request, choose_content
+from .request import Request
+from .server_variables import resolve_uri
 from .subclient import Node, declared_subclients
-from .url import Origin, PathTemplate, compile_path, parse_uri
-from .verbs import path_text
+from .url import Origin
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 
 __all__ = ["BaseClient", "ClientMeta"]
-
-AUTOMATIC_HEADERS = {
-    "Accept": "application/json, */*;q=0.5",
-    "Accept-Encoding": ACCEPT_ENCODING,
-    "User-Agent": f"arya-api-framework/{__version__}",
-}
-"""Sent unless the client or call gives, or removes, them."""
-
-CALL_OPTIONS = (
-    RequestOptions.__required_keys__ | RequestOptions.__optional_keys__ | {"raw", "response_format"}
-)
-SEND_OPTIONS = (
-    SendOptions.__required_keys__ | SendOptions.__optional_keys__ | {"raw", "response_format"}
-)
-_POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
-    "timeout": make_timeout,
-    "deadline": check_deadline,
-    "error_responses": lambda base, value: merge_error_responses(base, value or {}),
-    "follow_redirects": check_redirects,
-    "max_redirects": check_whole("max_redirects"),
-    "max_response_size": check_whole("max_response_size"),
-    "json_content_types": check_media_types,
-}
-_METHODS = "GET POST PUT PATCH DELETE HEAD OPTIONS".split()
-_METHOD = re.compile(r"[A-Za-z][A-Za-z0-9\-]*")
-_VARIABLE = re.compile(r"\{([A-Za-z0-9_.\-]+)\}")
-_VARIABLE_VALUE = re.compile(r"[A-Za-z0-9._~\-]+(?:[:/][A-Za-z0-9._~\-]+)*")
 
 if TYPE_CHECKING:
     # A metaclass of our own makes mypy stop checking class keywords; as ABCMeta they are checked
@@ -244,7 +188,7 @@ class BaseClient(Node, metaclass=ClientMeta):
             if config.rate_limit is None
             else SlidingWindow(config.rate_limit, config.rate_limit_interval)
         )
-        self._base = _resolve(config)
+        self._base = resolve_uri(config.uri, config.server_variables)
         self._token = config.bearer_token
         lock, changed = self._mutex, self._forget
         self._headers = LiveHeaders(config.headers, lock, changed)
@@ -426,7 +370,7 @@ class BaseClient(Node, metaclass=ClientMeta):
             bearer_token=self._token,
         )
         config = merge_config(current, given, "option")
-        base = _resolve(config)
+        base = resolve_uri(config.uri, config.server_variables)
         elsewhere = base is not None and base[0] != self._origin_path[0]
         if elsewhere and base is not None and base[0] not in config.trusted_origins:
             safe = {n: v for n, v in current.headers.items() if is_safe_header(n)}
@@ -481,113 +425,18 @@ class BaseClient(Node, metaclass=ClientMeta):
                 f"this {type(self).__name__} is closed; make a new one, or close it later"
             )
         try:
-            known = CALL_OPTIONS if request is None else SEND_OPTIONS
-            if not options.keys() <= known:
-                name = next(name for name in options if name not in known)
-                raise ConfigurationError(f"got an unknown option {name!r}{near_miss(name, known)}")
+            check_options(options, sending=request is not None)
             if request is None:
-                request = self._build(method, path, options)
+                defaults = self._defaults or self._encode_defaults()
+                trusted = self._config.trusted_origins
+                request = build_request(defaults, trusted, method, path, options)
             else:
                 request.validate()
-            return self._make_call(request, options)
+            return make_call(self._policy or self._make_policy(), request, options)
         except FrameworkException as error:
             error.method = method
             error.url = redact_url(str(path or ""))
             raise
-
-    def _build(self, method: str, path: URLPath, options: Any) -> Request:
-        defaults = self._defaults or self._encode_defaults()
-        if method not in _METHODS:
-            method = _method_text(method)
-        template = compile_path(path if isinstance(path, str) else path_text(path))
-        origin = defaults.origin
-        if template.origin is not None:
-            origin = template.origin
-            if self._is_foreign(origin, template, options):
-                # Nothing of the client goes to an origin that is not its own.
-                defaults = Defaults(origin, "", AUTOMATIC_HEADERS, {}, {}, {}, None)
-        elif options.get("foreign"):
-            raise ConfigurationError("`foreign=True` needs an absolute URL of another origin")
-        target, written = template.path, template.query
-        values = options.get("path_parameters")
-        if values or template.fields:
-            target, written = template.fill(
-                dict(as_pairs("`path_parameters`", values or {})), _encode_path_value
-            )
-        if template.origin is None:
-            target = defaults.path + target or "/"
-        parameters = options.get("parameters")
-        if parameters is not None or written:
-            query = defaults.with_parameters(written, parameters)
-        else:
-            query = defaults.query
-        if query:
-            target = f"{target}?{query}"
-        headers = defaults.headers.copy()
-        cookies = options.get("cookies")
-        if cookies is not None:
-            defaults.with_cookies(headers, cookies)
-        given = options.get("headers")
-        if given is not None:
-            lay_headers(headers, given)
-        key = options.get("idempotency_key")
-        if key is not None:
-            lay_headers(headers, {"Idempotency-Key": key})
-        body = None
-        if "body" in options or "data" in options or "files" in options:
-            content = choose_content(options)
-            body = content.body
-            if content.media_type is not None:
-                self._set_media_type(headers, content.media_type, content.fixed, given)
-        return Request(method, origin, target, headers, body)
-
-    def _set_media_type(
-        self, headers: CIMultiDict[str], media_type: str, fixed: bool, given: Any
-    ) -> None:
-        if not fixed:
-            headers.setdefault("Content-Type", media_type)
-            return
-        own = [
-            value
-            for name, value in as_pairs("`headers`", given or {})
-            if name.lower() == "content-type"
-        ]
-        if own and media_type.startswith("multipart/"):
-            raise ConfigurationError(
-                "Content-Type of a multipart body is made with its boundary and cannot be given"
-            )
-        if not own:
-            headers["Content-Type"] = media_type
-
-    def _is_foreign(self, origin: Origin, template: PathTemplate, options: Any) -> bool:
-        if origin == self._origin_path[0] or origin in self._config.trusted_origins:
-            return False
-        if options.get("foreign"):
-            return True
-        raise ConfigurationError(
-            f"{redact_url(template.text)!r} leaves the client's origin "
-            f"{self._origin_path[0].prefix!r}; add its origin to `trusted_origins` to send it your "
-            "credentials, or give `foreign=True` to send nothing of the client"
-        )
-
-    def _make_call(self, request: Request, options: Any) -> Call:
-        policy = self._policy or self._make_policy()
-        if not _POLICY_CHECKS.keys().isdisjoint(options):
-            changes = {
-                name: check(getattr(policy, name), options[name])
-                for name, check in _POLICY_CHECKS.items()
-                if name in options
-            }
-            policy = dataclasses.replace(policy, **changes)
-        if "retry" in options:
-            check_retry(None, options["retry"])
-        get = options.get
-        return Call(
-            request,
-            find_format(get("response_format", UNSET)),
-            get("raw", False) or request.method == "HEAD",
-            policy,
-        )
 
     def _make_policy(self) -> Policy:
         with self._mutex:
@@ -648,46 +497,3 @@ class BaseClient(Node, metaclass=ClientMeta):
             f"{type(self).__name__} cannot be pickled or copied: it holds connections; pickle its "
             "class and arguments, or use `with_options()` for a copy"
         )
-
-
-def _resolve(config: ClientConfig) -> tuple[Origin, str] | None:
-    """Return origin and path of the `uri` with its variables filled, `None` for no absolute one."""
-    if config.uri is None:
-        return None
-    fields = set(_VARIABLE.findall(config.uri))
-    unknown = config.server_variables.keys() - fields
-    if unknown and not fields:
-        raise ConfigurationError(
-            f"`uri` has no variables, but server_variables has {sorted(unknown)}"
-        )
-
-    def fill(match: re.Match[str]) -> str:
-        name = match[1]
-        variable = config.server_variables.get(name)
-        value = variable.default if isinstance(variable, ServerVariable) else variable
-        if value is None:
-            raise ConfigurationError(f"`uri` needs the server variable {name!r}")
-        if not _VARIABLE_VALUE.fullmatch(value):
-            raise ConfigurationError(
-                f"server variable {name!r} holds a character that no part of a URL can, "
-                f"got {value!r}"
-            )
-        return value
-
-    uri = _VARIABLE.sub(fill, config.uri)
-    if "://" not in uri:
-        return None
-    return parse_uri(uri)
-
-
-def _method_text(method: object) -> str:
-    text = method.value if isinstance(method, Enum) else method
-    if not isinstance(text, str) or not _METHOD.fullmatch(text):
-        raise ConfigurationError(f"method must be an HTTP method such as 'GET', got {method!r}")
-    return text.upper()
-
-
-def _encode_path_value(value: Any) -> str:
-    if value is None:
-        raise ConfigurationError("a path parameter is None; every one needs a value")
-    return encode_scalar(value, "a path parameter")

@@ -290,13 +290,18 @@ def _check_interval(_: Any, value: Any) -> float:
 def _merge_variables(base: Values, value: Any) -> dict[str, ServerVariable | str]:
     merged = dict(base)
     for name, one in as_pairs("`server_variables`", value):
-        if isinstance(one, ServerVariable) or one is None:
+        if one is None:
+            merged.pop(name, None)
+            continue
+        if isinstance(one, ServerVariable):
             merged[name] = one
             continue
         if not isinstance(one, str) or not one:
             raise ConfigurationError(
                 f"server variable {name!r} must be text or a ServerVariable, got {one!r}"
             )
+        if base and name not in base:
+            raise ConfigurationError(f"got an unknown server variable {name!r}{near_miss(name, base)}")
         known = merged.get(name)
         allowed: Sequence[str] = known.enum if isinstance(known, ServerVariable) else ()
         if allowed and one not in allowed:

@@ -232,14 +232,13 @@ def _inflate(
     data: bytes,
 ) -> Iterator[bytes]:
     """Inflate all there is to inflate, up to the end of the stream."""
-    while True:
+    piece = None
+    while piece is None or len(piece) == _PIECE:
         try:
             piece = inflater.decompress(data, _PIECE)
         except zlib.error as error:
             raise ContentEncodingError("the body is no valid gzip or deflate stream") from error
         if piece:
             yield piece
+        # A full piece may have left more inside zlib, even where all input is taken.
         data = inflater.unconsumed_tail
-        # A full piece may have left more inside zlib, even with all input taken.
-        if not data and len(piece) < _PIECE:
-            return

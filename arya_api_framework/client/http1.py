@@ -266,7 +266,6 @@ class ChunkedReader:
         if whole:
             self.done = True
             self.excess = pending[end + 4 :]
-            self._pending = b""
 
 
 def encode_chunk(data: bytes) -> bytes:

@@ -94,7 +94,7 @@ class SlidingWindow:
         self._log: deque[float] = deque(maxlen=min(self._limit, sys.maxsize))
         self._queue: OrderedDict[Waiter, None] = OrderedDict()
         self._ticket = 0
-        self._turn = 0.0  # since when the head of the queue knows that it is the head
+        self._turn = -math.inf  # when the head was told that it is the head
         _register_fork_hook()
         _windows.add(self)
 
@@ -177,8 +177,6 @@ class SlidingWindow:
         due = self._due(len(self._queue), now)
         if due > waiter.deadline:
             raise _timeout(due - now)
-        if not self._queue:
-            self._turn = now
         self._ticket += 1
         waiter.ticket = self._ticket
         waiter.reminded = False

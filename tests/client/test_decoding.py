@@ -71,6 +71,16 @@ def test_content_is_decoded(run: Decode, encoding: bytes | str, data: bytes) -> 
     assert run(data, encoding, len(CONTENT)) == CONTENT
 
 
+def test_start_of_deflate_is_told_by_both_bytes() -> None:
+    """A bare stream whose first bytes look like one half of zlib's header is a bare stream."""
+    multiple_of_31 = raw_deflate(b"ch")
+    method_8 = b"\x08\x00\x00\xff\xff" + raw_deflate(b"hi")
+    assert int.from_bytes(multiple_of_31[:2], "big") % 31 == 0
+
+    assert decode(multiple_of_31, "deflate", MIB) == b"ch"
+    assert decode(method_8, "deflate", MIB) == b"hi"
+
+
 @both_ways
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, deflate", "identity", ""])
 def test_empty_body_is_empty(run: Decode, encoding: str) -> None:
@@ -286,6 +296,7 @@ def test_sizes_around_a_piece_are_whole(size: int) -> None:
 
     assert decode(gzip.compress(content), "gzip", size) == content
     assert decode(raw_deflate(content), "deflate", size) == content
+    assert decode(gzip.compress(content) * 2, "gzip", 2 * size) == content * 2
 
 
 @given(

@@ -515,7 +515,7 @@ def test_head_says_what_came(kind: type[bytes | bytearray]) -> None:
     """A head keeps names, order and repeats of fields; blanks around values are dropped."""
     data = OK + (
         b"Server:nginx\r\nX-Blank: \t \r\nX-Inner:\t a  \tb \t\r\n"
-        b"SET-cookie: a=1\r\nset-Cookie: \xe9\r\n"
+        b"SET-cookie: a=1\r\nset-Cookie: \xff\r\n"
         b"Content-Encoding: GZIP \r\nContent-Encoding: br\r\n"
         b"Location: /a, b\r\nLocation: /c\r\n\r\n"
     )
@@ -530,7 +530,7 @@ def test_head_says_what_came(kind: type[bytes | bytearray]) -> None:
             (b"X-Blank", b""),
             (b"X-Inner", b"a  \tb"),
             (b"SET-cookie", b"a=1"),
-            (b"set-Cookie", b"\xe9"),
+            (b"set-Cookie", b"\xff"),
             (b"Content-Encoding", b"GZIP"),
             (b"Content-Encoding", b"br"),
             (b"Location", b"/a, b"),
@@ -552,7 +552,7 @@ def test_head_says_what_came(kind: type[bytes | bytearray]) -> None:
         (b"HTTP/1.1 404 Not Found", "Not Found"),
         (b"HTTP/1.1 200", ""),
         (b"HTTP/1.1 200 ", ""),
-        (b"HTTP/1.1 200 \t Gr\xfcn \t", "Gr\u00fcn"),
+        (b"HTTP/1.1 200 \t Gr\xfcn\xff \t", "Gr\u00fcn\u00ff"),
     ],
 )
 def test_reason_is_optional(line: bytes, reason: str) -> None:
@@ -657,13 +657,13 @@ def test_no_head_costs_more_than_its_length(data: bytes) -> None:
 
 def test_request_head_is_rendered() -> None:
     """Request line, `Host`, the fields in their order and the blank line, as bytes of latin-1."""
-    fields = [("Accept", "*/*"), ("X-\u0021", "\xe9: a \t b"), ("Accept", ""), ("x", "a:b: c")]
+    fields = [("Accept", "*/*"), ("X-\u0021", "\xe9: a \t b"), ("Accept", ""), ("x", "a:b: \xff")]
 
     head = render_head("GET", "/a%20b?c=d", "[::1]:8080", iter(fields))
 
     assert head == (
         b"GET /a%20b?c=d HTTP/1.1\r\nHost: [::1]:8080\r\n"
-        b"Accept: */*\r\nX-!: \xe9: a \t b\r\nAccept: \r\nx: a:b: c\r\n\r\n"
+        b"Accept: */*\r\nX-!: \xe9: a \t b\r\nAccept: \r\nx: a:b: \xff\r\n\r\n"
     )
     assert render_head("OPTIONS", "*", "h", []) == b"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"
 

@@ -339,7 +339,10 @@ def test_a_head_that_never_comes_is_passed_over_with_all_of_its_loop() -> None:
     clock.now += 0.001
     assert window.poll(living) is None
     assert window.poll(stopped[0]) == 0.5, "it came back and queued again"
-    clock.now += 0.5
+    newcomer = Caller()
+    window.poll(newcomer)
+    clock.now += 0.5 + PATIENCE + 0.001
+    assert window.poll(newcomer) is not None, "it is reminded anew"
     assert window.poll(stopped[0]) is None
 
 

@@ -1,0 +1,194 @@
+"""From the options of a call to the `Call`: pure, and the same for both clients."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any
+
+from multidict import CIMultiDict
+
+from ..errors import ConfigurationError
+from ..options import UNSET, RequestOptions, SendOptions, URLPath
+from ..version import __version__
+from .call import Call, Policy
+from .config import (
+    check_deadline,
+    check_media_types,
+    check_redirects,
+    check_retry,
+    check_whole,
+    make_timeout,
+    merge_error_responses,
+    near_miss,
+)
+from .decoding import ACCEPT_ENCODING
+from .defaults import Defaults, lay_headers
+from .encoding import as_pairs, encode_scalar
+from .formats import find_format
+from .redaction import redact_url
+from .request import Request, choose_content
+from .url import Origin, PathTemplate, compile_path
+from .verbs import path_text
+
+__all__ = ["AUTOMATIC_HEADERS", "build_request", "check_options", "make_call"]
+
+AUTOMATIC_HEADERS = {
+    "Accept": "application/json, */*;q=0.5",
+    "Accept-Encoding": ACCEPT_ENCODING,
+    "User-Agent": f"arya-api-framework/{__version__}",
+}
+"""Sent unless the client or call gives, or removes, them."""
+
+CALL_OPTIONS = (
+    RequestOptions.__required_keys__ | RequestOptions.__optional_keys__ | {"raw", "response_format"}
+)
+SEND_OPTIONS = (
+    SendOptions.__required_keys__ | SendOptions.__optional_keys__ | {"raw", "response_format"}
+)
+_POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
+    "timeout": make_timeout,
+    "deadline": check_deadline,
+    "error_responses": lambda base, value: merge_error_responses(base, value or {}),
+    "follow_redirects": check_redirects,
+    "max_redirects": check_whole("max_redirects"),
+    "max_response_size": check_whole("max_response_size"),
+    "json_content_types": check_media_types,
+}
+_METHODS = "GET POST PUT PATCH DELETE HEAD OPTIONS".split()
+_METHOD = re.compile(r"[A-Za-z][A-Za-z0-9\-]*")
+
+
+def check_options(options: Mapping[str, Any], *, sending: bool = False) -> None:
+    """Check the names of a call's options.
+
+    Args:
+        options: The options.
+        sending: Whether the request is built already, so that only its way can be chosen.
+
+    Raises:
+        ConfigurationError: One is unknown; the text names the near miss.
+    """
+    known = SEND_OPTIONS if sending else CALL_OPTIONS
+    if not options.keys() <= known:
+        name = next(name for name in options if name not in known)
+        raise ConfigurationError(f"got an unknown option {name!r}{near_miss(name, known)}")
+
+
+def build_request(
+    defaults: Defaults, trusted: frozenset[Origin], method: str, path: URLPath, options: Any
+) -> Request:
+    """Return the request that a method, a path and options mean, on top of a client's defaults.
+
+    Raises:
+        ConfigurationError: It can never be sent.
+    """
+    if method not in _METHODS:
+        method = _method_text(method)
+    template = compile_path(path if isinstance(path, str) else path_text(path))
+    origin = defaults.origin
+    if template.origin is not None:
+        origin = template.origin
+        if _is_foreign(origin, defaults.origin, trusted, template, options):
+            # Nothing of the client goes to an origin that is not its own.
+            defaults = Defaults(origin, "", AUTOMATIC_HEADERS, {}, {}, {}, None)
+    elif options.get("foreign"):
+        raise ConfigurationError("`foreign=True` needs an absolute URL of another origin")
+    target, written = template.path, template.query
+    values = options.get("path_parameters")
+    if values or template.fields:
+        target, written = template.fill(
+            dict(as_pairs("`path_parameters`", values or {})), _encode_path_value
+        )
+    if template.origin is None:
+        target = defaults.path + target or "/"
+    parameters = options.get("parameters")
+    if parameters is not None or written:
+        query = defaults.with_parameters(written, parameters)
+    else:
+        query = defaults.query
+    if query:
+        target = f"{target}?{query}"
+    headers = defaults.headers.copy()
+    cookies = options.get("cookies")
+    if cookies is not None:
+        defaults.with_cookies(headers, cookies)
+    given = options.get("headers")
+    if given is not None:
+        lay_headers(headers, given)
+    key = options.get("idempotency_key")
+    if key is not None:
+        lay_headers(headers, {"Idempotency-Key": key})
+    body = None
+    if "body" in options or "data" in options or "files" in options:
+        content = choose_content(options)
+        body = content.body
+        if content.media_type is not None:
+            _set_media_type(headers, content.media_type, content.fixed, given)
+    return Request(method, origin, target, headers, body)
+
+
+def make_call(policy: Policy, request: Request, options: Any) -> Call:
+    """Return the call that sends a request, its policy changed by the options.
+
+    Raises:
+        ConfigurationError: An option can never work.
+    """
+    if not _POLICY_CHECKS.keys().isdisjoint(options):
+        changes = {
+            name: check(getattr(policy, name), options[name])
+            for name, check in _POLICY_CHECKS.items()
+            if name in options
+        }
+        policy = dataclasses.replace(policy, **changes)
+    if "retry" in options:
+        check_retry(None, options["retry"])
+    get = options.get
+    return Call(
+        request,
+        find_format(get("response_format", UNSET)),
+        get("raw", False) or request.method == "HEAD",
+        policy,
+    )
+
+
+def _set_media_type(headers: CIMultiDict[str], media_type: str, fixed: bool, given: Any) -> None:
+    if not fixed:
+        headers.setdefault("Content-Type", media_type)
+        return
+    names = [name.lower() for name, _ in as_pairs("`headers`", given or {})]
+    if "content-type" not in names:
+        headers["Content-Type"] = media_type
+    elif media_type.startswith("multipart/"):
+        raise ConfigurationError(
+            "Content-Type of a multipart body is made with its boundary and cannot be given"
+        )
+
+
+def _is_foreign(
+    origin: Origin, own: Origin, trusted: frozenset[Origin], template: PathTemplate, options: Any
+) -> bool:
+    if origin == own or origin in trusted:
+        return False
+    if options.get("foreign"):
+        return True
+    raise ConfigurationError(
+        f"{redact_url(template.text)!r} leaves the client's origin {own.prefix!r}; add its origin "
+        "to `trusted_origins` to send it your credentials, or give `foreign=True` to send nothing "
+        "of the client"
+    )
+
+
+def _method_text(method: object) -> str:
+    text = method.value if isinstance(method, Enum) else method
+    if not isinstance(text, str) or not _METHOD.fullmatch(text):
+        raise ConfigurationError(f"method must be an HTTP method such as 'GET', got {method!r}")
+    return text.upper()
+
+
+def _encode_path_value(value: Any) -> str:
+    if value is None:
+        raise ConfigurationError("a path parameter is None; every one needs a value")
+    return encode_scalar(value, "a path parameter")
