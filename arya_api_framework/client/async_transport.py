@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 import time
-from collections.abc import AsyncIterator
-from typing import Any, cast
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NamedTuple, cast
 
 import aiohttp
 from aiohttp import http_exceptions
@@ -40,7 +41,7 @@ from .response import RawResponse
 __all__ = ["AsyncTransport"]
 
 POOL_SIZE = 100
-_AUTOMATIC = ("Accept", "Accept-Encoding", "User-Agent")
+_AUTOMATIC = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 
 
 class AsyncTransport:
@@ -50,10 +51,9 @@ class AsyncTransport:
         self._config = config
         self._brought: aiohttp.ClientSession | None = config.session
         self._closed = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._session: aiohttp.ClientSession | None = None
-        self._timer: _Timer | None = None
-        self._others: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, _Timer]] = {}
+        self._lock = threading.Lock()
+        self._current: _Room | None = None
+        self._rooms: dict[asyncio.AbstractEventLoop, _Room] = {}
         self._context: ssl.SSLContext | None = None
         if self._brought is not None and not isinstance(self._brought, aiohttp.ClientSession):
             raise ConfigurationError(
@@ -64,30 +64,22 @@ class AsyncTransport:
     @property
     def session(self) -> aiohttp.ClientSession:
         """The session of the running event loop, made when it is first asked for."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._enter(loop)
-        assert self._session is not None
-        return self._session
+        return self._brought or self._enter(asyncio.get_running_loop()).session
 
-    def _enter(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Make `loop` the current one; a session works in the loop that it was made in only."""
-        if self._loop is not None and self._session is not None and self._timer is not None:
-            self._others[self._loop] = (self._session, self._timer)
-        for other in [other for other in self._others if other.is_closed()]:
-            del self._others[other]
-        self._session, self._timer = self._others.pop(loop, (None, None))
-        if self._session is None:
-            self._session, self._timer = self._make_session(), _Timer(loop)
-        self._loop = loop
+    def _enter(self, loop: asyncio.AbstractEventLoop) -> _Room:
+        """Return what works in a loop, which is the current one from now on."""
+        with self._lock:
+            for other in [other for other in self._rooms if other.is_closed()]:
+                del self._rooms[other]
+            room = self._rooms.get(loop)
+            if room is None:
+                room = self._rooms[loop] = _Room(loop, self._make_session(), _Timer(loop))
+            self._current = room
+            return room
 
     def _make_session(self) -> aiohttp.ClientSession:
-        if self._brought is not None:
-            return self._brought
-        timeout = self._config.timeout
         options: dict[str, Any] = {
-            "connector": aiohttp.TCPConnector(limit=POOL_SIZE),
-            "timeout": _client_timeout(timeout),
+            "timeout": _client_timeout(self._config.timeout),
             "cookie_jar": aiohttp.DummyCookieJar(),
             "trust_env": False,
             "auto_decompress": False,
@@ -95,8 +87,26 @@ class AsyncTransport:
             "max_field_size": MAX_HEAD_SIZE,
             "max_headers": MAX_FIELDS,
         }
-        factory = self._config.session_factory
-        session = factory(**options) if factory is not None else aiohttp.ClientSession(**options)
+        brought = self._brought
+        factory: Callable[..., Any] = self._config.session_factory or aiohttp.ClientSession
+        if brought is None:
+            options["connector"] = aiohttp.TCPConnector(limit=POOL_SIZE)
+        else:
+            # A session of ours over the connections of theirs, whose headers and cookies stay out.
+            if brought.closed:
+                raise ClientClosedError("the session that was brought is closed")
+            options["connector"] = brought.connector
+            options["connector_owner"] = False
+            options["trace_configs"] = brought.trace_configs
+            theirs = brought.timeout
+            options["timeout"] = aiohttp.ClientTimeout(
+                total=None,
+                connect=theirs.connect,
+                sock_connect=theirs.sock_connect,
+                sock_read=theirs.sock_read,
+            )
+            factory = aiohttp.ClientSession
+        session = factory(**options)
         if not isinstance(session, aiohttp.ClientSession):
             raise ConfigurationError(
                 "session_factory must return an aiohttp.ClientSession, "
@@ -117,24 +127,29 @@ class AsyncTransport:
         if self._closed:
             raise ClientClosedError("the client was closed while a call was made")
         loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._enter(loop)
-        session, timer = cast("aiohttp.ClientSession", self._session), cast("_Timer", self._timer)
-        options: dict[str, Any] = {"headers": request.headers, "allow_redirects": False}
+        room = self._current
+        if room is None or room.loop is not loop:
+            room = self._enter(loop)
+        headers = request.headers
+        options: dict[str, Any] = {"headers": headers, "allow_redirects": False}
         body = request.body
         if body is not None:
             options["data"] = self._payload(body, request, options)
-        skipped = [name for name in _AUTOMATIC if name not in request.headers]
-        if skipped or (body is not None and "Content-Type" not in request.headers):
-            options["skip_auto_headers"] = [*skipped, "Content-Type"]
+        if (
+            "Accept" not in headers
+            or "Accept-Encoding" not in headers
+            or "User-Agent" not in headers
+            or (body is not None and "Content-Type" not in headers)
+        ):
+            options["skip_auto_headers"] = _AUTOMATIC
         if request.origin.scheme == "https" and self._brought is None:
             options["ssl"] = self._context or self._make_context()
         if call.policy.timeout is not self._config.timeout:
             options["timeout"] = _client_timeout(call.policy.timeout)
-        watch = None if call.ends is None else timer.watch(call.ends)
+        task = None if call.ends is None else room.timer.watch(call.ends)
         answer: aiohttp.ClientResponse | None = None
         try:
-            answer = await session.request(
+            answer = await room.session.request(
                 request.method, URL(request.url, encoded=True), **options
             )
             response = RawResponse(
@@ -155,13 +170,13 @@ class AsyncTransport:
             else:
                 await _read(answer, response, call)
             response.received = time.time()
-            if watch is not None and watch.fired:
+            if task is not None and room.timer.fired(task):
                 raise asyncio.CancelledError
             return response
         except asyncio.CancelledError as error:
             if answer is not None:
                 answer.close()
-            if watch is None or not watch.fired or not watch.absorb():
+            if task is None or not room.timer.absorb(task):
                 raise
             raise call.timed_out("read", "maybe" if answer is None else "yes") from error
         except FrameworkException:
@@ -173,8 +188,8 @@ class AsyncTransport:
                 raise body.error from None
             raise _translate(error, request, call, answer) from error
         finally:
-            if watch is not None:
-                timer.forget(watch)
+            if task is not None:
+                room.timer.forget(task)
 
     def _payload(self, body: bytes | Body, request: Request, options: dict[str, Any]) -> Any:
         if isinstance(body, bytes):
@@ -193,14 +208,12 @@ class AsyncTransport:
     async def close(self) -> None:
         """Close the sessions, unless they are the user's."""
         self._closed = True
-        if self._brought is not None:
-            return
-        sessions = [session for session, _ in self._others.values()]
-        if self._session is not None:
-            sessions.append(self._session)
-        self._others.clear()
-        for session in sessions:
-            await session.close()
+        with self._lock:
+            rooms = list(self._rooms.values())
+            self._rooms.clear()
+            self._current = None
+        for room in rooms:
+            await room.session.close()
 
 
 def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
@@ -277,45 +290,41 @@ def _too_large(limit: int, size: int | None) -> ResponseTooLarge:
     )
 
 
-class _Watch:
-    """One call that must end by a time."""
-
-    __slots__ = ("cancelling", "ends", "fired", "task")
-
-    def __init__(self, ends: float, task: asyncio.Task[Any]) -> None:
-        self.ends = ends
-        self.task = task
-        self.cancelling = task.cancelling()
-        self.fired = False
-
-    def absorb(self) -> bool:
-        """Take back the cancellation of the timer; return whether it was the only one."""
-        return self.task.uncancel() <= self.cancelling
-
-
 class _Timer:
     """One timer for all calls of a loop: a timer for each would cost each call several times more.
 
-    A call that must end is cancelled as `asyncio.timeout` does it.
+    A call that must end is cancelled as `asyncio.timeout` does it. A task is in one call at a time.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._watches: dict[_Watch, None] = {}
+        self._watched: dict[asyncio.Task[Any], tuple[float, int]] = {}
+        self._fired: dict[asyncio.Task[Any], int] = {}
         self._handle: asyncio.TimerHandle | None = None
         self._next = float("inf")
 
-    def watch(self, ends: float) -> _Watch:
-        """Cancel the current task at a time of the monotonic clock."""
-        watch = _Watch(ends, cast("asyncio.Task[Any]", asyncio.current_task()))
-        self._watches[watch] = None
+    def watch(self, ends: float) -> asyncio.Task[Any]:
+        """Cancel the current task at a time of the monotonic clock; return the task."""
+        task = asyncio.current_task(self._loop)
+        assert task is not None, "a coroutine runs in a task"
+        self._watched[task] = (ends, task.cancelling())
         if ends < self._next:
             self._schedule(ends)
-        return watch
+        return task
 
-    def forget(self, watch: _Watch) -> None:
+    def forget(self, task: asyncio.Task[Any]) -> None:
         """Stop watching; the timer goes on, and finds nothing to do."""
-        self._watches.pop(watch, None)
+        self._watched.pop(task, None)
+        self._fired.pop(task, None)
+
+    def fired(self, task: asyncio.Task[Any]) -> bool:
+        """Return whether the time of a task was over."""
+        return task in self._fired
+
+    def absorb(self, task: asyncio.Task[Any]) -> bool:
+        """Take back the cancellation by this timer; return whether it was the only one."""
+        cancelling = self._fired.get(task)
+        return cancelling is not None and task.uncancel() <= cancelling
 
     def _schedule(self, ends: float) -> None:
         if self._handle is not None:
@@ -327,13 +336,21 @@ class _Timer:
         self._handle = None
         self._next = float("inf")
         now = time.monotonic()
-        due = [watch for watch in self._watches if watch.ends <= now]
-        for watch in due:
-            del self._watches[watch]
-            watch.fired = True
-            watch.task.cancel()
-        if self._watches:
-            self._schedule(min(watch.ends for watch in self._watches))
+        for task, (ends, cancelling) in list(self._watched.items()):
+            if ends <= now:
+                del self._watched[task]
+                self._fired[task] = cancelling
+                task.cancel()
+        if self._watched:
+            self._schedule(min(ends for ends, _ in self._watched.values()))
+
+
+class _Room(NamedTuple):
+    """What works in one event loop."""
+
+    loop: asyncio.AbstractEventLoop
+    session: aiohttp.ClientSession
+    timer: _Timer
 
 
 def _translate(

@@ -232,13 +232,15 @@ def _inflate(
     data: bytes,
 ) -> Iterator[bytes]:
     """Inflate all there is to inflate, up to the end of the stream."""
-    piece = None
-    while piece is None or len(piece) == _PIECE:
+    is_full = True
+    # A full piece may have left more inside zlib, even where all input is taken. Behind its end
+    # zlib would take the same input again.
+    while is_full and not inflater.eof:
         try:
             piece = inflater.decompress(data, _PIECE)
         except zlib.error as error:
             raise ContentEncodingError("the body is no valid gzip or deflate stream") from error
         if piece:
             yield piece
-        # A full piece may have left more inside zlib, even where all input is taken.
+        is_full = len(piece) == _PIECE
         data = inflater.unconsumed_tail

@@ -30,6 +30,7 @@ from .encoding import as_pairs, encode_scalar
 from .formats import find_format
 from .redaction import redact_url
 from .request import Request, choose_content
+from .shapes import is_mapping
 from .url import Origin, PathTemplate, compile_path
 from .verbs import path_text
 
@@ -99,9 +100,9 @@ def build_request(
     target, written = template.path, template.query
     values = options.get("path_parameters")
     if values or template.fields:
-        target, written = template.fill(
-            dict(as_pairs("`path_parameters`", values or {})), _encode_path_value
-        )
+        if not is_mapping(values):
+            values = dict(as_pairs("`path_parameters`", values or {}))
+        target, written = template.fill(values, _encode_path_value)
     if template.origin is None:
         target = defaults.path + target or "/"
     parameters = options.get("parameters")
@@ -189,6 +190,8 @@ def _method_text(method: object) -> str:
 
 
 def _encode_path_value(value: Any) -> str:
+    if type(value) is str:
+        return value
     if value is None:
         raise ConfigurationError("a path parameter is None; every one needs a value")
     return encode_scalar(value, "a path parameter")

@@ -99,14 +99,26 @@ class PathTemplate:
         fields: The names to fill.
     """
 
-    __slots__ = ("fields", "origin", "path", "query", "text")
+    __slots__ = (
+        "_names",
+        "_path_parts",
+        "_query_parts",
+        "fields",
+        "origin",
+        "path",
+        "query",
+        "text",
+    )
 
     def __init__(self, text: str, origin: Origin | None, path: str, query: str) -> None:
         self.text = text
         self.origin = origin
         self.path = path
         self.query = query
-        self.fields: tuple[str, ...] = tuple(_FIELD.findall(path) + _FIELD.findall(query))
+        self._path_parts: list[str] = _FIELD.split(path)
+        self._query_parts: list[str] = _FIELD.split(query)
+        self.fields: tuple[str, ...] = (*self._path_parts[1::2], *self._query_parts[1::2])
+        self._names = set(self.fields)
 
     def fill(self, values: Mapping[str, Any], encode: Callable[[Any], str]) -> tuple[str, str]:
         """Return path and query with every field filled.
@@ -114,18 +126,20 @@ class PathTemplate:
         Raises:
             ConfigurationError: A value is missing, surplus, empty or a dot segment.
         """
-        missing = [name for name in self.fields if name not in values]
-        surplus = [name for name in values if name not in self.fields]
-        if missing or surplus:
+        if set(values) != self._names:
             raise ConfigurationError(
-                f"path {self.text!r} needs path_parameters {list(self.fields)}, got {list(values)}"
+                f"path {redact_url(self.text)!r} needs path_parameters {list(self.fields)}, "
+                f"got {list(values)}"
             )
         encoded = {name: encode_value(name, encode(values[name])) for name in self.fields}
+        return _fill(self._path_parts, encoded), _fill(self._query_parts, encoded)
 
-        def replace(match: re.Match[str]) -> str:
-            return encoded[match[1]]
 
-        return _FIELD.sub(replace, self.path), _FIELD.sub(replace, self.query)
+def _fill(parts: list[str], encoded: Mapping[str, str]) -> str:
+    """Join literals and fields, which alternate."""
+    if len(parts) == 1:
+        return parts[0]
+    return "".join([encoded[part] if index % 2 else part for index, part in enumerate(parts)])
 
 
 @lru_cache(maxsize=2048)
