@@ -1,14 +1,16 @@
 """Typed clients of REST APIs, synchronous on requests and asynchronous on aiohttp."""
 
+from typing import TYPE_CHECKING
+
 from .client.async_client import AsyncClient
 from .client.request import Request
-from .client.response import RawResponse
-from .client.subclient import AsyncSubClient, SubClient, SyncSubClient, shared
+from .client.response import RawResponse, ResponseInfo
+from .client.shared import shared
+from .client.subclient import AsyncSubClient, SubClient, SyncSubClient
 from .client.sync_client import SyncClient
-from .models import BaseModel, PaginatedResponse, Response
-from .options import ServerVariable, Timeout
+from .options import CallOptions, ClientOptions, RequestOptions, ServerVariable, Timeout
 from .retry import Retry
-from .tls import TLS
+from .tls import TLS, InsecureTLSWarning
 from .version import __version__
 
 __all__ = [
@@ -16,10 +18,15 @@ __all__ = [
     "AsyncClient",
     "AsyncSubClient",
     "BaseModel",
+    "CallOptions",
+    "ClientOptions",
+    "InsecureTLSWarning",
     "PaginatedResponse",
     "RawResponse",
     "Request",
+    "RequestOptions",
     "Response",
+    "ResponseInfo",
     "Retry",
     "ServerVariable",
     "SubClient",
@@ -29,3 +36,27 @@ __all__ = [
     "__version__",
     "shared",
 ]
+
+_MODULES = {"async_framework", "constants", "framework", "models", "sync_framework", "utils"}
+
+if TYPE_CHECKING:
+    from .models import BaseModel, PaginatedResponse, Response
+else:
+
+    def __getattr__(name):
+        from importlib import import_module
+
+        # Pydantic's models are slow to import, and whoever only defines a client needs none.
+        if name in {"BaseModel", "PaginatedResponse", "Response"}:
+            return getattr(import_module(f"{__name__}.models"), name)
+        # Modules that `import arya_api_framework` brought along in 0.3.9.
+        if name in {
+            "async_framework",
+            "constants",
+            "framework",
+            "models",
+            "sync_framework",
+            "utils",
+        }:
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .removed import explain
 
@@ -97,5 +97,7 @@ class HTTPStatus:
     HTTP_511_NETWORK_AUTHENTICATION_REQUIRED = 511
 
 
-def __getattr__(name: str) -> Any:
-    raise explain(__name__, name)
+if not TYPE_CHECKING:  # It would make checkers believe in any name.
+
+    def __getattr__(name):
+        raise explain(__name__, name)

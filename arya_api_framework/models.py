@@ -72,9 +72,10 @@ class Response(BaseModel):
     __slots__ = ("_info",)
 
     @property
-    def model_response(self) -> ResponseInfo | None:
+    def model_response(self) -> ResponseInfo | Any:
         """Status, headers, URL and times of the response, `None` for a model made by hand.
 
+        The type leaves that `None` out: the result of a call always has one.
         It is no field: never dumped, never compared. Copies keep it, pickles drop it.
         """
         try:
@@ -98,7 +99,10 @@ class Response(BaseModel):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "model_response" in get_annotations(cls, format=Format.FORWARDREF):
+        if any(
+            "model_response" in get_annotations(base, format=Format.FORWARDREF)
+            for base in cls.__mro__
+        ):
             raise ConfigurationError(
                 f"{cls.__name__} has a field `model_response`, the name of what comes with a "
                 "response; name it otherwise, with `Field(alias='model_response')`"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, SecretStr
-from typing_extensions import TypedDict
 from yarl import URL
 
 from .errors import ConfigurationError
@@ -17,11 +14,24 @@ from .errors import ConfigurationError
 if TYPE_CHECKING:
     import aiohttp
     import requests
+    from pydantic import BaseModel, SecretStr
+    from typing_extensions import TypedDict
 
     from .client.response import RawResponse
     from .errors import HTTPError
     from .retry import Retry
     from .tls import TLS
+
+else:
+
+    class TypedDict:
+        """A stand-in: only the names count at run time, and real ones are slow to make."""
+
+        __optional_keys__ = frozenset()
+
+        def __init_subclass__(cls, *, total):
+            cls.__optional_keys__ = cls.__optional_keys__ | cls.__annotations__.keys()
+
 
 __all__ = [
     "UNSET",
@@ -62,13 +72,16 @@ class Unset:
 
 UNSET: Final = Unset()
 
+LARGEST: Final = 1e9
+"""The largest number that an option takes; as seconds, 31 years. Sockets overflow at about 1e10."""
+
 URLPath: TypeAlias = str | URL | None
 """A path relative to the client's `uri`, or an absolute URL of an origin it trusts."""
 
 Pairs: TypeAlias = Sequence[tuple[str, Any]]
-Headers: TypeAlias = Mapping[str, Any] | BaseModel | Pairs
-Cookies: TypeAlias = Mapping[str, Any] | BaseModel | Pairs
-Parameters: TypeAlias = Mapping[str, Any] | BaseModel | Pairs
+Headers: TypeAlias = "Mapping[str, Any] | BaseModel | Pairs"
+Cookies: TypeAlias = "Mapping[str, Any] | BaseModel | Pairs"
+Parameters: TypeAlias = "Mapping[str, Any] | BaseModel | Pairs"
 Body: TypeAlias = Any
 
 FileContent: TypeAlias = (
@@ -88,12 +101,7 @@ Files: TypeAlias = (
     Mapping[str, FileContent | FileTuple] | Sequence[tuple[str, FileContent | FileTuple]]
 )
 Data: TypeAlias = (
-    FileContent
-    | AsyncIterable[bytes]
-    | FileTuple
-    | Mapping[str, Any]
-    | BaseModel
-    | Sequence[tuple[str, Any]]
+    "FileContent | AsyncIterable[bytes] | FileTuple | Mapping[str, Any] | BaseModel | Pairs"
 )
 
 ErrorResponses: TypeAlias = Mapping[
@@ -132,7 +140,7 @@ class Timeout:
         for name in ("total", "connect", "read", "write", "pool"):
             value = getattr(self, name)
             if value is not None:
-                check_number(f"timeout {name}", value, positive=True)
+                check_number(f"timeout {name}", value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,24 +151,49 @@ class ServerVariable:
         default: The value when the instance gives none.
         enum: The values that are allowed; empty allows any.
         description: What it is for.
+
+    Example:
+        >>> ServerVariable(default="eu", enum=["eu", "us"])
+        ServerVariable(default='eu', enum=('eu', 'us'), description=None)
     """
 
     default: str | None = None
     enum: Sequence[str] = ()
     description: str | None = None
 
+    def __post_init__(self) -> None:
+        allowed: Any = self.enum
+        if isinstance(allowed, str) or not isinstance(allowed, Iterable):
+            raise ConfigurationError(f"enum of a ServerVariable must be a list, got {allowed!r}")
+        object.__setattr__(self, "enum", tuple(self.enum))
+        for one in self.enum:
+            self.check(one)
+        if self.default is not None:
+            self.check(self.default)
 
-def check_number(name: str, value: object, *, positive: bool = False) -> float:
-    """Return the value if it is a finite number that is not negative.
+    def check(self, value: object, name: str = "a server variable") -> None:
+        """Refuse a value that this variable cannot have.
+
+        Raises:
+            ConfigurationError: It is no text, empty, or none of `enum`.
+        """
+        if not isinstance(value, str) or not value:
+            raise ConfigurationError(f"{name} must be text, not empty, got {value!r}")
+        if self.enum and value not in self.enum:
+            raise ConfigurationError(f"{name} must be one of {list(self.enum)}, got {value!r}")
+
+
+def check_number(name: str, value: object) -> float:
+    """Return the value if it is a number above 0 that is not too large for clocks and sockets.
 
     Raises:
-        ConfigurationError: It is a bool, no number, NaN, infinite, negative, or 0 where `positive`.
+        ConfigurationError: It is a bool, no number, NaN, 0, negative or above `LARGEST`.
     """
-    wanted = "a number above 0" if positive else "a number of 0 or more"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigurationError(f"{name} must be {wanted}, got {value!r}")
-    if not math.isfinite(value) or value < 0 or (positive and value == 0):
-        raise ConfigurationError(f"{name} must be {wanted}, got {value!r}")
+    # A bool is an int, and NaN compares false with everything.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST:
+        raise ConfigurationError(
+            f"{name} must be a number above 0 and at most {LARGEST:.0e}, got {value!r}"
+        )
     return value
 
 
@@ -267,7 +300,7 @@ class ClientOptions(TypedDict, total=False):
     """
 
     uri: str | URL | None
-    server_variables: Mapping[str, ServerVariable | str] | None
+    server_variables: Mapping[str, ServerVariable | str | None] | None
     headers: Headers | None
     cookies: Cookies | None
     parameters: Parameters | None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["RENAMED_ATTRIBUTES", "explain"]
+__all__ = ["GONE_ATTRIBUTES", "RENAMED_ATTRIBUTES", "explain"]
 
 _GONE = {
     "ClientBranch": "`SyncClient` and `AsyncClient` are told apart by class, not by a branch",
     "ClientInternal": "the base of both clients is `arya_api_framework.client.base.BaseClient`",
     "FrameworkEncoder": "bodies are serialised by pydantic (`body=`)",
-    "ENCODERS_BY_TYPE": "bodies are serialised by pydantic; use its field serializers",
+    "ENCODERS_BY_TYPE": "bodies are serialised by pydantic (`body=`); use its field serializers",
     "YarlURL": "pass a `str` or a `yarl.URL`",
     "chunk_file_reader": "use `client.stream_file(...)`, which reads in chunks",
     "flatten_obj": "use `model.model_dump(exclude_unset=True)`",
@@ -23,6 +23,11 @@ RENAMED_ATTRIBUTES = {
     "time": "model_response.received_at",
 }
 """Attributes of 0.3.9's `Response` to what holds the value now."""
+
+GONE_ATTRIBUTES = {
+    "branch": "tell the kinds apart with `isinstance(client, SyncClient)`",
+}
+"""Attributes of 0.3.9's clients that are gone, to what to do instead."""
 
 
 def explain(module: str, name: str) -> Exception:

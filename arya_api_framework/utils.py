@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .constants import HTTPMethod
 from .errors import ConfigurationError
@@ -41,8 +41,9 @@ def endpoint(
     Raises:
         ConfigurationError: There is no such request method.
     """
+    given = [method] if methods is None else [methods] if isinstance(methods, str) else methods
     try:
-        wanted = [HTTPMethod(one) for one in (methods if methods is not None else [method])]
+        wanted = [HTTPMethod(one) for one in given]
     except ValueError as error:
         raise ConfigurationError(f"endpoint {path!r}: {error}") from error
 
@@ -59,5 +60,7 @@ def endpoint(
     return note
 
 
-def __getattr__(name: str) -> Any:
-    raise explain(__name__, name)
+if not TYPE_CHECKING:  # It would make checkers believe in any name.
+
+    def __getattr__(name):
+        raise explain(__name__, name)

@@ -35,6 +35,7 @@ from tests import resources
 
 MiB = 1024 * 1024
 BLOCK = random.Random(0).randbytes(64 * 1024)
+CLOSING_SECONDS = 0.05
 
 
 @dataclass(slots=True)
@@ -137,19 +138,32 @@ class Server:
             shutdown_timeout=0.1,
         )
         stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        # Clients that close a TLS connection without saying so are not waited for.
+        patience = None if self._tls is None else CLOSING_SECONDS
+        listener: asyncio.Server | None = None
         try:
             await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._tls).start()
-            self.port = runner.addresses[0][1]
-            self._stop = functools.partial(
-                asyncio.get_running_loop().call_soon_threadsafe, stopping.set
+            assert runner.server is not None
+            listener = await loop.create_server(
+                runner.server,
+                "127.0.0.1",
+                0,
+                backlog=256,
+                ssl=self._tls,
+                ssl_shutdown_timeout=patience,
             )
+            self.port = listener.sockets[0].getsockname()[1]
+            self._stop = functools.partial(loop.call_soon_threadsafe, stopping.set)
             started.set_result(None)
             await stopping.wait()
         except OSError as error:  # start() raises it.
             started.set_exception(error)
         finally:
+            if listener is not None:
+                listener.close()
             await runner.cleanup()
+            await asyncio.sleep(2 * CLOSING_SECONDS)
 
 
 @web.middleware

@@ -19,6 +19,14 @@ PACKAGE = Path(__file__).parent.parent / "arya_api_framework"
 # Twins that differ by library: they share their public names and signatures only.
 FACES = ("*_transport.py", "rate_limit/*_wait.py")
 
+# What stands below one of the transports only: each library leaves something else to us.
+ALONE = {
+    "client/async_connector.py",
+    "client/sync_exchange.py",
+    "client/sync_pools.py",
+    "client/sync_session.py",
+}
+
 WORDS = {
     "AbstractAsyncContextManager": "AbstractContextManager",
     "AsyncExitStack": "ExitStack",
@@ -227,8 +235,8 @@ def _relative(paths: Iterable[Path]) -> set[str]:
     return {path.relative_to(PACKAGE).as_posix() for path in paths}
 
 
-ASYNC = _relative(PACKAGE.rglob("async_*.py"))
-SYNC = _relative(PACKAGE.rglob("sync_*.py"))
+ASYNC = _relative(PACKAGE.rglob("async_*.py")) - ALONE
+SYNC = _relative(PACKAGE.rglob("sync_*.py")) - ALONE
 
 
 def _twin_of(path: str) -> str:

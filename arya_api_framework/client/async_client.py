@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -11,15 +10,16 @@ from typing_extensions import override
 
 from ..errors import AsyncClientError, FrameworkException
 from ..options import URLPath
-from ..rate_limit.window import SlidingWindow
 from .async_verbs import AsyncVerbs
 from .base import BaseClient
+from .body import check_async_body
 from .call import REDIRECTS, Call
 from .request import Request
 
 if TYPE_CHECKING:
     import aiohttp
 
+    from ..rate_limit.window import SlidingWindow
     from .async_transport import AsyncTransport
 
 __all__ = ["AsyncClient"]
@@ -47,9 +47,10 @@ class AsyncClient(AsyncVerbs, BaseClient):
     """
 
     _missing_uri = AsyncClientError
+    _check_body = staticmethod(check_async_body)
     _transport: AsyncTransport | None
 
-    _logger = logging.getLogger("arya_api_framework.AsyncClient")
+    _logger_name = "arya_api_framework.AsyncClient"
 
     async def __aenter__(self) -> Self:
         return self
@@ -67,16 +68,20 @@ class AsyncClient(AsyncVerbs, BaseClient):
 
         A copy made by `with_options` closes only itself; a session of yours stays open.
         """
-        if self._closed:
-            return
+        with self._mutex:
+            if self._closing:
+                return
+            self._closing = True
         self._unload()
         self._closed = True
-        if self._copied_from is None and self._transport is not None:
+        if self._owns_transport and self._transport is not None:
             await self._transport.close()
 
     @property
     def session(self) -> aiohttp.ClientSession:
         """The session that sends, made when it is first asked for."""
+        if self.closed:
+            raise self._closed_error()
         return self._open_transport().session
 
     @override
@@ -85,18 +90,15 @@ class AsyncClient(AsyncVerbs, BaseClient):
             if self._transport is None:
                 from .async_transport import AsyncTransport
 
-                self._transport = AsyncTransport(self._config)
+                self._transport = AsyncTransport(self._own_config, self._trusted())
             return self._transport
 
     @override
-    def _request(self, method: str, path: URLPath, options: Any) -> Any:
-        return self._exchange(method, path, options)
+    def _send(self, request: Request, options: Any) -> Any:
+        return self._request(request.method, None, options, request)
 
     @override
-    def _send(self, request: Request, options: Any) -> Any:
-        return self._exchange(request.method, None, options, request)
-
-    async def _exchange(
+    async def _request(
         self, method: str, path: URLPath, options: Any, request: Request | None = None
     ) -> Any:
         """Make a call. One flat function: every layer on the way is paid by each call."""

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import os
 import ssl
+import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+import weakref
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import suppress
+from http.cookies import SimpleCookie
 from typing import Any, NamedTuple, cast
 
 import aiohttp
-from aiohttp import http_exceptions
+from aiohttp import hdrs, http_exceptions
 from yarl import URL
 
 from ..errors import (
@@ -26,40 +32,90 @@ from ..errors import (
     ProxyError,
     ResponseTooLarge,
     TLSError,
+    UploadIncomplete,
 )
+from ..errors.base import Sent
 from ..errors.call import ContentEncodingError
 from ..options import Timeout
 from ..tls import TLS
+from .async_connector import (
+    Connector,
+    find_fault,
+    head_too_large,
+    pool_timeout,
+    reached_phase,
+)
 from .body import CHUNK_SIZE, Body, BytesBody
-from .call import Call
+from .call import Call, Phase
 from .config import ClientConfig
 from .decoding import decode
 from .http1 import MAX_FIELDS, MAX_HEAD_SIZE
 from .request import Request
 from .response import RawResponse
+from .url import Origin
 
 __all__ = ["AsyncTransport"]
 
 POOL_SIZE = 100
+GRACE = 5.0
+"""How long `close` lets calls go on that were begun, in seconds."""
+
 _AUTOMATIC = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
+_OURS: dict[str, Any] = {"auto_decompress": False, "raise_for_status": False}
+"""What must hold for each request, whatever a session was made with."""
+
+_RAISED = (
+    aiohttp.ClientError,
+    http_exceptions.HttpProcessingError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What aiohttp raises; all else is of a mock, a recorder or a callback."""
+
+
+_REQUEST = aiohttp.ClientSession.request
+
+
+@functools.lru_cache(maxsize=128)
+def _make_url(scheme: str, authority: str, target: str) -> URL:
+    path, _, query = target.partition("?")
+    return URL.build(
+        scheme=scheme, authority=authority, path=path, query_string=query, encoded=True
+    )
+
+
+class _NoCookies(aiohttp.DummyCookieJar):
+    """An empty jar that makes no new nothing for each request."""
+
+    _nothing: SimpleCookie = SimpleCookie()
+
+    def filter_cookies(self, request_url: URL) -> SimpleCookie:
+        return self._nothing
 
 
 class AsyncTransport:
     """Sends requests over an `aiohttp.ClientSession`, made at the first call in an event loop."""
 
-    def __init__(self, config: ClientConfig) -> None:
+    def __init__(self, config: ClientConfig, trusted: frozenset[Origin]) -> None:
         self._config = config
+        self._trusted = trusted
         self._brought: aiohttp.ClientSession | None = config.session
+        # Connections of ours refuse by themselves what is no response.
+        self._checks = self._brought is None and config.session_factory is None
         self._closed = False
         self._lock = threading.Lock()
         self._current: _Room | None = None
         self._rooms: dict[asyncio.AbstractEventLoop, _Room] = {}
         self._context: ssl.SSLContext | None = None
+        self._bare_context: ssl.SSLContext | None = None
         if self._brought is not None and not isinstance(self._brought, aiohttp.ClientSession):
             raise ConfigurationError(
                 f"session of an AsyncClient must be an aiohttp.ClientSession, "
                 f"got {type(self._brought).__name__}"
             )
+        _register_fork_hook()
+        _transports.add(self)
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -73,48 +129,65 @@ class AsyncTransport:
                 del self._rooms[other]
             room = self._rooms.get(loop)
             if room is None:
-                room = self._rooms[loop] = _Room(loop, self._make_session(), _Timer(loop))
+                session = self._make_session()
+                guard = _close_with_loop(session)
+                # A step without waiting: the loop knows of the generator from now on.
+                with suppress(StopIteration):
+                    guard.__anext__().send(None)
+                room = self._rooms[loop] = _Room(loop, session, _Timer(loop), guard)
             self._current = room
             return room
 
     def _make_session(self) -> aiohttp.ClientSession:
         options: dict[str, Any] = {
             "timeout": _client_timeout(self._config.timeout),
-            "cookie_jar": aiohttp.DummyCookieJar(),
+            "cookie_jar": _NoCookies(),
             "trust_env": False,
             "auto_decompress": False,
             "max_line_size": MAX_HEAD_SIZE,
             "max_field_size": MAX_HEAD_SIZE,
             "max_headers": MAX_FIELDS,
         }
-        brought = self._brought
-        factory: Callable[..., Any] = self._config.session_factory or aiohttp.ClientSession
-        if brought is None:
-            options["connector"] = aiohttp.TCPConnector(limit=POOL_SIZE)
-        else:
-            # A session of ours over the connections of theirs, whose headers and cookies stay out.
-            if brought.closed:
-                raise ClientClosedError("the session that was brought is closed")
-            options["connector"] = brought.connector
-            options["connector_owner"] = False
-            options["trace_configs"] = brought.trace_configs
-            theirs = brought.timeout
-            options["timeout"] = aiohttp.ClientTimeout(
-                total=None,
-                connect=theirs.connect,
-                sock_connect=theirs.sock_connect,
-                sock_read=theirs.sock_read,
-            )
-            factory = aiohttp.ClientSession
-        session = factory(**options)
+        brought, factory = self._brought, self._config.session_factory
+        if brought is not None:
+            return self._wrap_brought(brought, options)
+        # The context is read from files, and not needed for http.
+        context: Any = True if factory is None else self._make_context()
+        options["connector"] = Connector(limit=POOL_SIZE, ssl=context)
+        session = (factory or cast("Callable[..., Any]", aiohttp.ClientSession))(**options)
         if not isinstance(session, aiohttp.ClientSession):
             raise ConfigurationError(
                 "session_factory must return an aiohttp.ClientSession, "
                 f"got {type(session).__name__}"
             )
-        # Private, and the only way without cost: aiohttp would send some requests twice by itself.
-        session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
-        return session
+        return _send_once(session)
+
+    def _wrap_brought(
+        self, brought: aiohttp.ClientSession, options: dict[str, Any]
+    ) -> aiohttp.ClientSession:
+        """Return a session of ours over the connections of theirs, whose headers stay out."""
+        if brought.closed:
+            raise ClientClosedError("the session that was brought is closed")
+        theirs = brought.timeout
+        options["timeout"] = aiohttp.ClientTimeout(
+            total=None,
+            connect=theirs.connect,
+            sock_connect=theirs.sock_connect,
+            sock_read=theirs.sock_read,
+            ceil_threshold=theirs.ceil_threshold,
+        )
+        if brought._loop is not asyncio.get_running_loop():  # pyright: ignore[reportPrivateUsage]
+            raise ConfigurationError(
+                "the session that was brought belongs to another event loop; bring one that was "
+                "made in this one"
+            )
+        session = aiohttp.ClientSession(
+            connector=brought.connector,
+            connector_owner=False,
+            trace_configs=brought.trace_configs,
+            **options,
+        )
+        return _send_once(session)
 
     async def send(self, request: Request, call: Call) -> RawResponse:
         """Send a request and read its whole response.
@@ -130,28 +203,51 @@ class AsyncTransport:
         room = self._current
         if room is None or room.loop is not loop:
             room = self._enter(loop)
-        headers = request.headers
+        headers, policy, timer = request.headers, call.policy, room.timer
         options: dict[str, Any] = {"headers": headers, "allow_redirects": False}
         body = request.body
+        upload: _Upload | None = None
         if body is not None:
-            options["data"] = self._payload(body, request, options)
+            if isinstance(body, Body) or len(body) > CHUNK_SIZE:
+                upload = _Upload(body, call, room)
+                options["data"] = upload.pieces()
+                if upload.body.length is not None:
+                    options["headers"] = headers = headers.copy()
+                    headers["Content-Length"] = str(upload.body.length)
+            else:
+                options["data"] = body
         if (
             "Accept" not in headers
             or "Accept-Encoding" not in headers
             or "User-Agent" not in headers
-            or (body is not None and "Content-Type" not in headers)
+            or ((body is not None or request.method != "GET") and "Content-Type" not in headers)
         ):
             options["skip_auto_headers"] = _AUTOMATIC
-        if request.origin.scheme == "https" and self._brought is None:
+        if self._config.session_factory is not None:
+            options |= _OURS
+        elif request.origin.scheme == "https" and self._brought is None:
             options["ssl"] = self._context or self._make_context()
-        if call.policy.timeout is not self._config.timeout:
-            options["timeout"] = _client_timeout(call.policy.timeout)
-        task = None if call.ends is None else room.timer.watch(call.ends)
+            if self._bare_context is not None and request.origin not in self._trusted:
+                options["ssl"] = self._bare_context
+        if policy.timeout is not self._config.timeout:
+            options["timeout"] = _client_timeout(policy.timeout)
+        waiting = None
+        if policy.timeout.pool is not None:
+            waiting = pool_timeout.set(call.time_for("pool"))
+        timer.watch(call)
         answer: aiohttp.ClientResponse | None = None
+        response: RawResponse | None = None
         try:
-            answer = await room.session.request(
-                request.method, URL(request.url, encoded=True), **options
+            session = room.session
+            # `request` wraps the coroutine of `_request` for `async with`, which costs every call.
+            send = (
+                session._request  # pyright: ignore[reportPrivateUsage]
+                if type(session) is aiohttp.ClientSession and type(session).request is _REQUEST
+                else session.request
             )
+            origin = request.origin
+            url = _make_url(origin.scheme, origin.authority, request.target)
+            answer = await send(request.method, url, **options)
             response = RawResponse(
                 answer.status,
                 answer.raw_headers,
@@ -159,114 +255,218 @@ class AsyncTransport:
                 reason=answer.reason or "",
                 native=answer,
             )
+            if not self._checks and (fault := find_fault(answer, answer.status)) is not None:
+                raise fault
+            if upload is not None and not upload.through and answer.status < 300:
+                raise UploadIncomplete(
+                    f"the server answered {answer.status} before the body was sent",
+                    status=answer.status,
+                )
             stream = answer.content
             if (
                 stream.is_eof()
                 and stream.exception() is None
-                and not answer.headers.get("Content-Encoding")
+                and hdrs.CONTENT_ENCODING not in answer.headers
+                and stream.total_bytes <= policy.max_response_size
             ):
                 # All of it came with the head; the stream holds no more than its buffer.
                 response.content = stream.read_nowait()
             else:
-                await _read(answer, response, call)
+                await _read(answer, response, policy.max_response_size, call)
             response.received = time.time()
-            if task is not None and room.timer.fired(task):
+            # What is read once is gone for who asks the library's own response.
+            answer._body = response.content  # pyright: ignore[reportPrivateUsage]
+            if timer.fired(call):
                 raise asyncio.CancelledError
             return response
         except asyncio.CancelledError as error:
             if answer is not None:
                 answer.close()
-            if task is None or not room.timer.absorb(task):
+            if not timer.absorb(call):
                 raise
-            raise call.timed_out("read", "maybe" if answer is None else "yes") from error
+            failure = call.timed_out(*_progress(error, answer, upload))
+            if response is None or response.status < 300:
+                raise failure from error
+            response.body_error = str(failure)
+            return response
         except FrameworkException:
+            if answer is not None:
+                answer.close()
             raise
         except Exception as error:
             if answer is not None:
                 answer.close()
+            if timer.absorb(call):
+                raise call.timed_out(*_progress(error, answer, upload)) from error
             if isinstance(body, Body) and body.error is not None:
                 raise body.error from None
-            raise _translate(error, request, call, answer) from error
+            if not isinstance(error, _RAISED):
+                raise
+            translated = _translate(error, request, call, answer)
+            if self._closed:
+                closed = ClientClosedError("the client was closed while a call was made")
+                closed.sent = translated.sent
+                raise closed from error
+            raise translated from error
         finally:
-            if task is not None:
-                room.timer.forget(task)
-
-    def _payload(self, body: bytes | Body, request: Request, options: dict[str, Any]) -> Any:
-        if isinstance(body, bytes):
-            if len(body) <= CHUNK_SIZE:
-                return body
-            body = BytesBody(body)
-        if body.length is not None:
-            options["headers"] = headers = request.headers.copy()
-            headers["Content-Length"] = str(body.length)
-        return _pieces(body)
+            timer.forget(call)
+            if waiting is not None:
+                pool_timeout.reset(waiting)
 
     def _make_context(self) -> ssl.SSLContext:
-        self._context = (self._config.tls or TLS()).build_context()
+        tls = self._config.tls or TLS()
+        if tls.cert is not None:
+            self._bare_context = tls.without_certificate.build_context()
+        self._context = tls.build_context()
         return self._context
 
     async def close(self) -> None:
-        """Close the sessions, unless they are the user's."""
+        """Close the sessions, unless they are the user's; calls that were begun may end."""
         self._closed = True
         with self._lock:
             rooms = list(self._rooms.values())
             self._rooms.clear()
             self._current = None
+        loop = asyncio.get_running_loop()
         for room in rooms:
-            await room.session.close()
+            if room.loop is loop:
+                await room.close()
+            elif room.loop.is_running():
+                asyncio.run_coroutine_threadsafe(room.close(), room.loop)
+            else:
+                await room.session.close()
+
+    def start_over(self) -> None:
+        """Leave the connections to the parent process; a child that closed them would rob it."""
+        self._lock = threading.Lock()
+        _inherited.extend(self._rooms.values())
+        self._rooms = {}
+        self._current = None
+
+
+_transports: weakref.WeakSet[AsyncTransport] = weakref.WeakSet()
+_inherited: list[_Room] = []
+"""What belongs to event loops of the parent process, whose selectors the child shares."""
+
+
+@functools.cache
+def _register_fork_hook() -> None:
+    if sys.platform != "win32":  # pragma: no branch - Windows has no fork
+        os.register_at_fork(after_in_child=_start_over_in_child)
+
+
+def _start_over_in_child() -> None:
+    for transport in _transports:
+        transport.start_over()
+
+
+def _send_once(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
+    # Private, and the only way without cost: aiohttp would send some requests twice by itself.
+    session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
+    return session
+
+
+async def _close_with_loop(session: aiohttp.ClientSession) -> AsyncGenerator[None]:
+    """Close a session when its loop is shut down, as `asyncio.run` does before it returns."""
+    try:
+        yield
+    finally:
+        await session.close()
 
 
 def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
     # The total is ours to keep: aiohttp's costs a timer for every call.
     return aiohttp.ClientTimeout(
-        total=None, connect=None, sock_connect=timeout.connect, sock_read=timeout.read
+        total=None,
+        connect=None,
+        sock_connect=timeout.connect,
+        sock_read=timeout.read,
+        ceil_threshold=float("inf"),
     )
 
 
-async def _pieces(body: Body) -> AsyncIterator[bytes]:
-    """Read a body for aiohttp: files in a thread, so that the loop goes on meanwhile."""
-    sent = 0
-    source = body.async_chunks()
-    chunks = iter(body.chunks()) if source is None else None
-    try:
-        while True:
-            if chunks is not None:
-                chunk = await asyncio.to_thread(next, chunks, None)
-            else:
-                chunk = await anext(cast("AsyncIterator[bytes]", source), None)
-            if chunk is None:
-                return
-            yield chunk
-            sent += len(chunk)
-            if body.on_progress is not None:
-                body.on_progress(sent, body.length)
-    except Exception as error:
-        body.error = error
-        raise
+class _Upload:
+    """A body on its way out through aiohttp.
+
+    Attributes:
+        body: The body.
+        through: Whether all of it was handed over: an answer before that is an early one.
+        stalled: Whether a piece of it was not taken within the write timeout.
+    """
+
+    __slots__ = ("_call", "_room", "_write", "body", "stalled", "through")
+
+    def __init__(self, body: bytes | Body, call: Call, room: _Room) -> None:
+        self.body = body if isinstance(body, Body) else BytesBody(body)
+        self.body.error = None
+        self.through = False
+        self.stalled = False
+        self._room = room
+        self._call = call
+        self._write = call.policy.timeout.write
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Read the body: files in a thread, so that the loop goes on meanwhile."""
+        body = self.body
+        sent = 0
+        source = body.async_chunks()
+        chunks = iter(body.chunks()) if source is None else None
+        try:
+            while True:
+                if chunks is not None:
+                    chunk = await asyncio.to_thread(next, chunks, None)
+                else:
+                    chunk = await anext(cast("AsyncIterator[bytes]", source), None)
+                if chunk is None:
+                    self.through = True
+                    return
+                sent += len(chunk)
+                # The server may answer as soon as it has the last byte, before we are back here.
+                self.through = sent == body.length
+                if chunk:
+                    handle = (
+                        self._room.loop.call_later(self._write, self._stall)
+                        if self._write
+                        else None
+                    )
+                    yield chunk
+                    if handle is not None:
+                        handle.cancel()
+                if body.on_progress is not None:
+                    body.on_progress(sent, body.length)
+                if self.through:
+                    # One more step would still run when the answer comes, and aiohttp closes a
+                    # connection whose body is not at its end by then.
+                    return
+        except Exception as error:
+            body.error = error
+            raise
+
+    def _stall(self) -> None:
+        self.stalled = True
+        self._room.timer.fire(self._call)
 
 
-async def _read(answer: aiohttp.ClientResponse, response: RawResponse, call: Call) -> None:
+def _progress(
+    error: BaseException, answer: aiohttp.ClientResponse | None, upload: _Upload | None
+) -> tuple[Phase, Sent | None]:
+    """Return what a call was about when its time was over, and what the server may have read."""
+    if answer is not None:
+        return "read", "yes"
+    phase = reached_phase(error)
+    if phase == "read" and upload is not None and not upload.through:
+        phase = "write"
+    return phase, None
+
+
+async def _read(
+    answer: aiohttp.ClientResponse, response: RawResponse, limit: int, call: Call
+) -> None:
     """Read the body in bounded memory and decode it."""
-    limit = call.policy.max_response_size
     try:
-        length = answer.content_length
-        if answer.method == "HEAD":
-            length = 0
-        if length is not None and length > limit:
-            raise _too_large(limit, length)
-        if length is not None:
-            content = await answer.read()
-        else:
-            pieces: list[bytes] = []
-            received = 0
-            while piece := await answer.content.readany():
-                received += len(piece)
-                if received > limit:
-                    raise _too_large(limit, None)
-                pieces.append(piece)
-            content = b"".join(pieces)
-        coding = answer.headers.get("Content-Encoding")
-        if coding is not None and content:
+        content = await _read_pieces(answer, limit)
+        if content and hdrs.CONTENT_ENCODING in answer.headers:
+            coding = ",".join(answer.headers.getall(hdrs.CONTENT_ENCODING))
             content = decode(content, coding.lower(), limit)
         response.content = content
     except FrameworkException as error:
@@ -284,6 +484,20 @@ async def _read(answer: aiohttp.ClientResponse, response: RawResponse, call: Cal
         response.body_error = str(translated)
 
 
+async def _read_pieces(answer: aiohttp.ClientResponse, limit: int) -> bytes:
+    length = answer.content_length
+    if length is not None and length > limit and answer.method != "HEAD":
+        raise _too_large(limit, length)
+    pieces: list[bytes] = []
+    received = 0
+    while piece := await answer.content.readany():
+        received += len(piece)
+        if received > limit:
+            raise _too_large(limit, None)
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
 def _too_large(limit: int, size: int | None) -> ResponseTooLarge:
     return ResponseTooLarge(
         f"the response body is larger than max_response_size, {limit} bytes", limit=limit, size=size
@@ -293,38 +507,58 @@ def _too_large(limit: int, size: int | None) -> ResponseTooLarge:
 class _Timer:
     """One timer for all calls of a loop: a timer for each would cost each call several times more.
 
-    A call that must end is cancelled as `asyncio.timeout` does it. A task is in one call at a time.
+    A call that must end is cancelled as `asyncio.timeout` does it.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._watched: dict[asyncio.Task[Any], tuple[float, int]] = {}
-        self._fired: dict[asyncio.Task[Any], int] = {}
+        self._watched: dict[Call, tuple[float, asyncio.Task[Any], int]] = {}
+        self._fired: dict[Call, tuple[asyncio.Task[Any], int]] = {}
         self._handle: asyncio.TimerHandle | None = None
         self._next = float("inf")
+        self._idle: asyncio.Event | None = None
 
-    def watch(self, ends: float) -> asyncio.Task[Any]:
-        """Cancel the current task at a time of the monotonic clock; return the task."""
+    def watch(self, call: Call) -> None:
+        """Cancel the current task when the time of a call is over, if it has an end."""
+        ends = float("inf") if call.ends is None else call.ends
         task = asyncio.current_task(self._loop)
         assert task is not None, "a coroutine runs in a task"
-        self._watched[task] = (ends, task.cancelling())
+        self._watched[call] = (ends, task, task.cancelling())
         if ends < self._next:
             self._schedule(ends)
-        return task
 
-    def forget(self, task: asyncio.Task[Any]) -> None:
+    def forget(self, call: Call) -> None:
         """Stop watching; the timer goes on, and finds nothing to do."""
-        self._watched.pop(task, None)
-        self._fired.pop(task, None)
+        self._watched.pop(call, None)
+        if self._fired:
+            self._fired.pop(call, None)
+        if self._idle is not None and not self._watched:
+            self._idle.set()
 
-    def fired(self, task: asyncio.Task[Any]) -> bool:
-        """Return whether the time of a task was over."""
-        return task in self._fired
+    async def settle(self, seconds: float) -> None:
+        """Wait until no call is under way, or for so many seconds."""
+        self._idle = asyncio.Event()
+        if self._watched:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._idle.wait()
 
-    def absorb(self, task: asyncio.Task[Any]) -> bool:
+    def fire(self, call: Call) -> None:
+        """End a call now."""
+        found = self._watched.pop(call, None)
+        if found is not None:
+            _, task, cancelling = found
+            self._fired[call] = (task, cancelling)
+            task.cancel()
+
+    def fired(self, call: Call) -> bool:
+        """Return whether the time of a call was over."""
+        return call in self._fired
+
+    def absorb(self, call: Call) -> bool:
         """Take back the cancellation by this timer; return whether it was the only one."""
-        cancelling = self._fired.get(task)
-        return cancelling is not None and task.uncancel() <= cancelling
+        found = self._fired.get(call)
+        return found is not None and found[0].uncancel() <= found[1]
 
     def _schedule(self, ends: float) -> None:
         if self._handle is not None:
@@ -336,13 +570,12 @@ class _Timer:
         self._handle = None
         self._next = float("inf")
         now = time.monotonic()
-        for task, (ends, cancelling) in list(self._watched.items()):
+        for call, (ends, _, _) in list(self._watched.items()):
             if ends <= now:
-                del self._watched[task]
-                self._fired[task] = cancelling
-                task.cancel()
-        if self._watched:
-            self._schedule(min(ends for ends, _ in self._watched.values()))
+                self.fire(call)
+        ends = min((ends for ends, _, _ in self._watched.values()), default=self._next)
+        if ends < self._next:
+            self._schedule(ends)
 
 
 class _Room(NamedTuple):
@@ -351,6 +584,12 @@ class _Room(NamedTuple):
     loop: asyncio.AbstractEventLoop
     session: aiohttp.ClientSession
     timer: _Timer
+    guard: AsyncGenerator[None]
+
+    async def close(self) -> None:
+        """Close the session after the calls that were begun."""
+        await self.timer.settle(GRACE)
+        await self.guard.aclose()
 
 
 def _translate(
@@ -361,7 +600,7 @@ def _translate(
     if answer is not None:
         return _translate_body(error, call, answer)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return call.timed_out("connect")
+        return call.timed_out(reached_phase(error.__cause__))
     if isinstance(error, TimeoutError):
         return call.timed_out("read")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
@@ -376,6 +615,8 @@ def _translate(
     if isinstance(error, aiohttp.ClientConnectorError):
         return ConnectError(f"no connection to {place} could be made")
     if isinstance(error, aiohttp.ClientResponseError | http_exceptions.HttpProcessingError):
+        if (own := _limit_passed(error)) is not None:
+            return own
         # Its status 400 is the parser's, no server sent it.
         return ProtocolError("what came is no valid HTTP response")
     if isinstance(error, aiohttp.ServerDisconnectedError):
@@ -384,6 +625,8 @@ def _translate(
         return ClientClosedError("the session was closed while a call was made")
     if isinstance(error, aiohttp.InvalidURL | ValueError):
         return ConfigurationError(f"aiohttp cannot send this request: {type(error).__name__}")
+    if reached_phase(error) != "read":
+        return ConnectError(f"no connection to {place} could be made")
     return ConnectionLost(f"the connection broke: {type(error).__name__}")
 
 
@@ -392,11 +635,8 @@ def _translate_body(
 ) -> FrameworkException:
     if isinstance(error, TimeoutError):
         return call.timed_out("read", "yes")
-    cause = error.__cause__
-    if isinstance(cause, http_exceptions.TransferEncodingError) and "Not enough" not in str(cause):
+    if isinstance(error, http_exceptions.HttpProcessingError):
         return ProtocolError("the response body is no chunked body")
-    if isinstance(error, aiohttp.ClientResponseError | http_exceptions.HttpProcessingError):
-        return ProtocolError("the response body is not framed as HTTP")
     received = answer.content.total_bytes
     return IncompleteResponse(
         f"the response body was cut after {received} bytes",
@@ -404,3 +644,17 @@ def _translate_body(
         received=received,
         expected=answer.content_length,
     )
+
+
+def _limit_passed(error: BaseException) -> ResponseTooLarge | None:
+    """Return the error for a head that is too large for the parser."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, http_exceptions.LineTooLong):
+            return head_too_large(None)
+        if isinstance(cause, http_exceptions.BadHttpMessage) and "Too many headers" in str(cause):
+            return ResponseTooLarge(
+                f"the response has more than {MAX_FIELDS} header fields", limit=MAX_FIELDS
+            )
+        cause = cause.__cause__
+    return None

@@ -60,7 +60,7 @@ class AsyncVerbs(Verbs):
             method: str,
             path: URLPath = None,
             *,
-            raw: Literal[False] = ...,
+            raw: bool = ...,
             **options: Unpack[RequestOptions],
         ) -> Any: ...
         def request(self, *args: Any, **options: Any) -> Any: ...
@@ -92,7 +92,7 @@ class AsyncVerbs(Verbs):
             self,
             path: URLPath = None,
             *,
-            raw: Literal[False] = ...,
+            raw: bool = ...,
             **options: Unpack[RequestOptions],
         ) -> Any: ...
         def get(self, *args: Any, **options: Any) -> Any: ...
@@ -124,7 +124,7 @@ class AsyncVerbs(Verbs):
             self,
             path: URLPath = None,
             *,
-            raw: Literal[False] = ...,
+            raw: bool = ...,
             **options: Unpack[RequestOptions],
         ) -> Any: ...
         def post(self, *args: Any, **options: Any) -> Any: ...
@@ -156,7 +156,7 @@ class AsyncVerbs(Verbs):
             self,
             path: URLPath = None,
             *,
-            raw: Literal[False] = ...,
+            raw: bool = ...,
             **options: Unpack[RequestOptions],
         ) -> Any: ...
         def put(self, *args: Any, **options: Any) -> Any: ...
@@ -188,7 +188,7 @@ class AsyncVerbs(Verbs):
             self,
             path: URLPath = None,
             *,
-            raw: Literal[False] = ...,
+            raw: bool = ...,
             **options: Unpack[RequestOptions],
         ) -> Any: ...
         def patch(self, *args: Any, **options: Any) -> Any: ...
@@ -220,7 +220,7 @@ class AsyncVerbs(Verbs):
             self,
             path: URLPath = None,
             *,
-            raw: Literal[False] = ...,
+            raw: bool = ...,
             **options: Unpack[RequestOptions],
         ) -> Any: ...
         def delete(self, *args: Any, **options: Any) -> Any: ...
@@ -252,7 +252,7 @@ class AsyncVerbs(Verbs):
             self,
             path: URLPath = None,
             *,
-            raw: Literal[False] = ...,
+            raw: bool = ...,
             **options: Unpack[RequestOptions],
         ) -> Any: ...
         def options(self, *args: Any, **options: Any) -> Any: ...
@@ -300,7 +300,7 @@ class AsyncVerbs(Verbs):
             path: URLPath = None,
             *,
             field: str = ...,
-            raw: Literal[False] = ...,
+            raw: bool = ...,
             **options: Unpack[FileOptions],
         ) -> Any: ...
         def upload_file(self, *args: Any, **options: Any) -> Any: ...
@@ -340,7 +340,7 @@ class AsyncVerbs(Verbs):
             file: UploadSource,
             path: URLPath = None,
             *,
-            raw: Literal[False] = ...,
+            raw: bool = ...,
             **options: Unpack[FileOptions],
         ) -> Any: ...
         def stream_file(self, *args: Any, **options: Any) -> Any: ...
@@ -369,6 +369,6 @@ class AsyncVerbs(Verbs):
         ) -> T: ...
         @overload
         async def send(
-            self, request: Request, *, raw: Literal[False] = ..., **options: Unpack[SendOptions]
+            self, request: Request, *, raw: bool = ..., **options: Unpack[SendOptions]
         ) -> Any: ...
         def send(self, *args: Any, **options: Any) -> Any: ...

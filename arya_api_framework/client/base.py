@@ -3,37 +3,80 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
+import functools
+import os
+import sys
 import threading
+import weakref
 from abc import ABCMeta, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import SecretStr
-from typing_extensions import Unpack
+from typing_extensions import Unpack, override
 from yarl import URL
 
 from ..errors import ClientClosedError, ClientError, ConfigurationError, FrameworkException
-from ..options import ClientOptions, RequestOptions, URLPath
-from ..rate_limit.window import SlidingWindow
+from ..options import UNSET, ClientOptions, RequestOptions, Unset, URLPath
+from .body import Body
 from .call import Call, Policy
-from .config import ClientConfig, merge_config, near_miss
+from .config import ClientConfig, freeze_options, merge_config, near_miss
 from .defaults import Defaults
 from .extensions import Extensions
 from .live import LiveCookies, LiveErrorResponses, LiveHeaders, LiveParameters
+from .node import Node, made_anew
 from .prepare import AUTOMATIC_HEADERS, build_request, check_options, make_call
 from .redaction import is_safe_header, redact_url
 from .request import Request
 from .server_variables import resolve_uri
-from .subclient import Node, declared_subclients
+from .subclient import SubClient
 from .url import Origin
 
 if TYPE_CHECKING:
+    import logging
     from types import ModuleType
 
+    from pydantic import SecretStr
+
+    from ..rate_limit.window import SlidingWindow
 
 __all__ = ["BaseClient", "ClientMeta"]
+
+
+_mutexes: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def _remember(mutex: threading.RLock) -> None:
+    """Free a lock in a forked child, where the thread that holds it does not exist."""
+    _register_fork_hook()
+    _mutexes.add(mutex)
+
+
+@functools.cache
+def _register_fork_hook() -> None:
+    if sys.platform != "win32":  # pragma: no branch - Windows has no fork
+        os.register_at_fork(after_in_child=_free_mutexes)
+
+
+def _free_mutexes() -> None:
+    for mutex in _mutexes:
+        mutex._at_fork_reinit()
+
+
+def _check_namespace(name: str, namespace: Mapping[str, Any]) -> None:
+    """Refuse options written as class attributes, which would be ignored, and their like."""
+    for attribute, value in namespace.items():
+        if attribute in ClientOptions.__optional_keys__ and not hasattr(value, "__get__"):
+            raise ConfigurationError(
+                f"{attribute!r} is a class keyword: write `class {name}(..., {attribute}=...)` "
+                "instead of an attribute"
+            )
+        if isinstance(value, type) and issubclass(value, SubClient) and value.__name__ != attribute:
+            raise ConfigurationError(
+                f"{attribute!r} is the class {value.__name__}, not a sub-client; write "
+                f"`{attribute} = {value.__name__}()`"
+            )
+
 
 if TYPE_CHECKING:
     # A metaclass of our own makes mypy stop checking class keywords; as ABCMeta they are checked
@@ -46,17 +89,23 @@ else:
 
         def __new__(mcs, name, bases, namespace, **options):
             """Make the class and its `config`."""
+            _check_namespace(name, namespace)
             cls = super().__new__(mcs, name, bases, namespace)
-            cls._own_options = options
+            cls._own_options = freeze_options(options)
             config = ClientConfig()
             for base in reversed(cls.__mro__):
                 own = base.__dict__.get("_own_options", {})
                 config = merge_config(config, own, "class keyword")
-            cls.config = config
+            cls._class_config = config
             return cls
 
         def __init__(cls, name, bases, namespace, **options):
             super().__init__(name, bases, namespace)
+
+        @property
+        def config(cls):
+            """The class keywords, merged down the bases."""
+            return cls._class_config
 
         def __call__(cls, *args, **kwargs):
             """Make an instance, whole even if its `__init__` calls no `super()`."""
@@ -72,44 +121,58 @@ class BaseClient(Node, metaclass=ClientMeta):
         config: The class keywords, merged down the bases. On an instance, its own configuration.
     """
 
-    config: ClassVar[ClientConfig]
+    _class_config: ClassVar[ClientConfig]
     _own_options: ClassVar[Mapping[str, Any]]
     _missing_uri: ClassVar[type[ClientError]] = ClientError
+    _check_body: Callable[[bytes | Body], None]
 
-    _logger: ClassVar[logging.Logger] = logging.getLogger("arya_api_framework")
+    _logger_name: ClassVar[str] = "arya_api_framework"
 
-    _base: tuple[Origin, str] | None
+    _resolved_uri: tuple[Origin, str] | Unset | None
     _closed: bool
+    _closing: bool
     _completed: bool
-    _config: ClientConfig
-    _cookies: LiveCookies
+    _own_config: ClientConfig
+    _live_cookies: LiveCookies
     _copied_from: BaseClient | None
-    _defaults: Defaults | None
-    _error_responses: LiveErrorResponses
+    _encoded_defaults: Defaults | None
+    _live_error_responses: LiveErrorResponses
     _extensions: Extensions
-    _headers: LiveHeaders
+    _live_headers: LiveHeaders
     _limiter: SlidingWindow | None
     _mutex: threading.RLock
-    _parameters: LiveParameters
-    _policy: Policy | None
-    _token: SecretStr | None
+    _live_parameters: LiveParameters
+    _call_policy: Policy | None
+    _bearer: SecretStr | None
+    _owns_transport: bool
     _transport: Any
 
     if TYPE_CHECKING:
+        config: ClassVar[ClientConfig]
 
         def __init_subclass__(cls, **options: Unpack[ClientOptions]) -> None: ...
+
+    else:
+
+        @property
+        def config(self):
+            """The configuration of this instance, as it was given."""
+            return self._own_config
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         """Lay the class configuration, so that an `__init__` of the user's needs no `super()`."""
         self = super().__new__(cls)
         self._mutex = threading.RLock()
+        _remember(self._mutex)
         self._closed = False
+        self._closing = False
         self._copied_from = None
         self._transport = None
+        self._owns_transport = True
         self._completed = False
         self._children = {}
         self._extensions = Extensions(self)
-        self._configure(cls.config)
+        self._configure(cls._class_config)
         return self
 
     def __init__(
@@ -128,12 +191,14 @@ class BaseClient(Node, metaclass=ClientMeta):
         """
         given: dict[str, Any] = {**options}
         if base is not None:
+            if given.get("uri") is not None:
+                raise ConfigurationError(f"{type(self).__name__} got `uri` twice")
             given["uri"] = base
         own = {
             name: given.pop(name) for name in list(given) if name in ClientOptions.__optional_keys__
         }
         if own:
-            self._configure(merge_config(self._config, own, "option"))
+            self._configure(merge_config(self._current_config(), own, "option"))
         if given or args:
             self._check_post_init(args, given)
         self._complete()
@@ -162,41 +227,52 @@ class BaseClient(Node, metaclass=ClientMeta):
         """Do once, when the configuration is final, what needs a working client."""
         if self._completed:
             return
-        if self._base is None:
-            shown = redact_url(self._config.uri) if self._config.uri else None
-            raise self._missing_uri(
-                f"{type(self).__name__} needs an absolute `uri`, got {shown!r}; give it as a class "
-                "keyword or as the first argument"
-            )
+        self._origin_path  # noqa: B018 - raises where there is no absolute `uri`
+        self._check_session()
         self._completed = True
-        for subclient in declared_subclients(type(self)).values():
-            self._adopt(subclient.bound_copy())
         try:
-            for extension in self._config.extensions:
-                if isinstance(extension, str):
-                    self.load_extension(extension)
-                else:
-                    self.load_extension(extension[0], package=extension[1])
+            self._adopt_declared()
+            self._load_extensions(self._own_config.extensions)
         except BaseException:
             self._unload()
             raise
 
+    def _load_extensions(self, extensions: Iterable[str | tuple[str, str]]) -> None:
+        for extension in extensions:
+            if isinstance(extension, str):
+                self.load_extension(extension)
+            else:
+                self.load_extension(extension[0], package=extension[1])
+
+    def _check_session(self) -> None:
+        """Refuse a session that cannot be used before the first call needs it."""
+        if self._own_config.session is None:
+            return
+        if self._own_config.session_factory is not None:
+            raise ConfigurationError("give `session` or `session_factory`, not both")
+        if self._own_config.tls is not None:
+            raise ConfigurationError(
+                "`tls` does not reach the connections of a `session` of yours; set it up there, or "
+                "use `session_factory`"
+            )
+        self._open_transport()
+
+    def _trusted(self) -> frozenset[Origin]:
+        """Return the origins that may be shown what identifies this client."""
+        return self._own_config.trusted_origins | {self._origin_path[0]}
+
     def _configure(self, config: ClientConfig) -> None:
-        self._config = config
-        self._limiter = (
-            None
-            if config.rate_limit is None
-            else SlidingWindow(config.rate_limit, config.rate_limit_interval)
-        )
-        self._base = resolve_uri(config.uri, config.server_variables)
-        self._token = config.bearer_token
+        self._own_config = config
+        self._limiter = _make_limiter(config)
+        self._resolved_uri = UNSET
+        self._bearer = config.bearer_token
         lock, changed = self._mutex, self._forget
-        self._headers = LiveHeaders(config.headers, lock, changed)
-        self._cookies = LiveCookies(config.cookies, lock, changed)
-        self._parameters = LiveParameters(config.parameters, lock, changed)
-        self._error_responses = LiveErrorResponses(config.error_responses, lock, changed)
-        self._defaults = None
-        self._policy = None
+        self._live_headers = LiveHeaders(config.headers, lock, changed)
+        self._live_cookies = LiveCookies(config.cookies, lock, changed)
+        self._live_parameters = LiveParameters(config.parameters, lock, changed)
+        self._live_error_responses = LiveErrorResponses(config.error_responses, lock, changed)
+        self._encoded_defaults = None
+        self._call_policy = None
 
     # Configuration
 
@@ -218,60 +294,60 @@ class BaseClient(Node, metaclass=ClientMeta):
     @property
     def headers(self) -> LiveHeaders:
         """The header fields sent with every request; write to it, or assign a mapping or model."""
-        return self._headers
+        return self._live_headers
 
     @headers.setter
     def headers(self, values: Any) -> None:
-        self._headers.replace(values)
+        self._live_headers.replace(values)
 
     @property
     def cookies(self) -> LiveCookies:
         """The cookies sent with every request; write to it, or assign a mapping or model."""
-        return self._cookies
+        return self._live_cookies
 
     @cookies.setter
     def cookies(self, values: Any) -> None:
-        self._cookies.replace(values)
+        self._live_cookies.replace(values)
 
     @property
     def parameters(self) -> LiveParameters:
         """The query of every request; write to it, or assign a mapping or model."""
-        return self._parameters
+        return self._live_parameters
 
     @parameters.setter
     def parameters(self, values: Any) -> None:
-        self._parameters.replace(values)
+        self._live_parameters.replace(values)
 
     @property
     def error_responses(self) -> LiveErrorResponses:
         """What error statuses are turned into; write to it, or assign a mapping."""
-        return self._error_responses
+        return self._live_error_responses
 
     @error_responses.setter
     def error_responses(self, values: Any) -> None:
-        self._error_responses.replace(values)
+        self._live_error_responses.replace(values)
 
     @property
     def bearer_token(self) -> SecretStr | None:
         """The token sent as `Authorization: Bearer ...`; takes text or a `SecretStr`."""
-        return self._token
+        return self._bearer
 
     @bearer_token.setter
     def bearer_token(self, token: str | SecretStr | None) -> None:
         checked = merge_config(ClientConfig(), {"bearer_token": token}, "option").bearer_token
         with self._mutex:
-            self._token = checked
+            self._bearer = checked
             self._forget()
 
     @property
     def rate_limit(self) -> float | None:
         """Requests that may be sent in any `rate_limit_interval`."""
-        return self._config.rate_limit
+        return self._own_config.rate_limit
 
     @property
     def rate_limit_interval(self) -> float:
         """Seconds that `rate_limit` counts for."""
-        return self._config.rate_limit_interval
+        return self._own_config.rate_limit_interval
 
     @property
     def rate_limited(self) -> bool:
@@ -281,7 +357,9 @@ class BaseClient(Node, metaclass=ClientMeta):
     @property
     def logger(self) -> logging.Logger:
         """The logger of clients of this kind, such as `arya_api_framework.SyncClient`."""
-        return self._logger
+        import logging
+
+        return logging.getLogger(self._logger_name)
 
     @property
     def closed(self) -> bool:
@@ -327,25 +405,33 @@ class BaseClient(Node, metaclass=ClientMeta):
         """
         self._extensions.reload(name, package)
 
-    def tree(self, serialized: bool = False, indent: int | None = None) -> Any:
-        """Return what the client holds: its endpoints and sub-clients, as nested dicts.
+    @override
+    def _describe(self) -> dict[str, Any]:
+        info = {"uri": str(self.uri), "uri_root": str(self.uri_root)}
+        return {"root": {"__info__": info, **self._branches(self._children.values())}}
 
-        Args:
-            serialized: Return JSON text instead.
-            indent: The indentation of that text.
-        """
-        root = {
-            "__info__": {"uri": str(self.uri), "uri_root": str(self.uri_root)},
-            **self._branches(),
-        }
-        return self._render({"root": root}, serialized, indent)
+    @classmethod
+    @override
+    def _describe_class(cls) -> dict[str, Any]:
+        uri, root = cls.config.uri, None
+        try:
+            base = resolve_uri(uri, cls.config.server_variables)
+        except ConfigurationError:
+            base = None  # Instances give the variables.
+        if base is not None:
+            uri, root = base[0].prefix + base[1], base[0].prefix
+        elif uri is not None:
+            uri = redact_url(uri)
+        info = {"uri": uri, "uri_root": root}
+        return {"root": {"__info__": info, **cls._branches(made_anew(cls), uri)}}
 
     def with_options(self, **options: Unpack[ClientOptions]) -> Self:
         """Return a cheap copy with other options.
 
-        The copy shares the connections and the rate limit, unless it is given one of its own.
-        Closing it leaves the original open; closing the original closes both. Sub-clients and
-        extensions of the original are there as copies.
+        The copy shares the connections and the rate limit, unless it is given some of its own
+        (`tls`, `session`, `session_factory`; `rate_limit`). Closing it leaves the original open;
+        closing the original closes both. Sub-clients and extensions of the original are there as
+        copies.
 
         With a `uri` of another origin the copy has a rate limit of its own, and nothing that may
         be a credential goes along: the token, cookies, parameters, and headers other than a
@@ -353,47 +439,40 @@ class BaseClient(Node, metaclass=ClientMeta):
         `trusted_origins`.
 
         Raises:
-            ConfigurationError: An option can never work, or belongs to the session.
+            ConfigurationError: An option can never work.
         """
         given: dict[str, Any] = {**options}
-        for name in ("session", "session_factory", "tls", "extensions"):
-            if name in given:
-                raise ConfigurationError(
-                    f"{name!r} belongs to the connections, which a copy shares; make a new client"
-                )
-        current = dataclasses.replace(
-            self._config,
-            headers=MappingProxyType(dict(self._headers)),
-            cookies=MappingProxyType(dict(self._cookies)),
-            parameters=MappingProxyType(dict(self._parameters)),
-            error_responses=MappingProxyType(dict(self._error_responses)),
-            bearer_token=self._token,
-        )
+        if self.closed:
+            raise self._closed_error()
+        current = self._current_config()
         config = merge_config(current, given, "option")
+        own = self._origin_path[0]
         base = resolve_uri(config.uri, config.server_variables)
-        elsewhere = base is not None and base[0] != self._origin_path[0]
-        if elsewhere and base is not None and base[0] not in config.trusted_origins:
+        elsewhere = base is not None and base[0] != own
+        if base is not None and elsewhere and base[0] not in config.trusted_origins:
             safe = {n: v for n, v in current.headers.items() if is_safe_header(n)}
             bare = dataclasses.replace(
                 current, headers=safe, cookies={}, parameters={}, bearer_token=None
             )
             config = merge_config(bare, given, "option")
-        self._open_transport()
         copy = self.__new__(type(self))
         vars(copy).update(
-            {name: value for name, value in self.__dict__.items() if name not in copy.__dict__}
+            {name: value for name, value in vars(self).items() if name not in vars(copy)}
         )
-        copy._copied_from = self
-        copy._transport = self._transport
+        copy._copied_from = self._copied_from or self
         copy._configure(config)
+        copy._origin_path  # noqa: B018 - raises where the new `uri` is not absolute
+        copy._check_session()
+        if not given.keys() & {"tls", "session", "session_factory"}:
+            copy._owns_transport = False
+            copy._transport = self._open_transport()
         if not elsewhere and not given.keys() & {"rate_limit", "rate_limit_interval"}:
             copy._limiter = self._limiter
-        if copy._base is None:
-            copy._complete()
         copy._completed = True
-        for subclient in self._children.values():
-            copy._adopt(subclient.bound_copy())
-        copy._extensions.share(self._extensions)
+        copy._take_copies(self)
+        copy._extensions.borrow(self._extensions)
+        loaded = current.extensions
+        copy._load_extensions(one for one in config.extensions if one not in loaded)
         return copy
 
     # Calls
@@ -421,18 +500,18 @@ class BaseClient(Node, metaclass=ClientMeta):
         """Return the call that a method with these options means."""
         if self._closed or (self._copied_from is not None and self.closed):
             self.logger.warning("a call was made on a closed %s", type(self).__name__)
-            raise ClientClosedError(
-                f"this {type(self).__name__} is closed; make a new one, or close it later"
-            )
+            raise self._closed_error()
         try:
             check_options(options, sending=request is not None)
             if request is None:
-                defaults = self._defaults or self._encode_defaults()
-                trusted = self._config.trusted_origins
+                defaults = self._encoded_defaults or self._encode_defaults()
+                trusted = self._own_config.trusted_origins
                 request = build_request(defaults, trusted, method, path, options)
             else:
                 request.validate()
-            return make_call(self._policy or self._make_policy(), request, options)
+            if request.body is not None:
+                self._check_body(request.body)
+            return make_call(self._call_policy or self._make_policy(), request, options)
         except FrameworkException as error:
             error.method = method
             error.url = redact_url(str(path or ""))
@@ -440,42 +519,68 @@ class BaseClient(Node, metaclass=ClientMeta):
 
     def _make_policy(self) -> Policy:
         with self._mutex:
-            config = self._config
-            self._policy = Policy(
+            config = self._own_config
+            self._call_policy = Policy(
                 config.timeout,
                 config.deadline,
-                self._error_responses.snapshot,
+                self._live_error_responses.snapshot,
                 config.follow_redirects,
                 config.max_redirects,
                 config.max_response_size,
                 config.json_content_types,
-                config.trusted_origins,
+                config.trusted_origins | {self._origin_path[0]},
             )
-            return self._policy
+            return self._call_policy
 
     def _encode_defaults(self) -> Defaults:
         with self._mutex:
             origin, path = self._origin_path
-            self._defaults = Defaults(
+            self._encoded_defaults = Defaults(
                 origin,
                 path,
                 AUTOMATIC_HEADERS,
-                self._headers.snapshot,
-                self._cookies.snapshot,
-                self._parameters.snapshot,
-                self._token,
+                self._live_headers.snapshot,
+                self._live_cookies.snapshot,
+                self._live_parameters.snapshot,
+                self._bearer,
             )
-            return self._defaults
+            return self._encoded_defaults
 
     def _forget(self) -> None:
-        self._defaults = None
-        self._policy = None
+        self._encoded_defaults = None
+        self._call_policy = None
+
+    def _closed_error(self) -> ClientClosedError:
+        return ClientClosedError(
+            f"this {type(self).__name__} is closed; make a new one, or close it later"
+        )
+
+    def _current_config(self) -> ClientConfig:
+        """Return the configuration with what was written to the live mappings since."""
+        with self._mutex:
+            return dataclasses.replace(
+                self._own_config,
+                headers=MappingProxyType(self._live_headers.copy()),
+                cookies=MappingProxyType(self._live_cookies.copy()),
+                parameters=MappingProxyType(self._live_parameters.copy()),
+                error_responses=MappingProxyType(self._live_error_responses.copy()),
+                bearer_token=self._bearer,
+            )
 
     @property
     def _origin_path(self) -> tuple[Origin, str]:
-        if self._base is None:
-            raise self._missing_uri(f"{type(self).__name__} has no absolute `uri`")
-        return self._base
+        base = self._resolved_uri
+        if isinstance(base, Unset):
+            base = self._resolved_uri = resolve_uri(
+                self._own_config.uri, self._own_config.server_variables
+            )
+        if base is None:
+            shown = redact_url(self._own_config.uri) if self._own_config.uri else None
+            raise self._missing_uri(
+                f"{type(self).__name__} needs an absolute `uri`, got {shown!r}; give it as a class "
+                "keyword or as the first argument"
+            )
+        return base
 
     @abstractmethod
     def _open_transport(self) -> Any:
@@ -483,13 +588,12 @@ class BaseClient(Node, metaclass=ClientMeta):
 
     def _unload(self) -> None:
         """Unload extensions and sub-clients, whatever they raise."""
-        self._extensions.unload_all()
-        for name in list(self._children):
-            self.remove_subclient(name)
+        self._extensions.close()
+        self._close_subclients(self.logger)
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
-        uri = redact_url(str(self.uri)) if self._base is not None else None
+        uri = redact_url(str(self._own_config.uri))
         return f"<{type(self).__name__} {uri} {state}>"
 
     def __reduce_ex__(self, protocol: Any, /) -> Any:
@@ -497,3 +601,11 @@ class BaseClient(Node, metaclass=ClientMeta):
             f"{type(self).__name__} cannot be pickled or copied: it holds connections; pickle its "
             "class and arguments, or use `with_options()` for a copy"
         )
+
+
+def _make_limiter(config: ClientConfig) -> SlidingWindow | None:
+    if config.rate_limit is None:
+        return None
+    from ..rate_limit.window import SlidingWindow
+
+    return SlidingWindow(config.rate_limit, config.rate_limit_interval)

@@ -6,6 +6,7 @@ they can be sent twice, and how to read them piece by piece.
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from abc import ABC, abstractmethod
@@ -16,11 +17,22 @@ from typing_extensions import override
 
 from ..errors import BodyNotReplayable, ConfigurationError
 from ..options import Progress
-from .shapes import is_bytes, is_mapping
+from .shapes import is_bytes, is_iterable, is_mapping, is_model, is_sequence
 
-__all__ = ["CHUNK_SIZE", "Body", "BytesBody", "FileBody", "IteratorBody", "file_body", "file_name"]
+__all__ = [
+    "CHUNK_SIZE",
+    "Body",
+    "BytesBody",
+    "FileBody",
+    "IteratorBody",
+    "check_async_body",
+    "check_sync_body",
+    "encode_text",
+    "file_body",
+    "file_name",
+]
 
-CHUNK_SIZE = 256 * 1024
+CHUNK_SIZE = 512 * 1024
 """How many bytes are read from a file, and handed to the socket, at once."""
 
 
@@ -30,18 +42,25 @@ class Body(ABC):
     Attributes:
         length: Its length in bytes, `None` where nobody can know.
         replayable: Whether `chunks` may be called again.
+        is_async: Whether it is read by `async_chunks`, not by `chunks`.
         on_progress: Called with the bytes sent and the length.
         error: What reading it, or `on_progress`, raised: the user's own, to be raised unchanged.
     """
 
     length: int | None = None
     replayable: bool = True
+    is_async: bool = False
     on_progress: Progress | None = None
     error: BaseException | None = None
     _taken = False
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether it can be read once, and has been."""
+        return self._taken and not self.replayable
+
     def _take(self) -> None:
-        if self._taken and not self.replayable:
+        if self.is_spent:
             raise BodyNotReplayable("the body can be read once, and has been")
         self._taken = True
 
@@ -50,7 +69,7 @@ class Body(ABC):
         """Read the body from its start."""
 
     def async_chunks(self) -> AsyncIterator[bytes] | None:
-        """Read an asynchronous body, `None` for one that is read by `chunks`."""
+        """Read a body that is asynchronous, `None` for any other."""
         return None
 
 
@@ -70,48 +89,48 @@ class BytesBody(Body):
 class FileBody(Body):
     """A file: by path, opened anew each time it is sent, or open already, and left open."""
 
-    def __init__(self, source: str | os.PathLike[str] | BinaryIO) -> None:
+    def __init__(self, source: os.PathLike[str] | BinaryIO) -> None:
+        self._source = source
         self._start = 0
-        if isinstance(source, str | os.PathLike):
-            self._path: str | None = os.fspath(source)
-            self._file: BinaryIO | None = None
-            self.length = _file_size(self._path)
+        if isinstance(source, os.PathLike):
+            self.length = _file_size(source)
         else:
-            self._path = None
-            self._file = source
             self.length = self._measure(source)
 
-    def _measure(self, file: BinaryIO) -> int | None:
+    def _measure(self, file: Any) -> int | None:
         if getattr(file, "closed", False):
             raise ConfigurationError("the file is closed")
-        if isinstance(getattr(file, "encoding", None), str):
+        if isinstance(file, io.TextIOBase) or isinstance(getattr(file, "encoding", None), str):
             raise ConfigurationError("the file is open as text; open it in binary mode, 'rb'")
+        readable = getattr(file, "readable", None)
+        if callable(readable) and not readable():
+            raise ConfigurationError("the file is not open for reading; open it in mode 'rb'")
         try:
             self._start = file.tell()
-            end = file.seek(0, os.SEEK_END)
+            file.seek(0, os.SEEK_END)
+            end: int = file.tell()
             file.seek(self._start)
-        except (OSError, AttributeError, ValueError):
+            return max(end - self._start, 0)
+        except (OSError, AttributeError, ValueError, TypeError):
             self.replayable = False
             return None
-        return max(end - self._start, 0)
 
     @override
     def chunks(self) -> Iterator[bytes]:
-        if self._file is not None:
+        if isinstance(self._source, os.PathLike):
+            with _open(self._source) as file:
+                yield from self._read(file)
+        else:
             self._take()
             if self.replayable:
-                self._file.seek(self._start)
-            yield from self._read(self._file)
-        else:
-            assert self._path is not None
-            with _open(self._path) as file:
-                yield from self._read(file)
+                self._source.seek(self._start)
+            yield from self._read(self._source)
 
     def _read(self, file: BinaryIO) -> Iterator[bytes]:
         left = self.length
         while left is None or left > 0:
             chunk = file.read(CHUNK_SIZE if left is None else min(CHUNK_SIZE, left))
-            if not isinstance(chunk, bytes):
+            if not is_bytes(chunk):
                 raise ConfigurationError(
                     "the file does not give bytes; open it in binary mode, 'rb'"
                 )
@@ -119,99 +138,126 @@ class FileBody(Body):
                 break
             if left is not None:
                 left -= len(chunk)
-            yield chunk
+            yield bytes(chunk)
         if left:
             raise ConfigurationError(f"the file became {left} bytes shorter while it was sent")
 
 
 class IteratorBody(Body):
-    """An iterator of bytes, which can be read once; a list or tuple can be read again."""
+    """An iterator of bytes, which can be read once."""
+
+    replayable = False
 
     def __init__(self, source: Iterable[bytes] | AsyncIterable[bytes]) -> None:
-        self._source = source
-        self.replayable = isinstance(source, list | tuple)
+        self._source: Any = source
+        self.is_async = isinstance(source, AsyncIterable)
 
     @override
     def chunks(self) -> Iterator[bytes]:
-        if isinstance(self._source, AsyncIterable):
-            raise ConfigurationError(
-                "an asynchronous iterator can be sent by an AsyncClient only; give a plain one"
-            )
         self._take()
         for chunk in self._source:
             yield _check_chunk(chunk)
 
     @override
     def async_chunks(self) -> AsyncIterator[bytes] | None:
-        return self._iterate(self._source) if isinstance(self._source, AsyncIterable) else None
+        return self._iterate() if self.is_async else None
 
-    async def _iterate(self, source: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    async def _iterate(self) -> AsyncIterator[bytes]:
         self._take()
-        async for chunk in source:
+        async for chunk in self._source:
             yield _check_chunk(chunk)
+
+
+def check_sync_body(body: bytes | Body) -> None:
+    """Refuse what only an asynchronous client can read.
+
+    Raises:
+        ConfigurationError: The body is an asynchronous iterator.
+    """
+    if isinstance(body, Body) and body.is_async:
+        raise ConfigurationError(
+            "an asynchronous iterator can be sent by an AsyncClient only; give a plain one"
+        )
+
+
+def check_async_body(body: bytes | Body) -> None:
+    """Refuse nothing: an asynchronous client can read any body."""
 
 
 def _check_chunk(chunk: object) -> bytes:
     if isinstance(chunk, str):
-        return chunk.encode()
+        return encode_text(chunk, "a piece of the body")
     if is_bytes(chunk):
         return bytes(chunk)
-    raise ConfigurationError(f"a body iterator must give bytes, got {type(chunk).__name__}")
+    raise ConfigurationError(f"a body must be made of bytes, got {type(chunk).__name__} in it")
 
 
-def file_body(source: object, what: str, *, path: bool = False) -> bytes | Body:
+def encode_text(text: str, what: str) -> bytes:
+    """Return text as UTF-8.
+
+    Raises:
+        ConfigurationError: It holds what no text can, a lone surrogate.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigurationError(f"{what} is no valid text") from error
+
+
+def file_body(source: object, what: str) -> bytes | Body:
     """Return what a file shape stands for: bytes, text, a `Path`, an open file or an iterator.
 
     Args:
         source: The shape.
         what: What to call it in an error.
-        path: Whether text is the path of a file, not its content.
 
     Raises:
         ConfigurationError: It is none of these, or a file that cannot be read.
     """
+    given: Any = source
     if isinstance(source, str):
-        return FileBody(source) if path else source.encode()
+        return encode_text(source, what)
     if is_bytes(source):
         return bytes(source)
+    if is_sequence(source):
+        return b"".join(map(_check_chunk, source))
     if isinstance(source, os.PathLike):
-        return FileBody(cast("os.PathLike[str]", source))
+        return FileBody(given)
+    # Ahead of `read`: asynchronous files have one too, which gives no bytes.
+    if isinstance(source, AsyncIterable):
+        return IteratorBody(given)
     if callable(getattr(source, "read", None)):
-        return FileBody(cast("BinaryIO", source))
-    if not is_mapping(source) and isinstance(source, AsyncIterable | Iterable):
-        return IteratorBody(cast("Iterable[bytes]", source))
+        return FileBody(given)
+    # Mappings and models iterate too, but over what no file holds.
+    if is_iterable(source) and not (is_mapping(source) or is_model(source)):
+        return IteratorBody(source)
     raise ConfigurationError(
         f"{what} must be bytes, text, a path, an open binary file or an iterator of bytes, "
         f"got {type(source).__name__}"
     )
 
 
-def file_name(source: object, *, path: bool = False) -> str | None:
+def file_name(source: object) -> str | None:
     """Return the base name of a file shape, `None` where it has none."""
     name: Any = getattr(source, "name", None)
     if isinstance(source, os.PathLike):
         name = os.fspath(cast("os.PathLike[str]", source))
-    elif path and isinstance(source, str):
-        name = source
     if not isinstance(name, str):
         return None
     return name.replace("\\", "/").rpartition("/")[2] or None
 
 
-def _file_size(path: str) -> int:
+def _file_size(path: os.PathLike[str]) -> int:
+    with _open(path) as file:
+        return os.fstat(file.fileno()).st_size
+
+
+def _open(path: os.PathLike[str]) -> BinaryIO:
+    name = os.fspath(path)
     try:
-        found = os.stat(path)
+        # Opening a pipe would wait for somebody to write to it.
+        if stat.S_ISREG(os.stat(name).st_mode):
+            return open(name, "rb")
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"file {path!r} cannot be read: {type(error).__name__}") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise ConfigurationError(f"file {path!r} is no regular file")
-    if not os.access(path, os.R_OK):
-        raise ConfigurationError(f"file {path!r} cannot be read: no permission")
-    return found.st_size
-
-
-def _open(path: str) -> BinaryIO:
-    try:
-        return open(path, "rb")
-    except OSError as error:
-        raise ConfigurationError(f"file {path!r} cannot be read: {type(error).__name__}") from error
+        raise ConfigurationError(f"file {name!r} cannot be read: {type(error).__name__}") from error
+    raise ConfigurationError(f"file {name!r} is no regular file")

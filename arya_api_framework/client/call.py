@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ..errors import (
     ConnectTimeout,
@@ -24,7 +23,7 @@ from ..options import FollowRedirects, Timeout
 from ..retry import parse_retry_after
 from .formats import Format, is_json
 from .outcome import http_error
-from .redaction import redact_url
+from .redaction import clean_text, redact_url
 from .redirects import REDIRECTS, follow
 from .request import Request
 from .response import RawResponse, ResponseInfo
@@ -45,8 +44,7 @@ _CLOCK_GRAIN = 0.005
 """A timeout of a library may fire this much before the time it was given is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """How calls are made: the client's own, or changed by the options of one call."""
 
     timeout: Timeout
@@ -64,6 +62,7 @@ class Call:
 
     Attributes:
         request: What is sent; after a redirect, what is sent next.
+        method: The method that was asked for, which a redirect can change.
         format: What the content becomes.
         raw: Whether the `RawResponse` is the result.
         policy: How it is made.
@@ -78,6 +77,7 @@ class Call:
         "ends",
         "format",
         "history",
+        "method",
         "policy",
         "raw",
         "request",
@@ -86,6 +86,7 @@ class Call:
 
     def __init__(self, request: Request, format: Format, raw: bool, policy: Policy) -> None:
         self.request = request
+        self.method = request.method
         self.format = format
         self.raw = raw
         self.policy = policy
@@ -157,6 +158,7 @@ class Call:
                 f"more than {self.policy.max_redirects} redirects, the last from "
                 f"{redact_url(response.request.url)}"
             )
+        response.elapsed = time.monotonic() - self.started
         self.history += (response.info,)
         self.request = request
         return True
@@ -185,22 +187,28 @@ class Call:
         if not any(_matches(found, pattern) for pattern in allowed):
             raise ResponseParseError(
                 f"{response.request.method} {redact_url(response.request.url)}: Content-Type "
-                f"{found!r} is none of json_content_types {list(allowed)}",
+                f"{clean_text(found, 100)!r} is none of json_content_types {list(allowed)}",
                 status=response.status,
                 body=response.content,
             )
 
     def explain(self, error: FrameworkException) -> None:
         """Write on an error of this call what is known of the call."""
-        error.method = self.request.method
+        # After a redirect the server has read the first request, whatever became of the last.
+        error.method = self.method
+        if self.history and error.sent == "no":
+            error.sent = "yes"
         error.url = redact_url(self.request.url)
         error.attempts = self.attempts
         error.elapsed = time.monotonic() - self.started
+        text = str(error)
+        if error.url not in text:
+            error.args = (f"{self.request.method} {error.url}: {text}", *error.args[1:])
         if isinstance(error, HTTPError) and error.raw is not None:
             headers = error.raw.headers
-            wish = headers.get("Retry-After")
-            if wish is not None:
-                error.retry_after = parse_retry_after(wish, headers.get("Date"), time.time())
+            wishes = headers.getall("Retry-After", ())
+            if len(wishes) == 1:
+                error.retry_after = parse_retry_after(wishes[0], headers.get("Date"), time.time())
 
 
 def _matches(found: str, pattern: str) -> bool:

@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import inspect
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, SecretStr
 from yarl import URL
 
-from ..errors import ConfigurationError, HTTPError
+from ..errors import ConfigurationError
 from ..options import FollowRedirects, ServerVariable, Timeout, check_number
 from ..retry import Retry
-from .encoding import as_pairs, encode_cookies, encode_header, flatten, reveal
-from .redaction import HIDDEN, SAFE_PARAMETERS, is_safe_header
+from .encoding import as_pairs, encode_header, reveal
+from .mappings import (
+    Values,
+    merge_cookies,
+    merge_error_responses,
+    merge_headers,
+    merge_parameters,
+    own_value,
+)
+from .redaction import HIDDEN, SAFE_PARAMETERS, is_safe_header, redact_url
+from .server_variables import variable_names
 from .shapes import is_mapping, is_sequence, is_tuple
 from .url import Origin
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from ..tls import TLS
 
-__all__ = ["ClientConfig", "merge_config", "near_miss"]
+__all__ = [
+    "ClientConfig",
+    "check_deadline",
+    "check_media_types",
+    "check_redirects",
+    "check_retry",
+    "check_whole",
+    "freeze_options",
+    "make_timeout",
+    "merge_config",
+    "near_miss",
+]
 
-Values: TypeAlias = Mapping[Any, Any]
 EMPTY: Values = MappingProxyType({})
 DEFAULT_RESPONSE_SIZE = 64 * 1024 * 1024
 
@@ -67,6 +87,10 @@ class ClientConfig:
                 value = dict.fromkeys(value, HIDDEN)
             elif spec.name == "parameters":
                 value = {n: v if n in SAFE_PARAMETERS else HIDDEN for n, v in value.items()}
+            elif spec.name == "uri":
+                value = None if value is None else redact_url(value)
+            elif spec.name.startswith("session"):
+                value = None if value is None else type(value).__name__
             elif is_mapping(value):
                 value = dict(value)
             shown[spec.name] = value
@@ -93,126 +117,71 @@ def merge_config(base: ClientConfig, options: Mapping[str, Any], what: str) -> C
             continue
         merged = check(getattr(base, name), value)
         changes[name] = MappingProxyType({**merged}) if is_mapping(merged) else merged
+    if "server_variables" in changes:
+        # A class may leave the `uri` to its subclasses, an instance has the last word.
+        uri = changes.get("uri", base.uri if what == "option" else None)
+        _check_variable_names(uri, options["server_variables"])
     return dataclasses.replace(base, **changes) if changes else base
 
 
+def freeze_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return class keywords as they are now, to be merged again for every subclass.
+
+    Raises:
+        ConfigurationError: What should be a mapping is none.
+    """
+    frozen: dict[str, Any] = {}
+    for name, value in options.items():
+        kept = value
+        if name in _MAPPINGS and value is not None:
+            kept = own_value(as_pairs(f"`{name}`", value))
+        elif name in _LISTS and isinstance(value, Iterator | list):
+            kept = tuple(kept)
+        elif is_mapping(value):
+            kept = dict(value)
+        frozen[name] = kept
+    return frozen
+
+
+_ELSEWHERE = {
+    "allow_redirects": "follow_redirects",
+    "auth": "bearer_token",
+    "base_url": "uri",
+    "ca": "tls=TLS(ca=...)",
+    "cert": "tls=TLS(cert=..., key=...)",
+    "content": "data",
+    "json": "body",
+    "params": "parameters",
+    "path": "relative_path",
+    "ssl": "tls=TLS(...)",
+    "url": "uri",
+    "verify": "tls=TLS(...)",
+}
+"""What other libraries call an option, and what it is called here."""
+
+
 def near_miss(name: str, names: Iterable[str]) -> str:
-    """Return `; did you mean '...'?` for the most similar name, if one is."""
-    found = get_close_matches(name, list(names), n=1)
+    """Return `; did you mean '...'?` for the name that was probably meant, if there is one."""
+    from difflib import get_close_matches
+
+    names = list(names)
+    here = _ELSEWHERE.get(name)
+    if here is not None and here.partition("=")[0] in names:
+        return f"; did you mean {here!r}?"
+    found = get_close_matches(name, names, n=1)
     return f"; did you mean {found[0]!r}?" if found else ""
-
-
-def merge_headers(base: Values, values: Any) -> dict[str, Any]:
-    """Lay header fields over others; names ignore case, `None` removes, pairs may repeat a name."""
-    merged = dict(base)
-    names = {name.lower(): name for name in merged}
-    fresh: set[str] = set()
-    for name, value in as_pairs("`headers`", values):
-        lower = name.lower()
-        if value is None:
-            encode_header(name, "")
-            merged.pop(names.pop(lower, name), None)
-            continue
-        many: list[Any] = list(value) if is_sequence(value) else [value]
-        for one in many:
-            encode_header(name, one)
-        if lower in fresh:
-            old = merged[names[lower]]
-            merged[names[lower]] = [*(old if is_sequence(old) else [old]), *many]
-            continue
-        merged.pop(names.get(lower, name), None)
-        merged[name] = many if is_sequence(value) else value
-        names[lower] = name
-        fresh.add(lower)
-    return merged
-
-
-def merge_cookies(base: Values, values: Any) -> dict[str, Any]:
-    """Lay cookies over others; `None` removes."""
-    merged = dict(base)
-    for name, value in as_pairs("`cookies`", values):
-        merged.pop(name, None)
-        if value is not None:
-            encode_cookies([(name, value)])
-            merged[name] = value
-    return merged
-
-
-def merge_parameters(base: Values, values: Any) -> dict[str, Any]:
-    """Lay query parameters over others; `None` removes, pairs may repeat a name."""
-    merged = dict(base)
-    fresh: set[str] = set()
-    for name, value in as_pairs("`parameters`", values):
-        if name not in fresh:
-            merged.pop(name, None)
-        if value is None:
-            continue
-        flatten("`parameters`", [(name, value)])
-        if name in fresh:
-            old = merged[name]
-            value = [*(old if is_sequence(old) else [old]), value]
-        merged[name] = value
-        fresh.add(name)
-    return merged
-
-
-def merge_error_responses(base: Values, values: Any) -> dict[Any, Any]:
-    """Lay error responses over others; `None` removes."""
-    if not is_mapping(values):
-        raise ConfigurationError(
-            f"`error_responses` must be a mapping, got {type(values).__name__}"
-        )
-    merged = dict(base)
-    for key, value in values.items():
-        status = _status_key(key)
-        merged.pop(status, None)
-        if value is None:
-            continue
-        _check_error_response(key, value)
-        merged[status] = value
-    return merged
-
-
-def _check_error_response(key: Any, value: Any) -> None:
-    kind: type[Any] = value if isinstance(value, type) else object
-    if issubclass(kind, BaseException) and not issubclass(kind, HTTPError):
-        raise ConfigurationError(
-            f"error_responses[{key!r}] is {kind.__name__}, which is no HTTPError; "
-            "subclass HTTPError, or give a function that makes the exception"
-        )
-    if issubclass(kind, BaseModel | HTTPError):
-        return
-    from .formats import find_format
-    from .outcome import is_factory
-
-    if not is_factory(value):
-        find_format(value)
-
-
-def _status_key(key: Any) -> int | str:
-    if isinstance(key, HTTPStatus):
-        return key.value
-    if isinstance(key, str):
-        text = key.strip().upper()
-        if text == "DEFAULT":
-            return "default"
-        if len(text) == 3 and text[0] in "345" and text[1:] == "XX":
-            return text
-        if len(text) == 3 and text.isascii() and text.isdigit():
-            key = int(text)
-    if isinstance(key, int) and not isinstance(key, bool) and 300 <= key <= 599:
-        return key
-    raise ConfigurationError(
-        f"error_responses has the key {key!r}; it takes a status (404), a range ('4XX') or 'default'"
-    )
 
 
 def make_timeout(base: Timeout, value: Any) -> Timeout:
     """Return the timeout that a number, `None` or a `Timeout` means."""
     if isinstance(value, Timeout):
         return value
+    if is_sequence(value):
+        raise ConfigurationError(
+            f"timeout must be seconds, or Timeout(connect=..., read=...), got {value!r}"
+        )
     if value is not None:
-        check_number("timeout", value, positive=True)
+        check_number("timeout", value)
     return dataclasses.replace(base, total=value)
 
 
@@ -236,18 +205,27 @@ def check_retry(_: Any, value: Any) -> Retry | None:
 
 def check_deadline(_: Any, value: Any) -> float | None:
     """Return the deadline in seconds."""
-    return None if value is None else check_number("deadline", value, positive=True)
+    return None if value is None else check_number("deadline", value)
 
 
 def check_media_types(_: Any, value: Any) -> tuple[str, ...] | None:
     """Return the media types, in lower case."""
     if value is None:
         return None
-    if isinstance(value, str) or not all(isinstance(one, str) and "/" in one for one in value):
+    given = _as_list("json_content_types", value)
+    if not all(isinstance(one, str) and "/" in one for one in given):
         raise ConfigurationError(
-            f"json_content_types must be media types, such as ('application/json',), got {value!r}"
+            "json_content_types must be media types, such as ('application/json',), "
+            f"got {list(given)!r}"
         )
-    return tuple(one.lower() for one in value)
+    return tuple(one.lower() for one in given)
+
+
+def _as_list(name: str, value: Any) -> tuple[Any, ...]:
+    given: Any = value
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"{name} must be a list, got {given!r}")
+    return tuple(given)
 
 
 def check_whole(name: str) -> Callable[[Any, Any], int]:
@@ -271,81 +249,115 @@ def _check_token(_: Any, value: Any) -> SecretStr | None:
     if value is None:
         return None
     text = reveal(value)
-    if not isinstance(text, str) or not text:
+    if not isinstance(text, str):
         raise ConfigurationError(
-            f"bearer_token must be text or a SecretStr, not empty, got {type(value).__name__}"
+            f"bearer_token must be text or a SecretStr, got {type(value).__name__}"
         )
-    encode_header("Authorization", f"Bearer {text}")
+    if not text:
+        raise ConfigurationError("bearer_token is empty; give None for no token")
+    if text[:7].lower() == "bearer ":
+        raise ConfigurationError("bearer_token starts with 'Bearer ', which is added; leave it out")
+    try:
+        encode_header("Authorization", f"Bearer {text}")
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            "bearer_token holds a control character, a character beyond latin-1, or a blank at "
+            "its end"
+        ) from error
+    from pydantic import SecretStr
+
     return SecretStr(text)
 
 
 def _check_rate_limit(_: Any, value: Any) -> float | None:
-    return None if value is None else check_number("rate_limit", value, positive=True)
+    return None if value is None else check_number("rate_limit", value)
 
 
 def _check_interval(_: Any, value: Any) -> float:
-    return check_number("rate_limit_interval", value, positive=True)
+    return check_number("rate_limit_interval", value)
 
 
-def _merge_variables(base: Values, value: Any) -> dict[str, ServerVariable | str]:
+def _merge_variables(base: Values, value: Any) -> dict[str, ServerVariable]:
     merged = dict(base)
     for name, one in as_pairs("`server_variables`", value):
         if one is None:
             merged.pop(name, None)
-            continue
-        if isinstance(one, ServerVariable):
+        elif isinstance(one, ServerVariable):
             merged[name] = one
-            continue
-        if not isinstance(one, str) or not one:
-            raise ConfigurationError(
-                f"server variable {name!r} must be text or a ServerVariable, got {one!r}"
-            )
-        if base and name not in base:
-            raise ConfigurationError(f"got an unknown server variable {name!r}{near_miss(name, base)}")
-        known = merged.get(name)
-        allowed: Sequence[str] = known.enum if isinstance(known, ServerVariable) else ()
-        if allowed and one not in allowed:
-            raise ConfigurationError(
-                f"server variable {name!r} must be one of {list(allowed)}, got {one!r}"
-            )
-        merged[name] = ServerVariable(default=one, enum=allowed)
+        else:
+            known = merged.get(name, ServerVariable())
+            known.check(one, f"server variable {name!r}")
+            merged[name] = dataclasses.replace(known, default=one)
     return merged
 
 
+def _check_variable_names(uri: str | None, variables: Any) -> None:
+    if uri is None:
+        return
+    known = variable_names(uri)
+    for name, value in as_pairs("`server_variables`", variables):
+        if value is not None and name not in known:
+            raise ConfigurationError(
+                f"`uri` has no server variable {name!r}{near_miss(name, known)}"
+            )
+
+
 def _check_origins(_: Any, value: Any) -> frozenset[Origin]:
+    origins: set[Origin] = set()
+    for one in _as_list("trusted_origins", value if value is not None else ()):
+        try:
+            url = URL(one) if isinstance(one, str) else one
+            origins.add(Origin.of(url))
+            if url.path not in ("", "/") or "?" in str(one):
+                raise ValueError("an origin has no path")
+        except (ValueError, TypeError, AttributeError) as error:
+            shown = redact_url(str(one))
+            raise ConfigurationError(
+                f"trusted_origins must be origins such as 'https://cdn.test', got {shown!r}"
+            ) from error
+    return frozenset(origins)
+
+
+def _check_tls(_: Any, value: Any) -> TLS | None:
     if value is None:
-        return frozenset()
-    if isinstance(value, str | URL):
-        raise ConfigurationError("trusted_origins must be a list of origins, got one")
-    try:
-        return frozenset(Origin.of(URL(one) if isinstance(one, str) else one) for one in value)
-    except (ValueError, TypeError) as error:
+        return None
+    from ..tls import TLS, InsecureTLSWarning
+
+    if not isinstance(value, TLS):
         raise ConfigurationError(
-            "trusted_origins must be origins such as 'https://cdn.test'"
-        ) from error
+            f"tls must be a TLS value, such as TLS(ca='ca.pem'), got {type(value).__name__}"
+        )
+    if not value.verifies:
+        warnings.warn(
+            "a client does not verify certificates: anyone on the way can read and change "
+            "everything",
+            InsecureTLSWarning,
+            stacklevel=_depth_of_caller(),
+        )
+    return value
 
 
-def _check_tls(_: Any, value: Any) -> Any:
-    from ..tls import TLS
-
-    if value is None or isinstance(value, TLS):
-        return value
-    raise ConfigurationError(f"tls must be a TLS value, got {type(value).__name__}")
+def _depth_of_caller() -> int:
+    """Return the `stacklevel` of the line outside of this package that got us here."""
+    depth, frame = 0, inspect.currentframe()
+    package = __name__.partition(".")[0]
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(f"{package}."):
+        depth, frame = depth + 1, frame.f_back
+    return depth
 
 
 def _check_factory(_: Any, value: Any) -> Any:
     if value is not None and not callable(value):
-        raise ConfigurationError(f"session_factory must be callable, got {value!r}")
+        raise ConfigurationError(f"session_factory must be callable, got {type(value).__name__}")
     return value
 
 
 def _check_extensions(base: Any, value: Any) -> tuple[Any, ...]:
-    if isinstance(value, str):
-        raise ConfigurationError(f"extensions must be a list of names, got {value!r}")
-    for one in value:
+    given = _as_list("extensions", value)
+    for one in given:
         if not isinstance(one, str) and not _is_name_and_package(one):
             raise ConfigurationError(f"an extension must be a name or (name, package), got {one!r}")
-    return (*base, *(one for one in value if one not in base))
+    return tuple(dict.fromkeys((*base, *given)))
 
 
 def _is_name_and_package(value: Any) -> bool:
@@ -376,7 +388,8 @@ _CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "extensions": _check_extensions,
 }
 
+_MAPPINGS = frozenset("server_variables headers cookies parameters".split())
+_LISTS = frozenset("trusted_origins json_content_types extensions".split())
 _NONE_GIVES_NOTHING = frozenset(
     "uri server_variables headers cookies parameters error_responses extensions".split()
 )
-CLIENT_OPTIONS = frozenset(_CHECKS)

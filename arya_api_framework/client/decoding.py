@@ -5,6 +5,8 @@ in a way we do not know is an error, never bytes that pass for content. A small 
 to gigabytes stops at the limit, with no more than the limit and one piece in memory.
 
 ```python
+import gzip
+
 assert decode(gzip.compress(b"hello"), "gzip", limit=1024) == b"hello"
 ```
 """
@@ -54,8 +56,12 @@ class Decoder:
     """The same for a body that comes in pieces.
 
     ```python
+    import gzip
+
+    pieces = [gzip.compress(b"hello, "), gzip.compress(b"world")]
     decoder = Decoder("gzip", limit=1024)
     content = b"".join(map(decoder.feed, pieces)) + decoder.finish()
+    assert content == b"hello, world"
     ```
 
     Args:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from multidict import CIMultiDict
-from pydantic import SecretStr
+from multidict import CIMultiDict, istr
 
-from .config import merge_cookies, merge_headers
-from .encoding import as_pairs, encode_cookies, encode_header, encode_query, flatten
+from .encoding import as_pairs, encode_cookies, encode_header, encode_query, flatten, is_field_value
+from .mappings import merge_cookies, merge_headers
 from .shapes import is_sequence
 from .url import Origin
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
 
 __all__ = ["Defaults", "lay_headers"]
 
@@ -91,18 +94,32 @@ def lay_headers(headers: CIMultiDict[str], values: Any) -> None:
     """Lay header fields over others in place; `None` removes."""
     fresh: set[str] = set()
     for name, value in as_pairs("`headers`", values):
-        lower = name.lower()
-        if lower not in fresh:
-            headers.popall(name, None)
-            fresh.add(lower)
-        if value is None:
-            encode_header(name, "")
-            continue
-        _add(headers, {name: value})
+        key, lower = _field_name(name)
+        if type(value) is str and lower not in fresh and is_field_value(value):
+            headers[key] = value
+        else:
+            if lower not in fresh:
+                headers.popall(key, None)
+            if value is not None:
+                _add(headers, {name: value})
+        fresh.add(lower)
+
+
+@lru_cache(maxsize=512)
+def _field_name(name: str) -> tuple[istr, str]:
+    """Return a name, checked, as a multidict keeps it and in lower case.
+
+    Raises:
+        ConfigurationError: It cannot be sent.
+    """
+    encode_header(name, "")
+    return istr(name), name.lower()
 
 
 def _add(headers: CIMultiDict[str], values: Mapping[str, Any]) -> None:
     for name, value in values.items():
+        if value is None:
+            continue
         for one in value if is_sequence(value) else (value,):
             headers.add(name, encode_header(name, one))
 

@@ -7,20 +7,22 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time
 from enum import Enum
-from typing import Any, TypeAlias, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import quote, quote_plus
 
-import pydantic
-from pydantic import SecretBytes, SecretStr
 from pydantic_core import (
     PydanticSerializationError,
     SchemaSerializer,
-    core_schema,
+    from_json,
     to_jsonable_python,
 )
 
 from ..errors import ConfigurationError
-from .shapes import is_mapping, is_sequence
+from .shapes import is_bytes, is_iterable, is_mapping, is_model, is_secret, is_sequence
+
+if TYPE_CHECKING:
+    import pydantic
 
 __all__ = [
     "as_pairs",
@@ -50,13 +52,15 @@ OUR_HEADERS = frozenset(
 )
 """Framing of the connection, which is the transport's to say (RFC 9110 7.6.1)."""
 
-_ANY = SchemaSerializer(core_schema.any_schema(), {"ser_json_inf_nan": "null"})
+_NAMES_ONLY = frozenset({str})
 _SECRET_SHOWN = b"**********"
 
 
 def reveal(value: object) -> object:
     """Return the value of a pydantic secret, anything else as it is."""
-    return value.get_secret_value() if isinstance(value, SecretStr | SecretBytes) else value
+    if is_secret(value):
+        return cast("object", value.get_secret_value())
+    return value
 
 
 def as_pairs(what: str, values: object) -> Pairs:
@@ -65,12 +69,13 @@ def as_pairs(what: str, values: object) -> Pairs:
     Raises:
         ConfigurationError: It is none of these.
     """
-    if isinstance(values, pydantic.BaseModel):
-        return list(values.model_dump(by_alias=True, exclude_unset=True).items())
     given: Any = values
-    if is_mapping(values):
-        pairs: Iterable[Any] = values.items()
-    elif isinstance(values, Iterable) and not isinstance(values, str | bytes):
+    if given.__class__ is dict and _NAMES_ONLY.issuperset(map(type, given)):
+        return list(given.items())
+    given = _dump(what, values) if is_model(values) else values
+    if is_mapping(given):
+        pairs: Iterable[Any] = given.items()
+    elif is_iterable(given) and not isinstance(given, str | bytes):
         pairs = given
     else:
         raise ConfigurationError(
@@ -90,6 +95,15 @@ def as_pairs(what: str, values: object) -> Pairs:
     return result
 
 
+def _dump(what: str, model: pydantic.BaseModel) -> Any:
+    try:
+        return model.model_dump(by_alias=True, exclude_unset=True, warnings="none")
+    except (PydanticSerializationError, ValueError, RecursionError) as error:
+        raise ConfigurationError(
+            f"{what} holds a {type(model).__name__} that does not serialise"
+        ) from error
+
+
 def encode_scalar(value: Any, what: str = "a value") -> str:
     """Return one value as text: `true`, ISO 8601 dates, the value of an enum or a secret.
 
@@ -102,11 +116,14 @@ def encode_scalar(value: Any, what: str = "a value") -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return str(value)
+        try:
+            return int.__repr__(value)
+        except ValueError as error:
+            raise ConfigurationError(f"{what} is a number of too many digits") from error
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ConfigurationError(f"{what} is {value!r}, which cannot be sent")
-        return repr(value)
+        return float.__repr__(value)
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, bytes | bytearray):
@@ -133,16 +150,21 @@ def flatten(what: str, values: object) -> list[tuple[str, str | None]]:
     Raises:
         ConfigurationError: A value cannot be sent.
     """
-    return [
-        (name, None if value is None else encode_scalar(value, f"{name!r} of {what}"))
-        for name, value in _flat(what, as_pairs(what, values))
-    ]
+    try:
+        return [
+            (name, None if value is None else encode_scalar(value, f"{name!r} of {what}"))
+            for name, value in _flat(what, as_pairs(what, values))
+        ]
+    except RecursionError as error:
+        raise ConfigurationError(f"{what} is nested too deeply, or holds itself") from error
 
 
 def _flat(what: str, pairs: Pairs, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in pairs:
         name = prefix + key
-        if is_mapping(value) or isinstance(value, pydantic.BaseModel):
+        if is_model(value):
+            value = _dump(what, value)
+        if is_mapping(value):
             yield from _flat(what, as_pairs(what, value), name + ".")
         elif isinstance(value, list | tuple | set | frozenset):
             items = cast("Iterable[Any]", value)
@@ -166,6 +188,10 @@ def encode_form(pairs: Iterable[tuple[str, str]]) -> bytes:
     except UnicodeEncodeError as error:
         raise ConfigurationError("a form field is no valid text") from error
     return text.replace("~", "%7E").encode("ascii")
+
+
+is_field_value = _FIELD_VALUE.fullmatch
+"""Tell whether text can be the value of a header field (RFC 9110 5.5)."""
 
 
 def encode_header(name: str, value: Any) -> str:
@@ -196,7 +222,10 @@ def format_http_date(moment: datetime) -> str:
     """Return a moment as an HTTP date (RFC 9110 5.6.7); naive ones are taken as local time."""
     from email.utils import format_datetime
 
-    return format_datetime(moment.astimezone(UTC), usegmt=True)
+    try:
+        return format_datetime(moment.astimezone(UTC), usegmt=True)
+    except (ValueError, OverflowError) as error:
+        raise ConfigurationError(f"an HTTP date cannot hold {moment!r}") from error
 
 
 def encode_cookies(pairs: Iterable[tuple[str, Any]]) -> str:
@@ -222,17 +251,26 @@ def encode_json(value: Any) -> bytes:
     """Return a value as JSON: aliases used, unset fields left out, secrets as their values.
 
     Raises:
-        ConfigurationError: Pydantic cannot serialise it.
+        ConfigurationError: Pydantic cannot serialise it, or JSON has no number for a float in it.
     """
+    if is_bytes(value):
+        raise ConfigurationError("`body` is bytes; `body` is made JSON, give bytes as `data`")
     try:
-        content = _ANY.to_json(value, by_alias=True, exclude_unset=True)
+        content = _any().to_json(value, by_alias=True, exclude_unset=True, warnings="none")
         if _SECRET_SHOWN in content:
-            content = _ANY.to_json(_with_secrets(value))
+            content = _any().to_json(_with_secrets(value))
+        if b"NaN" in content or b"Infinity" in content:
+            from_json(content, allow_inf_nan=False)
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         raise ConfigurationError(
             f"`body` is a {type(value).__name__} that does not serialise: {type(error).__name__}"
         ) from error
     return content
+
+
+@cache
+def _any() -> SchemaSerializer:
+    return SchemaSerializer({"type": "any"}, {"ser_json_inf_nan": "constants"})
 
 
 def _with_secrets(value: Any) -> Any:
@@ -241,16 +279,18 @@ def _with_secrets(value: Any) -> Any:
     Pydantic writes secrets as asterisks. Its "python" mode keeps them, so both forms are walked
     together and the secrets moved over.
     """
-    shown = _ANY.to_python(value, mode="json", by_alias=True, exclude_unset=True)
-    kept = _ANY.to_python(value, mode="python", by_alias=True, exclude_unset=True)
+    shown, kept = (
+        _any().to_python(value, mode=mode, by_alias=True, exclude_unset=True, warnings="none")
+        for mode in ("json", "python")
+    )
     return _move_secrets(shown, kept)
 
 
 def _move_secrets(shown: object, kept: object) -> Any:
-    if isinstance(kept, SecretStr):
-        return kept.get_secret_value()
-    if isinstance(kept, SecretBytes):
-        return kept.get_secret_value().decode()
+    if (revealed := reveal(kept)) is not kept:
+        return _with_secrets(revealed)
+    if isinstance(kept, set | frozenset):
+        return [_with_secrets(item) for item in cast("Iterable[Any]", kept)]
     if is_mapping(shown) and is_mapping(kept):
         both = zip(shown.items(), kept.values(), strict=False)
         return {key: _move_secrets(value, other) for (key, value), other in both}

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from importlib.machinery import ModuleSpec
+from inspect import iscoroutinefunction
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import (
+    ConfigurationError,
     ExtensionAlreadyLoaded,
     ExtensionEntryPointError,
     ExtensionFailed,
@@ -19,6 +24,8 @@ from ..errors import (
 
 if TYPE_CHECKING:
     from .base import BaseClient
+    from .node import Node
+    from .subclient import SubClient
 
 __all__ = ["Extensions"]
 
@@ -33,7 +40,9 @@ class Extensions:
     def __init__(self, client: BaseClient) -> None:
         self._client = client
         self._modules: dict[str, ModuleType] = {}
-        self._added: dict[str, list[str]] = {}
+        self._added: dict[str, list[tuple[Node, SubClient]]] = {}
+        # Those whose `setup` ran for the client that this one is a copy of.
+        self._borrowed: set[str] = set()
 
     @property
     def loaded(self) -> Mapping[str, ModuleType]:
@@ -45,49 +54,60 @@ class Extensions:
         name = _resolve(name, package)
         if name in self._modules:
             raise ExtensionAlreadyLoaded(name)
-        self._setup(name, _import(name))
+        new = _first_new(name)
+        try:
+            self._set_up(name, _import(name))
+        except BaseException:
+            if new is not None:
+                _Forgotten(new)  # Once repaired, it can be loaded.
+            raise
 
     def unload(self, name: str, package: str | None = None) -> None:
         """Run the module's `teardown`; see `BaseClient.unload_extension`."""
-        name = self._find(name, package)
-        module = self._modules[name]
-        try:
-            teardown = getattr(module, "teardown", None)
-            if teardown is not None:
-                teardown(self._client)
-        except Exception as error:
-            raise ExtensionFailed(name, error) from error
-        finally:
-            self._drop(name)
+        self._tear_down(self._find(name, package))
 
     def reload(self, name: str, package: str | None = None) -> None:
         """Load the module anew from its file; see `BaseClient.reload_extension`."""
         name = self._find(name, package)
         module = self._modules[name]
-        cached = _forget_modules(name)
+        forgotten = _Forgotten(name)
         try:
-            self._check(name, _import(name))
-            self.unload(name)
-            self._setup(name, sys.modules[name])
+            fresh = _import(name)
+            _entry_point(name, fresh)
+            self._tear_down(name)
+            self._set_up(name, fresh)
         except BaseException:
-            _forget_modules(name)
-            sys.modules.update(cached)
+            forgotten.restore()
             if name not in self._modules:
-                self._setup(name, module)
+                self._set_up(name, module)
             raise
 
-    def unload_all(self) -> None:
-        """Unload every extension, the last one first, whatever they raise."""
+    def close(self) -> None:
+        """Run every `teardown`, the last one first, whatever they raise."""
         for name in reversed(list(self._modules)):
-            try:
-                self.unload(name)
-            except ExtensionFailed:
-                self._client.logger.warning("extension %r failed in teardown", name, exc_info=True)
+            module = self._modules.pop(name)
+            if name not in self._borrowed:
+                try:
+                    _call(getattr(module, "teardown", None), self._client)
+                except Exception:
+                    self._client.logger.warning(
+                        "extension %r failed in teardown", name, exc_info=True
+                    )
+        self._added.clear()
 
-    def share(self, other: Extensions) -> None:
-        """Show the extensions of another client, whose sub-clients were copied."""
+    def borrow(self, other: Extensions) -> None:
+        """Show the extensions of another client, of which this one is a copy.
+
+        Their `teardown` stays with that client.
+        """
         self._modules = dict(other._modules)
-        self._added = {name: list(added) for name, added in other._added.items()}
+        self._borrowed = set(other._modules)
+        pairs = zip(_placed(other._client), _placed(self._client), strict=True)
+        twins = {id(child): twin for (_, child), twin in pairs}
+        self._added = {
+            name: [twins[id(child)] for _, child in added if id(child) in twins]
+            for name, added in other._added.items()
+        }
 
     def _find(self, name: str, package: str | None) -> str:
         name = _resolve(name, package)
@@ -95,57 +115,144 @@ class Extensions:
             raise ExtensionNotLoaded(name)
         return name
 
-    def _check(self, name: str, module: ModuleType) -> None:
-        if not callable(getattr(module, "setup", None)):
-            raise ExtensionEntryPointError(name)
-
-    def _setup(self, name: str, module: ModuleType) -> None:
-        self._check(name, module)
-        before = set(self._client.subclients)
+    def _set_up(self, name: str, module: ModuleType) -> None:
+        setup = _entry_point(name, module)
+        before = [child for _, child in _placed(self._client)]
         self._modules[name] = module
+        self._borrowed.discard(name)
         try:
-            module.setup(self._client)
+            _call(setup, self._client)
         except BaseException as error:
-            self._added[name] = [n for n in self._client.subclients if n not in before]
+            self._added[name] = self._placed_since(before)
             self._drop(name)
             if isinstance(error, Exception):
                 raise ExtensionFailed(name, error) from error
             raise
-        self._added[name] = [n for n in self._client.subclients if n not in before]
+        self._added[name] = self._placed_since(before)
 
-    def _drop(self, name: str) -> None:
-        self._modules.pop(name, None)
-        for added in reversed(self._added.pop(name, [])):
-            self._client.remove_subclient(added)
+    def _tear_down(self, name: str) -> None:
+        errors: list[Exception] = []
+        module = self._modules[name]
+        try:
+            if name not in self._borrowed:
+                _call(getattr(module, "teardown", None), self._client)
+        except Exception as error:  # noqa: BLE001 - raised below, when all is undone
+            errors.append(error)
+        finally:
+            errors += self._drop(name)
+        if errors:
+            raise ExtensionFailed(name, errors[0]) from errors[0]
+
+    def _drop(self, name: str) -> list[Exception]:
+        """Forget an extension and remove its sub-clients; return what their `on_unloaded` raised.
+
+        A sub-client of its name that somebody else put in its place stays.
+        """
+        errors: list[Exception] = []
+        del self._modules[name]
+        for node, child in reversed(self._added.pop(name, [])):
+            if node.subclients.get(child.name) is child:
+                try:
+                    node.remove_subclient(child.name)
+                except Exception as error:  # noqa: BLE001 - of the caller to raise
+                    errors.append(error)
+        return errors
+
+    def _placed_since(self, before: list[SubClient]) -> list[tuple[Node, SubClient]]:
+        known = {id(child) for child in before}
+        return [(node, child) for node, child in _placed(self._client) if id(child) not in known]
+
+
+class _Forgotten:
+    """A module and what is below it, taken out of `sys.modules` so that it is imported anew."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._modules = _modules_below(name)
+        package, _, self._attribute = name.rpartition(".")
+        self._package = sys.modules.get(package)
+        for key, module in self._modules.items():
+            del sys.modules[key]
+            _remove_bytecode(module.__spec__)
+
+    def restore(self) -> None:
+        """Put the modules back in place of those imported since."""
+        for key in _modules_below(self._name):
+            del sys.modules[key]
+        sys.modules.update(self._modules)
+        if self._package is not None and self._name in self._modules:
+            setattr(self._package, self._attribute, self._modules[self._name])
+
+
+def _first_new(name: str) -> str | None:
+    """Return the outermost package of a module that is not imported yet, or the module itself."""
+    parts = name.split(".")
+    names = (".".join(parts[: end + 1]) for end in range(len(parts)))
+    return next((name for name in names if name not in sys.modules), None)
+
+
+def _modules_below(name: str) -> dict[str, ModuleType]:
+    return {
+        key: module
+        for key, module in sys.modules.items()
+        if key == name or key.startswith(f"{name}.")
+    }
+
+
+def _placed(node: Node) -> Iterator[tuple[Node, SubClient]]:
+    """Return every sub-client below a node, and what it belongs to, parents first."""
+    for child in node.subclients.values():
+        yield node, child
+        yield from _placed(child)
 
 
 def _resolve(name: str, package: str | None) -> str:
+    if not isinstance(name, str):
+        raise ConfigurationError(f"an extension is loaded by its name, got {name!r}")
     try:
-        return importlib.util.resolve_name(name, package)
+        resolved = importlib.util.resolve_name(name, package)
     except ImportError as error:
         raise ExtensionNotFound(name) from error
+    if not resolved:
+        raise ExtensionNotFound(name)
+    return resolved
 
 
 def _import(name: str) -> ModuleType:
-    try:
-        if importlib.util.find_spec(name) is None:
-            raise ExtensionNotFound(name)
-    except (ImportError, ValueError) as error:
-        raise ExtensionNotFound(name) from error
+    if name not in sys.modules:
+        importlib.invalidate_caches()  # The file may be new.
     try:
         return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{name}.".startswith(f"{error.name}."):
+            raise ExtensionNotFound(name) from error
+        raise ExtensionFailed(name, error) from error
     except Exception as error:
+        with suppress(Exception):
+            _remove_bytecode(importlib.util.find_spec(name))
         raise ExtensionFailed(name, error) from error
 
 
-def _forget_modules(name: str) -> dict[str, ModuleType]:
-    """Take a module and what is below it out of `sys.modules`, so that it is imported anew."""
-    importlib.invalidate_caches()
-    found = {
-        key: module
-        for key, module in sys.modules.items()
-        if key == name or key.startswith(name + ".")
-    }
-    for key in found:
-        del sys.modules[key]
-    return found
+def _remove_bytecode(spec: ModuleSpec | None) -> None:
+    """Remove the compiled file of a module that is to be read anew.
+
+    It is matched to its source by size and second, and an edit may have neither new.
+    """
+    if spec is not None and spec.cached is not None:
+        with suppress(OSError):
+            os.unlink(spec.cached)
+
+
+def _entry_point(name: str, module: ModuleType) -> Callable[..., Any]:
+    setup: Callable[..., Any] | None = getattr(module, "setup", None)
+    if not callable(setup):
+        raise ExtensionEntryPointError(name)
+    return setup
+
+
+def _call(function: Any, client: BaseClient) -> None:
+    """Call a `setup` or `teardown`; a client is made outside any loop, so neither can be async."""
+    if iscoroutinefunction(function):
+        raise TypeError(f"`{function.__name__}` of an extension must not be `async`")
+    if function is not None:
+        function(client)

@@ -67,10 +67,10 @@ _FIELD_LINE = re.compile(rf"({_TOKEN}):[ \t]*+({_TEXT})\r".encode("ascii")).full
 # A chunk-size line with the line end before it; any beginning of one; any beginning of a trailer
 # section, of which "\r\n\r" is the last.
 _CHUNK_LINE = re.compile(
-    rf"\r\n([0-9A-Fa-f]{{1,16}})(?:[ \t]*+;{_TEXT})?+\r\n".encode("ascii")
+    rf"\r\n([0-9A-Fa-f]{{1,15}})(?:[ \t]*+;{_TEXT})?+\r\n".encode("ascii")
 ).match
 _CHUNK_LINE_PART = re.compile(
-    rf"(?:\r(?:\n(?:[0-9A-Fa-f]{{1,16}}(?:[ \t]*+(?:;{_TEXT})?+\r?)?)?)?)?".encode("ascii")
+    rf"(?:\r(?:\n(?:[0-9A-Fa-f]{{1,15}}(?:[ \t]*+(?:;{_TEXT})?+\r?)?)?)?)?".encode("ascii")
 ).fullmatch
 _TRAILERS_PART = re.compile(
     rf"(?:\r\n{_TOKEN}:{_TEXT})*+(?:\r(?:\n(?:{_TOKEN}|\r)?)?)?".encode("ascii")
@@ -135,7 +135,8 @@ def render_head(method: str, target: str, host: str, fields: Iterable[tuple[str,
     # as many line ends as lines, no part brought its own, and each line was checked as itself.
     if block.count("\n") != len(lines) or not _REQUEST(block):
         raise ConfigurationError(_fault(method, target, host, lines[2:-1]))
-    return block.replace("\x00", ": ").encode("latin-1")
+    # Any byte above ASCII is opaque (RFC 9110 5.5); UTF-8 is what aiohttp sends too.
+    return block.replace("\x00", ": ").encode()
 
 
 def parse_head(buffer: bytes | bytearray, method: str) -> Head | None:
@@ -158,8 +159,9 @@ def parse_head(buffer: bytes | bytearray, method: str) -> Head | None:
     start = _STATUS_LINE(buffer)
     fields: list[tuple[bytes, bytes]] | None = None
     if start is not None and end >= 0:
-        found = _FIELDS(buffer, start.end(), end + 2)
-        if len(found) == buffer.count(b"\n", start.end(), end) and len(found) <= MAX_FIELDS:
+        first = start.end()
+        found = _FIELDS(buffer, first, end + 2)
+        if len(found) == buffer.count(b"\n", first, end) and len(found) <= MAX_FIELDS:
             fields = found
     if fields is None:
         fields = _read_lines(buffer)
@@ -254,16 +256,15 @@ class ChunkedReader:
 
     def _read_trailers(self) -> None:
         pending = self._pending
-        end = pending.find(b"\r\n\r\n", 0, MAX_TRAILER_SIZE)
-        whole = end >= 0
-        if (not whole and len(pending) >= MAX_TRAILER_SIZE) or not _TRAILERS_PART(
-            pending, 0, end + 3 if whole else len(pending)
-        ):
+        end = pending.find(b"\r\n\r\n")
+        is_whole = end >= 0
+        checked = end + 3 if is_whole else len(pending)
+        if not _TRAILERS_PART(pending, 0, checked) or checked >= MAX_TRAILER_SIZE:
             raise ProtocolError(
                 f"expected trailer fields of at most {MAX_TRAILER_SIZE} bytes and a blank line "
                 "after the last chunk (RFC 9112 7.1.2), got something else"
             )
-        if whole:
+        if is_whole:
             self.done = True
             self.excess = pending[end + 4 :]
 

@@ -6,20 +6,39 @@ old values or the new ones, never half of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    ValuesView,
+)
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Self
 
 from typing_extensions import override
 
-from .config import merge_cookies, merge_error_responses, merge_headers, merge_parameters
+from ..errors import ConfigurationError
+from .mappings import (
+    merge_cookies,
+    merge_error_responses,
+    merge_headers,
+    merge_parameters,
+    own_value,
+    status_key,
+)
 from .redaction import HIDDEN, SAFE_PARAMETERS, is_safe_header
+from .shapes import is_mapping
 
 __all__ = ["Live", "LiveCookies", "LiveErrorResponses", "LiveHeaders", "LiveParameters"]
 
 
 class Live(MutableMapping[Any, Any]):
-    """A mapping whose writes are checked, merged and told to the client."""
+    """A mapping whose writes are checked, merged and told to the client.
+
+    Values that could be changed in place, such as lists, are given out as copies.
+    """
 
     __slots__ = ("_changed", "_lock", "_values")
 
@@ -40,6 +59,17 @@ class Live(MutableMapping[Any, Any]):
         """The values as they are now; never changed in place."""
         return self._values
 
+    def copy(self) -> dict[Any, Any]:
+        """Return the values as they are now as a dict of its own."""
+        return {key: own_value(value) for key, value in self._values.items()}
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: object) -> dict[Any, Any]:
+        return self.copy()
+
+    # Writing
+
     def replace(self, values: Any) -> None:
         """Put other values in place of all."""
         merged = type(self).merge({}, values if values is not None else {})
@@ -55,13 +85,6 @@ class Live(MutableMapping[Any, Any]):
             self._values = type(self).merge(merged, more)
             self._changed()
 
-    def _key(self, key: Any) -> Any:
-        return key
-
-    @override
-    def __getitem__(self, key: Any) -> Any:
-        return self._values[self._key(key)]
-
     @override
     def __setitem__(self, key: Any, value: Any) -> None:
         self.update({key: value})
@@ -69,10 +92,55 @@ class Live(MutableMapping[Any, Any]):
     @override
     def __delitem__(self, key: Any) -> None:
         with self._lock:
-            found = self._key(key)
-            self._values[found]
-            self._values = {name: value for name, value in self._values.items() if name != found}
+            values = dict(self._values)
+            del values[self._key(key, values)]
+            self._values = values
             self._changed()
+
+    def __ior__(self, values: Any) -> Self:
+        self.update(values)
+        return self
+
+    # What the base class does in two steps must be one for other threads.
+
+    @override
+    def pop(self, key: Any, *default: Any) -> Any:
+        """Remove a value and return it, or `default`."""
+        with self._lock:
+            return super().pop(key, *default)
+
+    @override
+    def popitem(self) -> tuple[Any, Any]:
+        """Remove an item and return it."""
+        with self._lock:
+            return super().popitem()
+
+    @override
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        """Return a value, which is `default` from now on where there is none."""
+        with self._lock:
+            return super().setdefault(key, default)
+
+    @override
+    def clear(self) -> None:
+        """Remove all values."""
+        self.replace(None)
+
+    # Reading
+
+    def _key(self, key: Any, values: Mapping[Any, Any]) -> Any:
+        """Return a key as it is kept in `values`."""
+        return key
+
+    @override
+    def __getitem__(self, key: Any) -> Any:
+        values = self._values
+        return own_value(values[self._key(key, values)])
+
+    @override
+    def __contains__(self, key: object) -> bool:
+        values = self._values
+        return self._key(key, values) in values
 
     @override
     def __iter__(self) -> Iterator[Any]:
@@ -83,12 +151,28 @@ class Live(MutableMapping[Any, Any]):
         return len(self._values)
 
     @override
+    def items(self) -> ItemsView[Any, Any]:
+        """Return the items as they are now."""
+        return self.copy().items()
+
+    @override
+    def values(self) -> ValuesView[Any]:
+        """Return the values as they are now."""
+        return self.copy().values()
+
+    @override
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Mapping):
+        if not is_mapping(other):
             return NotImplemented
-        return dict(self._values) == dict(other)  # pyright: ignore[reportUnknownArgumentType]
+        return self._comparable(self._values) == self._comparable(other)
+
+    def _comparable(self, values: Mapping[Any, Any]) -> dict[Any, Any]:
+        return dict(values)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __or__(self, values: Any) -> dict[Any, Any]:
+        return type(self).merge(self.copy(), values)
 
     def _is_shown(self, key: Any) -> bool:
         return True
@@ -105,23 +189,15 @@ class LiveHeaders(Live):
     merge = staticmethod(merge_headers)
 
     @override
-    def _key(self, key: Any) -> Any:
-        if isinstance(key, str) and key not in self._values:
+    def _key(self, key: Any, values: Mapping[Any, Any]) -> Any:
+        if isinstance(key, str) and key not in values:
             lower = key.lower()
-            return next((name for name in self._values if name.lower() == lower), key)
+            return next((name for name in values if name.lower() == lower), key)
         return key
 
     @override
-    def __contains__(self, key: object) -> bool:
-        return self._key(key) in self._values
-
-    @override
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Mapping):
-            return NotImplemented
-        return _lowered(self._values) == _lowered(other)  # pyright: ignore[reportUnknownArgumentType]
-
-    __hash__ = None
+    def _comparable(self, values: Mapping[Any, Any]) -> dict[Any, Any]:
+        return {k.lower() if isinstance(k, str) else k: v for k, v in values.items()}
 
     @override
     def _is_shown(self, key: Any) -> bool:
@@ -151,11 +227,18 @@ class LiveParameters(Live):
 
 
 class LiveErrorResponses(Live):
-    """What error statuses are turned into."""
+    """What error statuses are turned into; `"404"` and `404` are one key."""
 
     __slots__ = ()
     merge = staticmethod(merge_error_responses)
 
+    @override
+    def _key(self, key: Any, values: Mapping[Any, Any]) -> Any:
+        try:
+            return status_key(key)
+        except ConfigurationError:
+            return key
 
-def _lowered(values: Mapping[Any, Any]) -> dict[Any, Any]:
-    return {k.lower() if isinstance(k, str) else k: v for k, v in values.items()}
+    @override
+    def _comparable(self, values: Mapping[Any, Any]) -> dict[Any, Any]:
+        return {self._key(key, values): value for key, value in values.items()}

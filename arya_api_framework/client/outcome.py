@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
-from urllib.parse import unquote
+from collections.abc import Callable, Mapping
+from typing import Any, NewType
 
 from ..errors import (
     ERROR_RESPONSE_MAPPING,
@@ -18,8 +17,7 @@ from ..errors import (
 )
 from ..errors.call import KEPT_BODY
 from .formats import find_format
-from .redaction import clean_text, hide_secrets, is_safe_header, redact_url
-from .request import Request
+from .redaction import clean_text, hide_secrets, redact_url, secrets_of
 from .response import RawResponse
 from .shapes import is_mapping, is_sequence
 
@@ -27,8 +25,11 @@ __all__ = ["http_error", "is_factory"]
 
 _MESSAGE_KEYS = ("message", "detail", "error_description", "error", "title", "reason", "errors")
 _MESSAGE_LENGTH = 200
-_SHORTEST_SECRET = 6
-_TAGS = re.compile(r"<(?:script|style).*?</(?:script|style)>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_TAGS = re.compile(
+    # An element that is never closed goes on to the end; then each character is looked at once.
+    r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)|<[^<>]*>",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def http_error(response: RawResponse, error_responses: Mapping[Any, Any]) -> Exception:
@@ -51,16 +52,16 @@ def http_error(response: RawResponse, error_responses: Mapping[Any, Any]) -> Exc
     message = _describe(response, parsed)
     if entry is None:
         return built_in(parsed, message, raw=response, body_error=body_error)
-    if isinstance(entry, type) and issubclass(entry, HTTPError):
-        return _make(entry, parsed, message, response, body_error)
     if is_factory(entry):
-        made = entry(response)
+        made = _with_whole(response, whole, entry)
         if not isinstance(made, Exception):
             raise ConfigurationError(
                 f"the error_responses function for {status} returned {type(made).__name__}, "
                 "not an exception"
-            )
+            ) from built_in(parsed, message, raw=response, body_error=body_error)
         return made
+    if isinstance(entry, type) and issubclass(entry, HTTPError):
+        return _make(entry, parsed, message, response, body_error)
     try:
         parsed = _parse_as(entry, response, whole)
     except ResponseParseError as error:
@@ -70,7 +71,8 @@ def http_error(response: RawResponse, error_responses: Mapping[Any, Any]) -> Exc
 
 def is_factory(entry: Any) -> bool:
     """Return whether an entry is a function that makes the exception, not a type to parse."""
-    return callable(entry) and not isinstance(entry, type) and not hasattr(entry, "__origin__")
+    is_type = isinstance(entry, type) or hasattr(entry, "__origin__")
+    return callable(entry) and not is_type and not isinstance(entry, NewType)
 
 
 def _make(
@@ -97,9 +99,13 @@ def _class_of(status: int) -> type[HTTPError]:
 
 
 def _parse_as(entry: Any, response: RawResponse, whole: bytes) -> Any:
+    return _with_whole(response, whole, find_format(entry).parse)
+
+
+def _with_whole(response: RawResponse, whole: bytes, read: Callable[[RawResponse], Any]) -> Any:
     kept, response.content = response.content, whole
     try:
-        return find_format(entry).parse(response)
+        return read(response)
     finally:
         response.content = kept
 
@@ -113,8 +119,10 @@ def _parse_freely(response: RawResponse, whole: bytes) -> Any:
 
 def _describe(response: RawResponse, parsed: Any) -> str:
     request = response.request
-    said = hide_secrets(clean_text(_find_message(parsed), KEPT_BODY), _secrets_of(request))
-    said = clean_text(said, _MESSAGE_LENGTH)
+    # A page is text with marks in it; what JSON says is said as it is.
+    said = _TAGS.sub(" ", parsed) if isinstance(parsed, str) else _find_message(parsed)
+    secrets = secrets_of(request.headers.items(), request.target)
+    said = clean_text(hide_secrets(clean_text(said, KEPT_BODY), secrets), _MESSAGE_LENGTH)
     text = f"{response.status} for {request.method} {redact_url(request.url)}"
     return f"{text}: {said}" if said else text
 
@@ -122,7 +130,7 @@ def _describe(response: RawResponse, parsed: Any) -> str:
 def _find_message(parsed: Any) -> str:
     """Return what the server says went wrong, wherever APIs usually put it."""
     if isinstance(parsed, str):
-        return _TAGS.sub(" ", parsed)
+        return parsed.strip()
     if is_mapping(parsed):
         for key in _MESSAGE_KEYS:
             if said := _find_message(parsed.get(key)):
@@ -132,21 +140,3 @@ def _find_message(parsed: Any) -> str:
             if said := _find_message(item):
                 return said
     return ""
-
-
-def _secrets_of(request: Request) -> Iterator[str]:
-    """Yield what the request carried that no text may show, longest parts first."""
-    for name, value in request.headers.items():
-        if not is_safe_header(name):
-            yield from _parts(value)
-            if name.lower() == "cookie":
-                for pair in value.split("; "):
-                    yield from _parts(pair.partition("=")[2])
-    for pair in request.target.partition("?")[2].split("&"):
-        yield from _parts(unquote(pair.partition("=")[2]))
-
-
-def _parts(value: str) -> Iterator[str]:
-    for part in (value, value.rpartition(" ")[2]):
-        if len(part) >= _SHORTEST_SECRET:
-            yield part

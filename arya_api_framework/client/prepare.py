@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -21,13 +20,13 @@ from .config import (
     check_retry,
     check_whole,
     make_timeout,
-    merge_error_responses,
     near_miss,
 )
 from .decoding import ACCEPT_ENCODING
 from .defaults import Defaults, lay_headers
 from .encoding import as_pairs, encode_scalar
 from .formats import find_format
+from .mappings import merge_error_responses
 from .redaction import redact_url
 from .request import Request, choose_content
 from .shapes import is_mapping
@@ -43,12 +42,8 @@ AUTOMATIC_HEADERS = {
 }
 """Sent unless the client or call gives, or removes, them."""
 
-CALL_OPTIONS = (
-    RequestOptions.__required_keys__ | RequestOptions.__optional_keys__ | {"raw", "response_format"}
-)
-SEND_OPTIONS = (
-    SendOptions.__required_keys__ | SendOptions.__optional_keys__ | {"raw", "response_format"}
-)
+CALL_OPTIONS = RequestOptions.__optional_keys__ | {"raw", "response_format"}
+SEND_OPTIONS = SendOptions.__optional_keys__ | {"raw", "response_format"}
 _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "timeout": make_timeout,
     "deadline": check_deadline,
@@ -58,6 +53,7 @@ _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "max_response_size": check_whole("max_response_size"),
     "json_content_types": check_media_types,
 }
+_PLAIN = 10**18
 _METHODS = "GET POST PUT PATCH DELETE HEAD OPTIONS".split()
 _METHOD = re.compile(r"[A-Za-z][A-Za-z0-9\-]*")
 
@@ -100,7 +96,7 @@ def build_request(
     target, written = template.path, template.query
     values = options.get("path_parameters")
     if values or template.fields:
-        if not is_mapping(values):
+        if values.__class__ is not dict and not is_mapping(values):
             values = dict(as_pairs("`path_parameters`", values or {}))
         target, written = template.fill(values, _encode_path_value)
     if template.origin is None:
@@ -143,7 +139,7 @@ def make_call(policy: Policy, request: Request, options: Any) -> Call:
             for name, check in _POLICY_CHECKS.items()
             if name in options
         }
-        policy = dataclasses.replace(policy, **changes)
+        policy = policy._replace(**changes)
     if "retry" in options:
         check_retry(None, options["retry"])
     get = options.get
@@ -156,12 +152,10 @@ def make_call(policy: Policy, request: Request, options: Any) -> Call:
 
 
 def _set_media_type(headers: CIMultiDict[str], media_type: str, fixed: bool, given: Any) -> None:
-    if not fixed:
-        headers.setdefault("Content-Type", media_type)
-        return
-    names = [name.lower() for name, _ in as_pairs("`headers`", given or {})]
+    names = () if given is None else [name.lower() for name, _ in as_pairs("`headers`", given)]
     if "content-type" not in names:
-        headers["Content-Type"] = media_type
+        if fixed or "Content-Type" not in headers:
+            headers["Content-Type"] = media_type
     elif media_type.startswith("multipart/"):
         raise ConfigurationError(
             "Content-Type of a multipart body is made with its boundary and cannot be given"
@@ -192,6 +186,8 @@ def _method_text(method: object) -> str:
 def _encode_path_value(value: Any) -> str:
     if type(value) is str:
         return value
+    if type(value) is int and -_PLAIN < value < _PLAIN:
+        return str(value)
     if value is None:
         raise ConfigurationError("a path parameter is None; every one needs a value")
     return encode_scalar(value, "a path parameter")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable
+from urllib.parse import unquote
 
-__all__ = ["HIDDEN", "clean_text", "hide_secrets", "is_safe_header", "redact_fields", "redact_url"]
+__all__ = ["HIDDEN", "clean_text", "hide_secrets", "is_safe_header", "redact_url", "secrets_of"]
 
 HIDDEN = "***"
 
@@ -14,7 +16,7 @@ SAFE_HEADERS = frozenset(
     accept accept-charset accept-encoding accept-language accept-ranges age allow cache-control
     connection content-disposition content-encoding content-language content-length content-range
     content-type date etag expires host idempotency-key if-match if-modified-since if-none-match
-    if-range if-unmodified-since last-modified link pragma range retry-after server
+    if-range if-unmodified-since last-modified pragma range retry-after server
     transfer-encoding user-agent vary via x-ratelimit-limit x-ratelimit-remaining
     x-ratelimit-reset ratelimit ratelimit-policy x-request-id
     """.split()
@@ -26,17 +28,22 @@ SAFE_PARAMETERS = frozenset(
 )
 """Query names whose values are shown."""
 
+_USER = re.compile(
+    r"""
+    ^( \s*+ (?: [a-z][a-z0-9+.\-]*+ : (?=[/\\]) )?+ [/\\]*+ )  # What comes before a host:
+    (?<! ^/ )                                                  # not the one slash of a path.
+    [^/?]* @
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_CREDENTIAL = re.compile("auth|cookie|key|password|secret|session|token", re.IGNORECASE)
+_SHORTEST_SECRET = 6
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def is_safe_header(name: str) -> bool:
     """Return whether the value of a header may be shown."""
     return name.lower() in SAFE_HEADERS
-
-
-def redact_fields(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return header fields as they may be shown."""
-    return {name: value if is_safe_header(name) else HIDDEN for name, value in fields}
 
 
 def redact_url(url: str) -> str:
@@ -46,18 +53,20 @@ def redact_url(url: str) -> str:
     """
     url, _, _ = url.partition("#")
     base, mark, query = url.partition("?")
-    scheme, colon, rest = base.partition("://")
-    if colon:
-        authority, slash, path = rest.partition("/")
-        base = f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+    base = _USER.sub(r"\1", base)
     if not mark:
         return clean_text(base)
     pairs = (pair.partition("=") for pair in query.split("&"))
     shown = "&".join(
-        f"{name}={value if name in SAFE_PARAMETERS else HIDDEN}" if equals else HIDDEN
+        f"{name}={value if _is_safe_pair(name, value) else HIDDEN}" if equals else HIDDEN
         for name, equals, value in pairs
     )
     return clean_text(f"{base}?{shown}")
+
+
+def _is_safe_pair(name: str, value: str) -> bool:
+    # Some servers take a `;` for another `&`.
+    return name in SAFE_PARAMETERS and ";" not in value
 
 
 def clean_text(text: str, limit: int = 2000) -> str:
@@ -66,9 +75,43 @@ def clean_text(text: str, limit: int = 2000) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def secrets_of(headers: Iterable[tuple[str, str]], target: str) -> list[str]:
+    """Return what a request carried that no text may show, the longest first.
+
+    Args:
+        headers: Its header fields: those outside the safe list count, their last word (the token
+            behind `Bearer`), each cookie, and what is behind `Basic`.
+        target: Its target: the values of the query count, save those of safe names.
+    """
+    found: set[str] = set()
+    for name, value in headers:
+        if is_safe_header(name):
+            continue
+        shortest = 3 if _CREDENTIAL.search(name) else _SHORTEST_SECRET
+        scheme, _, last = value.rpartition(" ")
+        values = [value, last]
+        if name.lower() == "cookie":
+            values += (pair.partition("=")[2] for pair in value.split("; "))
+        if scheme.lower() == "basic":
+            login = _decode_login(last)
+            values += (login, login.partition(":")[2])
+        found.update(one for one in values if len(one) >= shortest)
+    for pair in target.partition("?")[2].split("&"):
+        name, _, value = pair.partition("=")
+        if name not in SAFE_PARAMETERS:
+            found.update(one for one in (value, unquote(value)) if len(one) >= _SHORTEST_SECRET)
+    return sorted(found, key=len, reverse=True)
+
+
+def _decode_login(text: str) -> str:
+    try:
+        return base64.b64decode(text).decode()
+    except ValueError:
+        return ""
+
+
 def hide_secrets(text: str, secrets: Iterable[str]) -> str:
-    """Return text with every one of `secrets` hidden."""
+    """Return text with every one of `secrets` hidden; the longest come first."""
     for secret in secrets:
-        if secret:
-            text = text.replace(secret, HIDDEN)
+        text = text.replace(secret, HIDDEN)
     return text

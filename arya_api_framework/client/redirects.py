@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 from multidict import CIMultiDict
 from yarl import URL
@@ -22,7 +22,14 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 KEPT_ABROAD = frozenset({"accept", "accept-language", "accept-encoding", "range", "user-agent"})
 """All that is sent to another origin; any other header may be a credential."""
 
-_ABOUT_BODY = ("Content-Type", "Content-Encoding", "Content-Language", "Content-Location")
+_ABOUT_BODY = frozenset(
+    "content-type content-encoding content-language content-location content-md5 content-digest "
+    "repr-digest digest last-modified".split()
+)
+"""Header fields that go with a body, and leave with it (RFC 9110 15.4)."""
+
+_MARKS = "/%:@!$&'()*+,;=~-._?[]"
+"""What a `Location` may hold in its path and query; anything else is percent-encoded."""
 
 
 def follow(
@@ -33,7 +40,7 @@ def follow(
     Args:
         response: The redirect.
         policy: `"safe"`, `"same-origin"` or `False`.
-        trusted: Origins that may be given what the request carries.
+        trusted: Origins that may be given what goes to the client's own, which is one of them.
 
     Raises:
         UnsafeRedirect: It leads from https to http, to another scheme, nowhere, or would take a
@@ -44,7 +51,7 @@ def follow(
         return None
     request = response.request
     origin, target = _locate(response)
-    same = _is_same(request.origin, origin) or origin in trusted
+    same = _is_same(request.origin, origin) or {request.origin, origin} <= trusted
     if not same and policy == "same-origin":
         return None
     if request.origin.scheme == "https" and origin.scheme == "http":
@@ -56,12 +63,8 @@ def follow(
     becomes_get = response.status == 303 and method != "HEAD"
     if becomes_get or (response.status in (301, 302) and method == "POST"):
         method, body = "GET", None
-        for name in _ABOUT_BODY:
-            headers.popall(name, None)
-    if body is not None and not request.replayable:
-        raise BodyNotReplayable(
-            f"{response.status} wants the body again at {_show(origin, target)}, but it is an "
-            "iterator, which can be sent once"
+        headers = CIMultiDict(
+            (name, value) for name, value in headers.items() if name.lower() not in _ABOUT_BODY
         )
     if not same:
         if body is not None or method not in ("GET", "HEAD"):
@@ -72,6 +75,11 @@ def follow(
         headers = CIMultiDict(
             (name, value) for name, value in headers.items() if name.lower() in KEPT_ABROAD
         )
+    if body is not None and not request.replayable:
+        raise BodyNotReplayable(
+            f"{response.status} wants the body again at {_show(origin, target)}, but it is an "
+            "iterator, which can be sent once"
+        )
     return Request(method, origin, target, headers, body)
 
 
@@ -79,20 +87,45 @@ def _locate(response: ResponseInfo) -> tuple[Origin, str]:
     """Return origin and target of the `Location`, credentials and fragment left out."""
     locations = response.headers.getall("Location", [])
     if len(locations) != 1 or not locations[0].strip():
-        raise UnsafeRedirect(
-            f"{response.status} came with {len(locations) or 'no'} usable Location"
-        )
+        count = f"{len(locations)} Locations" if len(locations) > 1 else "no Location"
+        raise UnsafeRedirect(f"{response.status} came with {count} to follow")
     try:
-        # UTF-8 bytes in the field are percent-encoded by yarl, as browsers do.
+        # UTF-8 bytes in the field are percent-encoded, as browsers do.
         text = locations[0].strip().encode("utf-8", "surrogateescape").decode("utf-8")
         if any(character < " " or character == "\x7f" for character in text):
             raise ValueError("control character")
-        url = URL(urljoin(response.request.url, text.replace("\\", "/")))
-        return Origin.of(url), url.raw_path_qs
+        path, mark, rest = text.partition("?")
+        text = path.replace("\\", "/") + mark + rest
+        written = urlsplit(text)
+        if not written.netloc and (written.scheme or text.startswith("//")):
+            raise ValueError("no host")
+        url = urlsplit(urljoin(response.request.url, text))
+        origin = Origin.of(URL(f"{url.scheme}://{url.netloc}"))
+        target = _without_dots(url.path) or "/"
+        if url.query:
+            target += f"?{url.query}"
+        # Sent as the server wrote it: what it signed may not be written in another way.
+        return origin, quote(target, safe=_MARKS)
     except ValueError as error:
         raise UnsafeRedirect(
             f"{response.status} leads to no http URL: {redact_url(locations[0])!r}"
         ) from error
+
+
+def _without_dots(path: str) -> str:
+    """Return a path with its dot segments resolved (RFC 3986 5.2.4)."""
+    if "/." not in path:
+        return path
+    kept: list[str] = []
+    segments = path.split("/")
+    for segment in segments:
+        if segment == ".." and len(kept) > 1:
+            kept.pop()
+        elif segment not in (".", ".."):
+            kept.append(segment)
+    if segments[-1] in (".", ".."):
+        kept.append("")
+    return "/".join(kept)
 
 
 def _is_same(one: Origin, other: Origin) -> bool:

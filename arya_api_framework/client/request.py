@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
-import pydantic
 from multidict import CIMultiDict
 
-from ..errors import ConfigurationError
+from ..errors import BodyNotReplayable, ConfigurationError
 from ..options import RequestOptions
 from ..streaming.multipart import MultipartBody, Part, field_part, file_part, split_shape
-from .body import Body, BytesBody, file_body
+from .body import Body, BytesBody, encode_text, file_body
 from .encoding import as_pairs, encode_form, encode_header, encode_json, encode_scalar, flatten
-from .redaction import redact_fields, redact_url
-from .shapes import is_mapping, is_sequence, is_tuple
+from .redaction import is_safe_header, redact_url
+from .shapes import is_bytes, is_mapping, is_model, is_sequence, is_tuple
 from .url import Origin
 
 __all__ = ["Content", "Request", "choose_content"]
+
+_TARGET = re.compile(r"/[\x21-\x7e]*")
 
 
 class Request:
@@ -59,25 +61,34 @@ class Request:
         return not isinstance(self.body, Body) or self.body.replayable
 
     def validate(self) -> None:
-        """Check headers that were changed by hand.
+        """Check what may have been changed by hand; header values become their text.
 
         Raises:
-            ConfigurationError: One cannot be sent.
+            ConfigurationError: It cannot be sent.
+            BodyNotReplayable: The body can be read once, and has been.
         """
-        for name, value in self.headers.items():
-            encode_header(name, value)
+        fields = [(name, encode_header(name, value)) for name, value in self.headers.items()]
+        self.headers = CIMultiDict(fields)
+        if not _TARGET.fullmatch(self.target):
+            raise ConfigurationError("the target of a request must be encoded, and start with '/'")
+        if isinstance(self.body, Body) and self.body.is_spent:
+            raise BodyNotReplayable("the body of this request can be read once, and has been")
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {redact_url(self.url)}>"
 
+    def __copy__(self) -> Request:
+        return Request(self.method, self.origin, self.target, self.headers.copy(), self.body)
+
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         """Return what a pickle may hold: nothing of the body, no header outside the safe list."""
         shown = redact_url(self.url)
+        safe = ((name, value) for name, value in self.headers.items() if is_safe_header(name))
         return None, {
             "method": self.method,
             "origin": self.origin,
             "target": shown.removeprefix(self.origin.prefix),
-            "headers": CIMultiDict(redact_fields(self.headers.items())),
+            "headers": CIMultiDict(safe),
             "body": None,
         }
 
@@ -133,7 +144,7 @@ def choose_content(options: RequestOptions) -> Content:
 
 def _data(data: Any) -> Content:
     if isinstance(data, str):
-        return Content(_encode_text(data), "text/plain; charset=utf-8")
+        return Content(encode_text(data, "`data`"), "text/plain; charset=utf-8")
     if _is_form(data):
         fields = _form_fields(data)
         if any(_is_file(value) for _, value in fields):
@@ -144,25 +155,21 @@ def _data(data: Any) -> Content:
         _, data, media_type, headers = split_shape(data, "`data`")
         if headers:
             raise ConfigurationError("headers of a single file are given as `headers` of the call")
+        if media_type is not None:
+            media_type = encode_header("Content-Type", media_type)
     return Content(file_body(data, "`data`"), media_type or "application/octet-stream")
 
 
-def _encode_text(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise ConfigurationError("`data` is no valid text") from error
-
-
 def _is_form(data: object) -> bool:
-    if is_mapping(data) or isinstance(data, pydantic.BaseModel):
+    if is_mapping(data) or is_model(data):
         return True
-    return is_sequence(data) and bool(data) and all(is_sequence(item) for item in data)
+    return is_sequence(data) and all(is_sequence(item) for item in data)
 
 
 def _is_file(value: object) -> bool:
     if is_tuple(value):
-        return 2 <= len(value) <= 4 and (isinstance(value[1], bytes) or _is_file(value[1]))
+        is_named = 2 <= len(value) <= 4 and isinstance(value[0], str | None)
+        return is_named and (is_bytes(value[1]) or _is_file(value[1]))
     return isinstance(value, os.PathLike) or callable(getattr(value, "read", None))
 
 
@@ -170,7 +177,7 @@ def _form_fields(data: Any) -> list[tuple[str, Any]]:
     """Return form fields in order: plain ones flat and as text, files as they are."""
     if data is None:
         return []
-    if not _is_form(data) and data != []:
+    if not _is_form(data):
         raise ConfigurationError(
             f"`data` beside `files` must be a mapping, a model or a list of pairs of form fields, "
             f"got {type(data).__name__}"
@@ -196,5 +203,4 @@ def _multipart(fields: list[tuple[str, Any]], files: Any) -> Content:
     ]
     parts += [file_part(name, shape) for name, shape in as_pairs("`files`", files or {})]
     body = MultipartBody(parts)
-    body.async_chunks()
     return Content(body, body.content_type, fixed=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from multidict import CIMultiDict, CIMultiDictProxy
 from typing_extensions import TypeForm
 from yarl import URL
 
-from .redaction import redact_fields, redact_url
+from .redaction import HIDDEN, is_safe_header, redact_url, secrets_of
 
 if TYPE_CHECKING:
     from http.cookies import SimpleCookie
@@ -21,6 +22,11 @@ __all__ = ["RawFields", "RawResponse", "ResponseInfo"]
 
 T = TypeVar("T")
 RawFields = tuple[tuple[bytes, bytes], ...]
+
+_NO_CHARSETS = frozenset(
+    "idna mbcs oem punycode raw-unicode-escape undefined unicode-escape utf-7".split()
+)
+"""Codings of Python's that no server is to choose: some take for ever, some hide what is there."""
 
 
 class ResponseInfo:
@@ -90,16 +96,20 @@ class ResponseInfo:
             f"{redact_url(self.request.url)}>"
         )
 
+    def __copy__(self) -> Self:
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        return copy
+
     def __getstate__(self) -> dict[str, Any]:
         """Return what a pickle may hold: no header outside the safe list, nothing of the body."""
-        safe = redact_fields(self.headers.items())
         return {
             "status": self.status,
             "reason": self.reason,
             "raw_headers": tuple(
                 (name, value)
                 for name, value in self.raw_headers
-                if safe.get(name.decode("latin-1")) != "***"
+                if is_safe_header(name.decode("latin-1"))
             ),
             "request": self.request,
             "received": self.received,
@@ -113,7 +123,6 @@ class RawResponse(ResponseInfo):
 
     Attributes:
         content: The body, decoded from its content coding.
-        native: The library's own response, where there is one.
         body_error: Why the content is missing or cut, `None` where it is whole.
     """
 
@@ -135,7 +144,7 @@ class RawResponse(ResponseInfo):
         self.request = request
         self.content = content
         self.received = received
-        self.native = native
+        self._native = native
         self.body_error = body_error
         self.elapsed = 0.0
         self.history = ()
@@ -155,11 +164,26 @@ class RawResponse(ResponseInfo):
         return info
 
     @property
+    def native(self) -> Any:
+        """The response as requests or aiohttp knows it, `None` where there is none any more."""
+        # Where a transport did without one, it gives the function that makes it.
+        if callable(self._native):
+            self._native = self._native(self)
+        return self._native
+
+    @property
     def encoding(self) -> str:
-        """The declared charset, UTF-8 where none is declared."""
+        """The declared charset, UTF-8 where none is declared that can be decoded."""
         media_type = self.headers.get("Content-Type", "").lower()
         _, found, charset = media_type.partition("charset=")
-        return charset.split(";")[0].strip().strip("\"'") if found else "utf-8"
+        if not found:
+            return "utf-8"
+        charset = charset.split(";")[0].strip().strip("\"'")
+        try:
+            name = codecs.lookup(charset).name
+        except (LookupError, ValueError):
+            return "utf-8"
+        return "utf-8" if name in _NO_CHARSETS else charset
 
     @property
     def text(self) -> str:
@@ -170,10 +194,10 @@ class RawResponse(ResponseInfo):
             return self.content.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """Return the content parsed from JSON.
+        """Return the content parsed from JSON, `None` for no content.
 
         Raises:
-            ResponseParseError: It is no JSON, or empty.
+            ResponseParseError: It is no JSON.
         """
         from .formats import find_format
 
@@ -187,7 +211,7 @@ class RawResponse(ResponseInfo):
         """Return the content as `response_format`, as a call would have.
 
         Raises:
-            ResponseParseError: It is no JSON, or empty.
+            ResponseParseError: It is no JSON, or there is none where some is needed.
             ResponseValidationError: It does not fit the format.
         """
         from .formats import find_format
@@ -195,9 +219,13 @@ class RawResponse(ResponseInfo):
         return find_format(response_format).parse(self)
 
     def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickle may hold: the content too, but no secret that it tells back."""
+        content = self.content
+        for secret in secrets_of(self.request.headers.items(), self.request.target):
+            content = content.replace(secret.encode("utf-8", "replace"), HIDDEN.encode())
         return {
             **super().__getstate__(),
-            "content": self.content,
-            "native": None,
+            "content": content,
+            "_native": None,
             "body_error": self.body_error,
         }

@@ -9,8 +9,9 @@ from ..errors import ConfigurationError
 from ..options import ServerVariable
 from .url import Origin, parse_uri
 
-__all__ = ["resolve_uri"]
+__all__ = ["resolve_uri", "variable_names"]
 
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 _VARIABLE = re.compile(r"\{([A-Za-z0-9_.\-]+)\}")
 _HOST_VALUE = re.compile(r"[A-Za-z0-9.\-]+(?::[0-9]{1,5})?")
 _PATH_VALUE = re.compile(r"[A-Za-z0-9._~\-]+(?:/[A-Za-z0-9._~\-]+)*")
@@ -43,4 +44,9 @@ def resolve_uri(
         return value
 
     filled = _VARIABLE.sub(fill, uri)
-    return parse_uri(filled) if "://" in filled else None
+    return parse_uri(filled) if _ABSOLUTE.match(filled) else None
+
+
+def variable_names(uri: str) -> list[str]:
+    """Return the names of the variables that a `uri` has."""
+    return _VARIABLE.findall(uri)

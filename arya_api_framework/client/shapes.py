@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import TypeIs
 
-__all__ = ["is_bytes", "is_mapping", "is_sequence", "is_tuple"]
+if TYPE_CHECKING:
+    import pydantic
+
+__all__ = [
+    "is_bytes",
+    "is_iterable",
+    "is_mapping",
+    "is_model",
+    "is_secret",
+    "is_sequence",
+    "is_tuple",
+]
 
 
 def is_bytes(value: object) -> TypeIs[bytes | bytearray | memoryview[int]]:
     """Return whether a value is bytes in memory."""
     return isinstance(value, bytes | bytearray | memoryview)
+
+
+def is_iterable(value: object) -> TypeIs[Iterable[Any]]:
+    """Return whether a value can be iterated over."""
+    return isinstance(value, Iterable)
 
 
 def is_mapping(value: object) -> TypeIs[Mapping[Any, Any]]:
@@ -28,3 +45,23 @@ def is_sequence(value: object) -> TypeIs[list[Any] | tuple[Any, ...]]:
 def is_tuple(value: object) -> TypeIs[tuple[Any, ...]]:
     """Return whether a value is a tuple."""
     return isinstance(value, tuple)
+
+
+# Pydantic is slow to import. Where its module of models or of secrets is not there yet, nothing can
+# be one.
+
+
+def is_model(value: object) -> TypeIs[pydantic.BaseModel]:
+    """Return whether a value is a model of pydantic's."""
+    module = sys.modules.get("pydantic.main")
+    return module is not None and isinstance(value, module.BaseModel)
+
+
+def is_secret(
+    value: object,
+) -> TypeIs[pydantic.SecretStr | pydantic.SecretBytes | pydantic.Secret[Any]]:
+    """Return whether a value is a secret of pydantic's."""
+    module = sys.modules.get("pydantic.types")
+    return module is not None and isinstance(
+        value, module.SecretStr | module.SecretBytes | module.Secret
+    )

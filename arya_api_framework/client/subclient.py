@@ -1,140 +1,30 @@
 """`SubClient`: a part of an API with a path of its own, below a client or another sub-client."""
 
+# A node and its sub-clients are friends, see `Node`.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Concatenate,
-    Generic,
-    ParamSpec,
-    Self,
-    TypeVar,
-    cast,
-    overload,
-)
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, Self, cast
 
+from typing_extensions import Unpack, override
 from yarl import URL
 
-from ..errors import (
-    ConfigurationError,
-    SubClientAlreadyLoaded,
-    SubClientError,
-    SubClientNoParent,
-    SubClientParentSet,
-)
-from ..options import URLPath
+from ..errors import ConfigurationError, SubClientNoParent
+from ..options import RequestOptions, URLPath
 from .async_verbs import AsyncVerbs
 from .config import near_miss
+from .node import Node
+from .redaction import redact_url
+from .request import Request
 from .sync_verbs import SyncVerbs
 from .url import compile_path
-from .verbs import Verbs, path_text
+from .verbs import path_text
 
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-__all__ = ["AsyncSubClient", "Node", "SubClient", "SyncSubClient", "shared"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class Node(Verbs):
-    """What can have sub-clients: a client, or a sub-client."""
-
-    _children: dict[str, SubClient]
-
-    @property
-    def subclients(self) -> Mapping[str, SubClient]:
-        """The sub-clients by name."""
-        return MappingProxyType(self._children)
-
-    def add_subclient(self, subclient: SubClient) -> None:
-        """Add a sub-client, which is then also an attribute of this name.
-
-        Raises:
-            ConfigurationError: It is no `SubClient` instance.
-            SubClientError: It is this object itself, or its name is taken by another attribute.
-            SubClientAlreadyLoaded: There is one of its name.
-            SubClientParentSet: It belongs to a parent already.
-        """
-        if not isinstance(subclient, SubClient):
-            raise ConfigurationError(
-                f"add_subclient takes an instance of a SubClient, got {subclient!r}"
-            )
-        name = subclient.name
-        if subclient is self or (isinstance(self, SubClient) and subclient in self.parents):
-            raise SubClientError(f"sub-client {name!r} cannot be below itself", name=name)
-        if subclient.parent is not None:
-            raise SubClientParentSet(name)
-        if hasattr(type(self), name) and name not in declared_subclients(type(self)):
-            raise SubClientError(
-                f"{name!r} is an attribute of {type(self).__name__}; give the sub-client another "
-                "name with the class keyword `name=`",
-                name=name,
-            )
-        self._adopt(subclient)
-
-    def remove_subclient(self, name: str) -> SubClient | None:
-        """Remove a sub-client and return it, `None` if there is none of this name."""
-        subclient = self._children.get(name)
-        if subclient is None:
-            return None
-        subclient.tell_unloaded()
-        del self._children[name]
-        if subclient.attribute is not None:
-            vars(self).pop(subclient.attribute, None)
-        subclient.detach()
-        return subclient
-
-    def _adopt(self, subclient: SubClient) -> None:
-        name = subclient.name
-        if name in self._children:
-            raise SubClientAlreadyLoaded(name)
-        self._children[name] = subclient
-        if subclient.attribute is not None:
-            vars(self)[subclient.attribute] = subclient
-        subclient.attach(self)
-        try:
-            if self._is_rooted():
-                subclient.tell_loaded()
-        except BaseException:
-            del self._children[name]
-            if subclient.attribute is not None:
-                vars(self).pop(subclient.attribute, None)
-            subclient.detach()
-            raise
-
-    def _is_rooted(self) -> bool:
-        return True
-
-    def _branches(self) -> dict[str, Any]:
-        """Return the endpoints and sub-clients of this node, for `tree`."""
-        return {
-            "__endpoints__": endpoints_of(type(self)),
-            "__subclients__": {name: child.tree() for name, child in self._children.items()},
-        }
-
-    @staticmethod
-    def _render(tree: dict[str, Any], serialized: bool, indent: int | None) -> Any:
-        return json.dumps(tree, indent=indent) if serialized else tree
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            child = self.__dict__.get("_children", {}).get(name)
-            if child is not None:
-                return child
-            known = [*self.__dict__.get("_children", {}), *dir(type(self))]
-            hint = "" if name.startswith("_") else near_miss(name, known)
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}{hint}",
-                name=name,
-                obj=self,
-            )
+__all__ = ["AsyncSubClient", "SubClient", "SyncSubClient"]
 
 
 class SubClient(Node):
@@ -144,6 +34,9 @@ class SubClient(Node):
     an awaitable under an `AsyncClient`, so their type here is `Any`. `SyncSubClient` and
     `AsyncSubClient` have the exact types of one kind; `shared` types the methods of a class that
     serves both.
+
+    Declared in the class body of a client, it is made anew, from the same arguments, for every
+    instance of that client.
 
     Class keywords:
         name: The name among the parent's sub-clients; the attribute it is declared as, or the
@@ -161,10 +54,13 @@ class SubClient(Node):
         'https://api.github.com/repos'
     """
 
-    _name: str | None = None
-    _path: str = ""
-    _parent: Node | None
-    attribute: str | None
+    _is_client = False
+    _subclient_name: str | None = None
+    _subclient_path: str = ""
+    _declared_as: str | None
+    _made_with: tuple[tuple[Any, ...], dict[str, Any]]
+    _closed_parent: Node | None
+    _is_loaded: bool
 
     if TYPE_CHECKING:
 
@@ -174,57 +70,56 @@ class SubClient(Node):
 
     else:
 
-        def __init_subclass__(cls, *, name=None, relative_path=None, **unknown):
+        def __init_subclass__(cls, **options):
             super().__init_subclass__()
-            for keyword in unknown:
-                raise ConfigurationError(
-                    f"got an unknown class keyword {keyword!r}"
-                    f"{near_miss(keyword, ('name', 'relative_path'))}"
-                )
-            if name is not None:
-                if not isinstance(name, str) or not name.isidentifier():
-                    raise ConfigurationError(f"`name` must be an identifier, got {name!r}")
-                cls._name = name
-            elif "_name" not in cls.__dict__:
-                cls._name = None
-            if relative_path is not None:
-                cls._path = _check_relative(relative_path)
+            for keyword, value in options.items():
+                if keyword == "name":
+                    cls._subclient_name = _check_name(value)
+                elif keyword == "relative_path":
+                    cls._subclient_path = _check_path(value)
+                else:
+                    raise ConfigurationError(
+                        f"got an unknown class keyword {keyword!r}"
+                        f"{near_miss(keyword, ('name', 'relative_path'))}"
+                    )
 
-    def __new__(cls, *_: Any, **__: Any) -> Self:
+    def __new__(cls, *args: Any, **options: Any) -> Self:
         """Prepare the object, so that an `__init__` of the user's needs no `super()`."""
         self = super().__new__(cls)
-        self._children = {}
-        self._parent = None
-        self.attribute = None
-        for child in declared_subclients(cls).values():
-            self._adopt(child.bound_copy())
+        self._keep(_declared_as=None, _made_with=(args, options), **_alone())
+        self._adopt_declared()
         return self
 
+    # Without it, arguments that nobody takes would be dropped.
+    def __init__(self) -> None:
+        super().__init__()
+
     def __set_name__(self, owner: type[Any], attribute: str) -> None:
-        self.attribute = attribute
+        self._keep(_declared_as=attribute)
 
     def __get__(self, instance: object, owner: type[Any]) -> Self:
-        # Instances hold their own copy under this name, which Python finds first; it is missing
-        # only where it was removed.
-        if isinstance(instance, Node) and "_children" in instance.__dict__:
-            raise AttributeError(f"sub-client {self.name!r} was removed")
+        # Instances hold their own under this name, which Python finds first.
+        if isinstance(instance, Node):
+            raise AttributeError(
+                f"sub-client {self.name!r} of {type(instance).__name__!r} is not loaded: it was "
+                "removed, or is asked for before `__init__` of the client"
+            )
         return self
 
     @property
     def name(self) -> str:
         """The name among the parent's sub-clients."""
-        return self._name or self.attribute or type(self).__name__
+        return self._subclient_name or self._declared_as or type(self).__name__
 
     @property
     def qualified_name(self) -> str:
         """The names from the client down, joined by dots."""
-        above = [node.name for node in self.parents if isinstance(node, SubClient)]
-        return ".".join([*reversed(above), self.name])
+        return ".".join(node.name for node in reversed(self._line()))
 
     @property
     def relative_path(self) -> URL:
         """The path below the parent."""
-        return URL(self._path, encoded=True)
+        return URL(self._subclient_path, encoded=True)
 
     @property
     def full_relative_path(self) -> URL:
@@ -234,10 +129,8 @@ class SubClient(Node):
     @property
     def qualified_path(self) -> URL | None:
         """The absolute URL of this sub-client, `None` while it belongs to no client."""
-        root = self.root
-        if isinstance(root, SubClient):
-            return None
-        return URL(str(root.uri).rstrip("/") + self._full_path(), encoded=True)
+        *_, top = self._upwards()
+        return None if not top._is_client else _joined(str(cast("Any", top).uri), self._full_path())
 
     @property
     def parent(self) -> Any:
@@ -247,92 +140,147 @@ class SubClient(Node):
     @property
     def parents(self) -> list[Node]:
         """The nodes above, nearest first."""
-        nodes: list[Node] = []
-        node: Node | None = self._parent
-        while node is not None:
-            nodes.append(node)
-            node = node._parent if isinstance(node, SubClient) else None
-        return nodes
+        return list(self._upwards())[1:]
 
     @property
     def root(self) -> Any:
         """The client at the top; the topmost sub-client while there is no client."""
-        return self.parents[-1] if self._parent is not None else self
+        *_, top = self._upwards()
+        return top
 
     def on_loaded(self) -> None:
         """Called when this comes to belong to a client; override it."""
 
     def on_unloaded(self) -> None:
-        """Called when this stops belonging to a client; override it."""
+        """Called when this stops belonging to a client, which is still there; override it."""
 
-    def tree(self, serialized: bool = False, indent: int | None = None) -> Any:
-        """Return what the sub-client holds, as `BaseClient.tree` does."""
+    def build(
+        self, method: str, path: URLPath = None, **options: Unpack[RequestOptions]
+    ) -> Request:
+        """Return the request that a call would send, as `BaseClient.build` does."""
+        client, path = self._locate(path)
+        request: Request = client.build(method, path, **options)
+        return request
+
+    @override
+    def _request(self, method: str, path: URLPath, options: Any) -> Any:
+        client, path = self._locate(path)
+        return client._request(method, path, options)
+
+    @override
+    def _send(self, request: Any, options: Any) -> Any:
+        client, _ = self._locate(None)
+        return client._send(request, options)
+
+    def _locate(self, path: URLPath) -> tuple[Any, URLPath]:
+        """Return the client at the root and the path from there."""
+        node: Any = self
+        while not node._is_client:
+            path = node._join(path)
+            above = node._parent if node._parent is not None else node._closed_parent
+            if above is None:
+                raise SubClientNoParent(node.name)
+            node = above
+        return node, path
+
+    def _join(self, path: URLPath) -> URLPath:
+        try:
+            text = path if isinstance(path, str) else path_text(path)
+            if not text or text[0] == "?":
+                return self._subclient_path + text
+            if compile_path(text).origin is not None:
+                return text
+        except ConfigurationError:
+            return path  # The client refuses it too, and says for which call.
+        return f"{self._subclient_path}/{text.removeprefix('/')}"
+
+    def _full_path(self) -> str:
+        return "".join(node._subclient_path for node in reversed(self._line()))
+
+    def _line(self) -> list[SubClient]:
+        """Return this and the sub-clients above, nearest first."""
+        return [node for node in self._upwards() if isinstance(node, SubClient)]
+
+    def _downwards(self) -> Iterator[SubClient]:
+        """Return this and the sub-clients below."""
+        yield self
+        for child in self._children.values():
+            yield from child._downwards()
+
+    def _keep(self, **values: Any) -> None:
+        """Set attributes, also of a class whose instances are frozen."""
+        vars(self).update(values)
+
+    @property
+    def _attribute(self) -> str:
+        return self._declared_as or self.name
+
+    def _tell_loaded(self) -> None:
+        """Call `on_loaded` here and below, parents first."""
+        self.on_loaded()
+        self._keep(_is_loaded=self._parent is not None)  # It may have left.
+        for child in list(self._children.values()):
+            if not child._is_loaded:  # Those that `on_loaded` added are.
+                child._tell_loaded()
+
+    def _tell_unloaded(self) -> None:
+        """Call `on_unloaded` here and below, children first, whatever one of them raises."""
+        with ExitStack() as stack:
+            if self._is_loaded:
+                self._keep(_is_loaded=False)
+                stack.callback(self.on_unloaded)
+            for child in self._children.values():
+                stack.callback(child._tell_unloaded)
+
+    @override
+    def _describe(self, uri: str | None = None) -> dict[str, Any]:
         path = self.qualified_path
+        if path is None and uri is not None:
+            path = _joined(uri, self._full_path())
         info = {
             "qualified_name": self.qualified_name,
             "qualified_path": None if path is None else str(path),
-            "full_relative_path": str(self.full_relative_path),
-            "relative_path": str(self.relative_path),
+            "full_relative_path": self._full_path(),
+            "relative_path": self._subclient_path,
         }
-        return self._render({"__info__": info, **self._branches()}, serialized, indent)
+        return {"__info__": info, **self._branches(self._children.values(), uri)}
 
-    def bound_copy(self) -> Self:
-        """Return a copy that belongs to nobody yet, with copies of its sub-clients."""
-        copy = type(self).__new__(type(self))
-        kept = {"_children": copy._children, "_parent": None}
-        vars(copy).update({**vars(self), **kept})
-        for name in list(copy._children):
-            copy.remove_subclient(name)
-        for child in self._children.values():
-            copy._adopt(child.bound_copy())
-        return copy
+    @classmethod
+    @override
+    def _describe_class(cls) -> dict[str, Any]:
+        return cls.__new__(cls)._describe()
 
-    def attach(self, parent: Node) -> None:
-        """Make `parent` the parent."""
-        self._parent = parent
+    def _made_anew(self, attribute: str | None) -> Self:
+        """Return what the same arguments make, with the same sub-clients, for another parent."""
+        args, options = self._made_with
+        twin = type(self)(*args, **options)
+        vars(twin).update({n: v for n, v in vars(self).items() if n not in vars(twin)})
+        twin._keep(_declared_as=attribute)
+        for name in twin._children.keys() - self._children.keys():
+            twin.remove_subclient(name)
+        for name, child in self._children.items():
+            if name not in twin._children:
+                twin._adopt(child._made_anew(child._declared_as))
+        return twin
 
-    def detach(self) -> None:
-        """Belong to nobody."""
-        self._parent = None
+    def __copy__(self) -> Self:
+        twin = self._bare_copy(vars(self))
+        twin._take_copies(self)
+        return twin
 
-    def tell_loaded(self) -> None:
-        """Call `on_loaded` here and below, parents first."""
-        self.on_loaded()
-        for child in list(self._children.values()):
-            child.tell_loaded()
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin = memo[id(self)] = self._bare_copy({})
+        own = {name: value for name, value in vars(self).items() if name not in vars(twin)}
+        vars(twin).update(deepcopy(own, memo))
+        twin._take_copies(self, lambda child: deepcopy(child, memo))
+        return twin
 
-    def tell_unloaded(self) -> None:
-        """Call `on_unloaded` here and below, children first."""
-        if self._is_rooted():
-            for child in list(self._children.values()):
-                child.tell_unloaded()
-            self.on_unloaded()
-
-    def _is_rooted(self) -> bool:
-        return self._parent is not None and self._parent._is_rooted()
-
-    def _full_path(self) -> str:
-        nodes = [node for node in reversed(self.parents) if isinstance(node, SubClient)]
-        return "".join(node._path for node in (*nodes, self))
-
-    def _request(self, method: str, path: URLPath, options: Any) -> Any:
-        if self._parent is None:
-            raise SubClientNoParent(self.name)
-        return self._parent._request(method, self._join(path), options)
-
-    def _send(self, request: Any, options: Any) -> Any:
-        if self._parent is None:
-            raise SubClientNoParent(self.name)
-        return self._parent._send(request, options)
-
-    def _join(self, path: URLPath) -> str:
-        text = path_text(path)
-        first = text[:1]
-        if first in ("", "?"):
-            return self._path + text
-        if text.startswith(("//", "\\", "/\\", "http://", "https://")) or first.isspace():
-            return text
-        return f"{self._path}/{text.removeprefix('/')}"
+    def _bare_copy(self, values: Mapping[str, Any]) -> Self:
+        """Return a copy that belongs to nobody and has no sub-clients."""
+        twin = object.__new__(type(self))
+        vars(twin).update(values)
+        twin._keep(**_alone())
+        return twin
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.qualified_name!r}>"
@@ -346,64 +294,24 @@ class AsyncSubClient(AsyncVerbs, SubClient):
     """A `SubClient` for an `AsyncClient` only, with its verbs typed."""
 
 
-if TYPE_CHECKING:
-
-    class shared(Generic[P, T]):  # noqa: N801 - used as a decorator
-        """See the function of this name below."""
-
-        def __init__(self, method: Callable[Concatenate[Any, P], T]) -> None: ...
-        @overload
-        def __get__(
-            self, instance: AsyncSubClient, owner: Any
-        ) -> Callable[P, Coroutine[Any, Any, T]]: ...
-        @overload
-        def __get__(self, instance: SyncSubClient, owner: Any) -> Callable[P, T]: ...
-        @overload
-        def __get__(self, instance: object, owner: Any) -> Callable[P, Any]: ...
-        def __get__(self, instance: object, owner: Any) -> Any: ...
-
-else:
-
-    def shared(method):
-        """Type a method of a `SubClient` that serves both kinds of client.
-
-        Annotate the method with the result. On a class that also derives from `SyncSubClient` the
-        method returns it, on one that derives from `AsyncSubClient` an awaitable of it. At run time
-        the method is left as it is.
-        """
-        return method
+def _alone() -> dict[str, Any]:
+    """Return the attributes of a sub-client that belongs to nobody and has nothing below."""
+    return {"_children": {}, "_parent": None, "_closed_parent": None, "_is_loaded": False}
 
 
-def declared_subclients(cls: type[Any]) -> dict[str, SubClient]:
-    """Return the sub-clients declared in a class body or its bases, by attribute."""
-    found: dict[str, SubClient] = {}
-    for base in reversed(cls.__mro__):
-        for name, value in base.__dict__.items():
-            if isinstance(value, SubClient):
-                found[name] = value
-            else:
-                found.pop(name, None)
-    return found
+def _joined(uri: str, path: str) -> URL:
+    return URL(uri.rstrip("/") + path, encoded=True)
 
 
-def endpoints_of(cls: type[Any]) -> dict[str, Any]:
-    """Return the endpoints that `@endpoint` noted on the methods of a class, for `tree`."""
-    found: dict[str, Any] = {}
-    for base in reversed(cls.__mro__):
-        for name, value in base.__dict__.items():
-            about = getattr(value, "__endpoint__", None)
-            if isinstance(about, Mapping):
-                found[name] = dict(cast("Mapping[str, Any]", about))
-            else:
-                found.pop(name, None)
-    return found
+def _check_name(name: Any) -> str | None:
+    if name is not None and not (isinstance(name, str) and name.isidentifier()):
+        raise ConfigurationError(f"`name` must be an identifier, got {name!r}")
+    return name
 
 
-def _check_relative(path: str | URL) -> str:
+def _check_path(path: Any) -> str:
     text = path_text(path)
-    if text and not text.startswith("/"):
-        text = f"/{text}"
     template = compile_path(text)
-    if template.origin is not None or template.query or "://" in path_text(path):
-        raise ConfigurationError(f"`relative_path` must be a path, got {path!r}")
-    return text.rstrip("/")
+    if template.origin is not None or "?" in text:
+        raise ConfigurationError(f"`relative_path` must be a path, got {redact_url(text)!r}")
+    return template.path.rstrip("/")

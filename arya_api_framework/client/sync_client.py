@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -11,8 +10,8 @@ from typing_extensions import override
 
 from ..errors import FrameworkException, SyncClientError
 from ..options import URLPath
-from ..rate_limit.window import SlidingWindow
 from .base import BaseClient
+from .body import check_sync_body
 from .call import REDIRECTS, Call
 from .request import Request
 from .sync_verbs import SyncVerbs
@@ -20,6 +19,7 @@ from .sync_verbs import SyncVerbs
 if TYPE_CHECKING:
     import requests
 
+    from ..rate_limit.window import SlidingWindow
     from .sync_transport import SyncTransport
 
 __all__ = ["SyncClient"]
@@ -47,9 +47,10 @@ class SyncClient(SyncVerbs, BaseClient):
     """
 
     _missing_uri = SyncClientError
+    _check_body = staticmethod(check_sync_body)
     _transport: SyncTransport | None
 
-    _logger = logging.getLogger("arya_api_framework.SyncClient")
+    _logger_name = "arya_api_framework.SyncClient"
 
     def __enter__(self) -> Self:
         return self
@@ -67,16 +68,20 @@ class SyncClient(SyncVerbs, BaseClient):
 
         A copy made by `with_options` closes only itself; a session of yours stays open.
         """
-        if self._closed:
-            return
+        with self._mutex:
+            if self._closing:
+                return
+            self._closing = True
         self._unload()
         self._closed = True
-        if self._copied_from is None and self._transport is not None:
+        if self._owns_transport and self._transport is not None:
             self._transport.close()
 
     @property
     def session(self) -> requests.Session:
         """The session that sends, made when it is first asked for."""
+        if self.closed:
+            raise self._closed_error()
         return self._open_transport().session
 
     @override
@@ -85,18 +90,15 @@ class SyncClient(SyncVerbs, BaseClient):
             if self._transport is None:
                 from .sync_transport import SyncTransport
 
-                self._transport = SyncTransport(self._config)
+                self._transport = SyncTransport(self._own_config, self._trusted())
             return self._transport
 
     @override
-    def _request(self, method: str, path: URLPath, options: Any) -> Any:
-        return self._exchange(method, path, options)
+    def _send(self, request: Request, options: Any) -> Any:
+        return self._request(request.method, None, options, request)
 
     @override
-    def _send(self, request: Request, options: Any) -> Any:
-        return self._exchange(request.method, None, options, request)
-
-    def _exchange(
+    def _request(
         self, method: str, path: URLPath, options: Any, request: Request | None = None
     ) -> Any:
         """Make a call. One flat function: every layer on the way is paid by each call."""

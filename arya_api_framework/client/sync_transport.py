@@ -3,6 +3,7 @@
 The fast lane takes a pooled connection of the session's own adapter, writes the head itself and
 reads with strict framing. The compatible lane is `Session.send`, taken whenever anything between
 session and socket is not the stock code: a mock, a recorder, an adapter or a hook of the user's.
+Both end in `Exchange`, where the sockets are ours.
 """
 
 # The fast lane stands on urllib3's connection pool, whose methods are private. `_is_stock` leaves
@@ -11,108 +12,72 @@ session and socket is not the stock code: a mock, a recorder, an adapter or a ho
 
 from __future__ import annotations
 
+import functools
 import http.client
-import ssl
+import os
+import sys
 import threading
 import time
-from collections.abc import Iterator
+import weakref
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
+from queue import Full
+from types import FunctionType
 from typing import Any, cast
 
 import requests
-import urllib3
 from requests import adapters, sessions
-from requests.cookies import RequestsCookieJar
-from requests.structures import CaseInsensitiveDict
 from urllib3 import connection, connectionpool
 from urllib3 import exceptions as urllib3_errors
 
 from ..errors import (
-    CertificateError,
     ClientClosedError,
     ConfigurationError,
-    ConnectError,
-    ConnectionLost,
-    ContentEncodingError,
-    DNSError,
     FrameworkException,
-    IncompleteResponse,
-    ProtocolError,
-    ProxyError,
-    ResponseTooLarge,
-    TLSError,
-    TransportError,
-    UploadIncomplete,
 )
-from .body import Body
+from ..tls import TLS
 from .call import Call
 from .config import ClientConfig
 from .decoding import decode
-from .http1 import (
-    LAST_CHUNK,
-    MAX_INTERIM,
-    ChunkedReader,
-    Head,
-    encode_chunk,
-    parse_head,
-    render_head,
-)
 from .request import Request
-from .response import RawFields, RawResponse
+from .response import RawResponse
+from .sync_exchange import Exchange
+from .sync_pools import CONNECTIONS, use_pools
+from .sync_session import (
+    body_error,
+    make_native,
+    send_through,
+    translate_connect,
+    upload_incomplete,
+)
 from .url import Origin
 
 __all__ = ["SyncTransport"]
 
 POOL_SIZE = 100
-_PIECE = 64 * 1024
-_LENGTH_WITHOUT_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-
-_SESSIONS = sessions.__dict__
-_ADAPTERS = adapters.__dict__
-_POOLS = connectionpool.__dict__
-_CONNECTIONS = connection.__dict__
-_STOCK_CONNECTIONS = (connection.HTTPConnection, connection.HTTPSConnection)
-_IS_URLLIB3 = issubclass(connection.HTTPConnection, http.client.HTTPConnection)
-
-
-def _is_stock() -> bool:
-    """Return whether requests and urllib3 run their own code, as mocks and recorders replace it.
-
-    A function knows the module it was written in; its name can be copied by a wrapper.
-    """
-    session, adapter = sessions.Session, adapters.HTTPAdapter
-    pool, plain = connectionpool.HTTPConnectionPool, connection.HTTPConnection
-    try:
-        return (
-            session.send.__globals__ is _SESSIONS
-            and session.get_adapter.__globals__ is _SESSIONS
-            and adapter.send.__globals__ is _ADAPTERS
-            and adapter.get_connection_with_tls_context.__globals__ is _ADAPTERS
-            and pool.urlopen.__globals__ is _POOLS
-            and pool._get_conn.__globals__ is _POOLS
-            and pool._new_conn.__globals__ is _POOLS
-            and pool._make_request.__globals__ is _POOLS
-            and plain.connect.__globals__ is _CONNECTIONS
-            and plain.request.__globals__ is _CONNECTIONS
-            and plain.getresponse.__globals__ is _CONNECTIONS
-            and connection.HTTPSConnection.connect.__globals__ is _CONNECTIONS
-        )
-    except AttributeError:
-        return False
+_MAX_ORIGINS = 256
+_POOLS: dict[str, Any] = {
+    "pool_connections": _MAX_ORIGINS,
+    "pool_maxsize": POOL_SIZE,
+    "pool_block": True,
+}
+# Other libraries take the place of urllib3. Told by name, as a recorder may be at work already.
+_IS_URLLIB3 = any(
+    base.__module__ == http.client.__name__
+    for base in connectionpool.HTTPConnection.__mro__  # type: ignore[attr-defined]
+)
 
 
 class _TLSAdapter(adapters.HTTPAdapter):
-    """An adapter with one context for all its connections.
+    """An adapter with one TLS context for all its connections, made when it is first needed.
 
-    Requests would load certifi's authorities into the context it is given.
+    Requests would load certifi's authorities into the context it is given, and without one read
+    them again for every connection.
     """
 
-    def __init__(self, context: ssl.SSLContext, **options: Any) -> None:
-        self._context = context
+    def __init__(self, tls: TLS, **options: Any) -> None:
+        self._context = functools.cache(tls.build_context)
         super().__init__(**options)
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options, ssl_context=self._context)
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Leave the context as it is."""
@@ -120,16 +85,17 @@ class _TLSAdapter(adapters.HTTPAdapter):
     def build_connection_pool_key_attributes(
         self, request: Any, verify: Any, cert: Any = None
     ) -> Any:
-        """Return host and port alone; the context is the pool manager's."""
+        """Return host and port, and the context that all connections share."""
         host, _pool = super().build_connection_pool_key_attributes(request, True, None)
-        return host, {}
+        return host, {"ssl_context": self._context()}
 
 
 class SyncTransport:
     """Sends requests over a `requests.Session`, made at the first call."""
 
-    def __init__(self, config: ClientConfig) -> None:
+    def __init__(self, config: ClientConfig, trusted: frozenset[Origin]) -> None:
         self._config = config
+        self._trusted = trusted
         self._session: requests.Session | None = config.session
         self._lock = threading.Lock()
         self._closed = False
@@ -139,6 +105,8 @@ class SyncTransport:
                 f"session of a SyncClient must be a requests.Session, "
                 f"got {type(self._session).__name__}"
             )
+        _register_fork_hook()
+        _transports.add(self)
 
     @property
     def session(self) -> requests.Session:
@@ -155,17 +123,27 @@ class SyncTransport:
             raise ConfigurationError(
                 f"session_factory must return a requests.Session, got {type(session).__name__}"
             )
+        tls = self._config.tls
         if factory is None:
             session.trust_env = False
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            options: dict[str, Any] = {"pool_maxsize": POOL_SIZE, "pool_block": True}
-            tls = self._config.tls
-            for prefix in ("https://", "http://"):
-                if tls is not None and prefix == "https://":
-                    session.mount(prefix, _TLSAdapter(tls.build_context(), **options))
-                else:
-                    session.mount(prefix, adapters.HTTPAdapter(**options))
+            session.mount("http://", adapters.HTTPAdapter(**_POOLS))
+            self._mount_tls(session, tls or TLS())
+        elif tls is not None:
+            if type(session.adapters.get("https://")) is not adapters.HTTPAdapter:
+                raise ConfigurationError(
+                    "`tls` does not reach the adapter that your session_factory mounted for "
+                    "https; set TLS up there"
+                )
+            self._mount_tls(session, tls)
         return session
+
+    def _mount_tls(self, session: requests.Session, tls: TLS) -> None:
+        session.mount("https://", _TLSAdapter(tls.without_certificate, **_POOLS))
+        if tls.cert is not None:
+            for origin in self._trusted:
+                if origin.scheme == "https":
+                    session.mount(f"{origin.prefix}/", _TLSAdapter(tls, **_POOLS))
 
     def send(self, request: Request, call: Call) -> RawResponse:
         """Send a request and read its whole response.
@@ -180,56 +158,118 @@ class SyncTransport:
         session = self._session or self.session
         lane = self._lanes.get(request.origin.prefix)
         if lane is None or not lane.fits(session):
-            lane = self._lanes[request.origin.prefix] = _Lane(session, request.origin)
-        if lane.pool is not None and _is_stock():
-            return _send_fast(lane.pool, request, call)
-        return _send_compatible(session, request, call)
+            lane = self._find_lane(session, request.origin)
+        if lane.is_fast and _is_stock():
+            pool = lane.pool or lane.open(session)
+            response = _send_fast(pool, request, call)
+            if response is not None:
+                return response
+        return send_through(session, request, call)
+
+    def _find_lane(self, session: requests.Session, origin: Origin) -> _Lane:
+        if len(self._lanes) >= _MAX_ORIGINS:
+            self._lanes.clear()
+        for adapter in tuple(session.adapters.values()):
+            _use_pools(session, adapter)
+        lane = self._lanes[origin.prefix] = _Lane(session, origin)
+        return lane
 
     def close(self) -> None:
-        """Close the session, unless it is the user's."""
+        """Close the session, unless it is the user's; calls that were begun may end."""
         with self._lock:
             self._closed = True
-            if self._session is not None and self._config.session is None:
-                self._session.close()
+            if self._session is None or self._config.session is not None:
+                return
+            pools = [lane.pool for lane in self._lanes.values() if lane.pool is not None]
+            self._lanes = {}
+            self._session.close()
+        for pool in pools:
+            queue = pool.pool
+            pool.close()
+            # Who waits for a connection would not be told.
+            with suppress(Full):
+                while queue is not None:
+                    queue.put(None, block=False)
+
+    def start_over(self) -> None:
+        """Leave the connections to the parent process; a child that read from them would rob it."""
+        self._lock = threading.Lock()
+        self._lanes = {}
+        if self._config.session is None and self._session is not None:
+            _inherited.append(self._session)
+            self._session = None
+
+
+_transports: weakref.WeakSet[SyncTransport] = weakref.WeakSet()
+_inherited: list[requests.Session] = []
+"""Sessions of the parent process: never closed here, as another thread of it may hold a lock."""
+
+
+@functools.cache
+def _register_fork_hook() -> None:
+    if sys.platform != "win32":  # pragma: no branch - Windows has no fork
+        os.register_at_fork(after_in_child=_start_over_in_child)
+
+
+def _start_over_in_child() -> None:
+    for transport in _transports:
+        transport.start_over()
+
+
+# Which lane
 
 
 class _Lane:
     """How requests to one origin are sent, decided once for a state of the session.
 
     Attributes:
-        pool: The connection pool for the fast lane, `None` where the session must send itself.
+        is_fast: Whether nothing of the session is in the way of the fast lane.
+        pool: The connection pool for it, once it is open.
     """
 
-    __slots__ = ("_prefix", "_state", "pool")
+    __slots__ = ("_adapter", "_prefix", "_state", "_url", "is_fast", "pool")
 
     def __init__(self, session: requests.Session, origin: Origin) -> None:
-        url = f"{origin.prefix}/"
-        self._prefix = next((p for p in session.adapters if url.startswith(p.lower())), "")
+        url = self._url = f"{origin.prefix}/"
+        prefixes = tuple(session.adapters)
+        self._prefix = next((one for one in prefixes if url.startswith(one.lower())), "")
         self._state = self._state_of(session)
-        adapter, _, verify, cert, hooks, proxies = self._state
+        adapter: Any = session.adapters.get(self._prefix)
+        self._adapter = adapter
         self.pool: connectionpool.HTTPConnectionPool | None = None
-        if (
-            type(adapter) in _STOCK_ADAPTERS
-            and not hooks
-            and not proxies
-            and _retries_nothing(adapter)
+        self.is_fast = bool(
+            type(adapter) in (adapters.HTTPAdapter, _TLSAdapter)
+            and not any(one.lower().startswith(url) and one != self._prefix for one in prefixes)
+            and not session.hooks.get("response")
+            and not session.proxies
+            and _is_unchanged(session, adapter)
             and _IS_URLLIB3
-            and _is_stock()
-        ):
-            prepared = requests.PreparedRequest()
-            prepared.url = url
-            self.pool = adapter.get_connection_with_tls_context(
-                prepared, verify, proxies=None, cert=cert
-            )
+        )
+
+    def open(self, session: requests.Session) -> connectionpool.HTTPConnectionPool:
+        """Return the connection pool."""
+        prepared = requests.PreparedRequest()
+        prepared.url = self._url
+        pool: connectionpool.HTTPConnectionPool = self._adapter.get_connection_with_tls_context(
+            prepared, session.verify, proxies=None, cert=session.cert
+        )
+        self._adapter.cert_verify(pool, self._url, session.verify, session.cert)
+        self.pool = pool
+        return pool
 
     def fits(self, session: requests.Session) -> bool:
         """Return whether the session is as it was when this was decided."""
         return self._state_of(session) == self._state
 
     def _state_of(self, session: requests.Session) -> tuple[Any, ...]:
+        found = session.adapters
+        adapter = found.get(self._prefix)
+        # What is put on an instance, as some mocks do, makes its dict longer.
         return (
-            session.adapters.get(self._prefix),
-            len(session.adapters),
+            adapter,
+            len(found),
+            len(session.__dict__),
+            adapter and len(adapter.__dict__),
             session.verify,
             session.cert,
             bool(session.hooks.get("response")),
@@ -237,12 +277,86 @@ class _Lane:
         )
 
 
-_STOCK_ADAPTERS = (adapters.HTTPAdapter, _TLSAdapter)
+def _is_unchanged(session: requests.Session, adapter: adapters.HTTPAdapter) -> bool:
+    """Return whether nothing was put in the way on these objects or in their classes."""
+    return (
+        getattr(session.send, "__func__", None) is sessions.Session.send
+        and getattr(session.get_adapter, "__func__", None) is sessions.Session.get_adapter
+        and set(vars(adapter)).isdisjoint(dir(adapters.HTTPAdapter))
+        and adapter.max_retries.total in (0, False)
+    )
 
 
-def _retries_nothing(adapter: adapters.HTTPAdapter) -> bool:
-    retries = adapter.max_retries
-    return retries.total in (0, False) and not retries.redirect and not retries.status
+def _read_code() -> tuple[Any, ...]:
+    """Return the code between a session and a socket, as it is now."""
+    session, adapter = sessions.Session, adapters.HTTPAdapter
+    pool, tls_pool = connectionpool.HTTPConnectionPool, connectionpool.HTTPSConnectionPool
+    plain, tls, base = (
+        connection.HTTPConnection,
+        connection.HTTPSConnection,
+        http.client.HTTPConnection,
+    )
+    return (
+        plain,
+        tls,
+        pool.ConnectionCls,
+        tls_pool.ConnectionCls,
+        session.send,
+        session.get_adapter,
+        adapter.send,
+        adapter.get_connection_with_tls_context,
+        pool.urlopen,
+        pool._make_request,
+        pool._get_conn,
+        tls_pool._get_conn,
+        pool._new_conn,
+        tls_pool._new_conn,
+        plain.connect,
+        plain.request,
+        plain.getresponse,
+        tls.connect,
+        base.putrequest,
+        base.getresponse,
+    )
+
+
+_MODULES = (sessions, adapters, connectionpool, connection, http.client)
+_known_code: list[tuple[Any, ...]] = [()]
+
+
+def _is_stock() -> bool:
+    """Return whether requests and urllib3 run their own code, as mocks and recorders replace it."""
+    try:
+        code = _read_code()
+    except AttributeError:
+        return False
+    return code == _known_code[0] or _learn(code)
+
+
+def _learn(code: tuple[Any, ...]) -> bool:
+    """Remember code as the libraries' own, if it is; a mock may be there before we are.
+
+    A function knows the module it was written in; its name can be copied by a wrapper.
+    """
+    for one in code:
+        if isinstance(one, type):
+            if one.__module__ != connection.__name__:
+                return False
+        elif type(one) is not FunctionType or not any(
+            one.__globals__ is vars(module) for module in _MODULES
+        ):
+            return False
+    _known_code[0] = code
+    return True
+
+
+def _use_pools(session: requests.Session, adapter: Any) -> None:
+    """Let an adapter make connections that keep to the time of a call."""
+    if not isinstance(adapter, adapters.HTTPAdapter) or not _IS_URLLIB3:
+        return
+    use_pools(adapter.poolmanager)
+    for proxy in session.proxies.values():
+        use_pools(adapter.proxy_manager_for(proxy))
 
 
 # The fast lane
@@ -250,426 +364,70 @@ def _retries_nothing(adapter: adapters.HTTPAdapter) -> bool:
 
 def _send_fast(
     pool: connectionpool.HTTPConnectionPool, request: Request, call: Call
-) -> RawResponse:
+) -> RawResponse | None:
+    """Send a request; `None` where the connection in the pool is another library's."""
+    exchange = Exchange(request, call)
+    conn: Any = None
     try:
-        conn: Any = pool._get_conn(call.time_for("pool"))
+        # Within, so that an interruption loses no connection of the pool.
+        conn = _take(pool, call)
+        if type(conn) not in CONNECTIONS:
+            exchange.reusable = True
+            return None
+        if conn.sock is None:
+            _connect(conn, request, call)
+        exchange.sock = conn.sock
+        exchange.write_request()
+        head, rest = exchange.read_head()
+        if exchange.unsent and head.status < 300:
+            raise upload_incomplete(head.status)
+        problem = None
+        content = b""
+        try:
+            content = exchange.read_body(head, rest)
+            if head.content_encoding and content:
+                content = decode(content, head.content_encoding, call.policy.max_response_size)
+        except FrameworkException as error:
+            exchange.reusable = False
+            content = b""
+            problem = body_error(error, head.status)
+        return RawResponse(
+            head.status,
+            head.fields,
+            request,
+            content,
+            reason=head.reason,
+            received=time.time(),
+            native=make_native,
+            body_error=problem,
+        )
+    finally:
+        if conn is not None:
+            if not exchange.reusable:
+                conn.close()
+            try:  # noqa: SIM105 - suppress() would cost every call
+                pool._put_conn(conn)
+            except urllib3_errors.FullPoolError:
+                pass  # It was closed just now.
+
+
+def _take(pool: connectionpool.HTTPConnectionPool, call: Call) -> Any:
+    try:
+        return pool._get_conn(call.time_for("pool"))
     except urllib3_errors.EmptyPoolError as error:
         raise call.timed_out("pool") from error
     except urllib3_errors.ClosedPoolError as error:
         raise ClientClosedError("the client was closed while a call was made") from error
-    exchange = _Exchange(conn, request, call)
-    reusable = False
+
+
+def _connect(conn: Any, request: Request, call: Call) -> None:
+    conn.timeout = call.time_for("connect")
     try:
-        if type(conn) not in _STOCK_CONNECTIONS:
-            raise ConfigurationError("a connection of another library is in the pool")
-        if conn.sock is None:
-            exchange.connect()
-        exchange.write()
-        response, reusable = exchange.read()
-        return response
-    finally:
-        if not reusable:
-            conn.close()
-        pool._put_conn(conn)
-
-
-class _Exchange:
-    """One request and its response on one connection."""
-
-    __slots__ = ("_call", "_conn", "_request", "_write_error")
-
-    def __init__(self, conn: Any, request: Request, call: Call) -> None:
-        self._conn = conn
-        self._request = request
-        self._call = call
-        self._write_error: OSError | None = None
-
-    def connect(self) -> None:
-        call = self._call
-        self._conn.timeout = call.time_for("connect")
-        try:
-            self._conn.connect()
-        except (urllib3_errors.ConnectTimeoutError, TimeoutError) as error:
-            raise call.timed_out("connect") from error
-        except (urllib3_errors.HTTPError, OSError) as error:
-            raise _translate_connect(error, self._request) from error
-
-    def write(self) -> None:
-        request, call, sock = self._request, self._call, self._conn.sock
-        body = request.body
-        fields = list(request.headers.items())
-        if body is None:
-            if request.method in _LENGTH_WITHOUT_BODY:
-                fields.append(("Content-Length", "0"))
-        elif isinstance(body, bytes):
-            fields.append(("Content-Length", str(len(body))))
-        elif body.length is not None:
-            fields.append(("Content-Length", str(body.length)))
-        else:
-            fields.append(("Transfer-Encoding", "chunked"))
-        head = render_head(request.method, request.target, request.origin.authority, fields)
-        try:
-            sock.settimeout(call.time_for("write"))
-            if isinstance(body, bytes) and len(body) <= _PIECE:
-                sock.sendall(head + body)
-                return
-            sock.sendall(head)
-            if isinstance(body, bytes):
-                sock.sendall(body)
-        except TimeoutError as error:
-            raise call.timed_out("write") from error
-        except OSError as error:
-            self._write_error = error
-            return
-        if isinstance(body, Body):
-            self._write_body(body)
-
-    def _write_body(self, body: Body) -> None:
-        call, sock = self._call, self._conn.sock
-        frame = encode_chunk if body.length is None else bytes
-        sent = 0
-        for chunk in body.chunks():
-            try:
-                sock.settimeout(call.time_for("write"))
-                sock.sendall(frame(chunk))
-            except TimeoutError as error:
-                raise call.timed_out("write") from error
-            except OSError as error:
-                self._write_error = error
-                return
-            sent += len(chunk)
-            if body.on_progress is not None:
-                body.on_progress(sent, body.length)
-        if body.length is None:
-            try:
-                sock.sendall(LAST_CHUNK)
-            except OSError as error:
-                self._write_error = error
-
-    def read(self) -> tuple[RawResponse, bool]:
-        """Return the response, and whether the connection can be used again."""
-        head, rest = self._read_head()
-        call = self._call
-        early = self._write_error is not None
-        if early and head.status < 300:
-            raise UploadIncomplete(
-                f"the server answered {head.status} before the body was sent", status=head.status
-            ) from self._write_error
-        body_error = None
-        content = b""
-        reusable = False
-        try:
-            content, reusable = self._read_body(head, rest)
-            if head.content_encoding and content:
-                content = decode(content, head.content_encoding, call.policy.max_response_size)
-        except FrameworkException as error:
-            if head.status < 300:
-                if isinstance(error, ContentEncodingError):
-                    error.status = head.status
-                raise
-            body_error = str(error)
-        response = RawResponse(
-            head.status,
-            head.fields,
-            self._request,
-            content,
-            reason=head.reason,
-            received=time.time(),
-            native=_make_native,
-            body_error=body_error,
-        )
-        return response, reusable and not early
-
-    def _read_head(self) -> tuple[Head, bytes]:
-        buffer = b""
-        method = self._request.method
-        for _ in range(MAX_INTERIM + 1):
-            while (head := parse_head(buffer, method) if buffer else None) is None:
-                data = self._receive()
-                if not data:
-                    raise ConnectionLost(
-                        "the server closed the connection before a whole response head"
-                    ) from self._write_error
-                buffer = buffer + data if buffer else data
-            buffer = buffer[head.end :]
-            if head.status >= 200:
-                return head, buffer
-        raise ProtocolError(f"more than {MAX_INTERIM} interim responses came")
-
-    def _read_body(self, head: Head, rest: bytes) -> tuple[bytes, bool]:
-        limit = self._call.policy.max_response_size
-        length = head.length
-        if length is not None:
-            if length > limit:
-                raise _too_large(limit, length)
-            received = len(rest)
-            if received >= length:
-                # What nobody asked for could be taken for the next answer.
-                return rest[:length], head.keep_alive and received == length
-        pieces = [rest]
-        received = len(rest)
-        reader = None
-        if head.chunked:
-            reader = ChunkedReader()
-            pieces = reader.feed(rest)
-            received = sum(map(len, pieces))
-        while reader is None or not reader.done:
-            if received > limit:
-                raise _too_large(limit, None)
-            data = self._receive(head, received)
-            if not data:
-                if length is None and reader is None:
-                    break
-                raise self._cut(head, received)
-            for piece in reader.feed(data) if reader is not None else (data,):
-                pieces.append(piece)
-                received += len(piece)
-            if length is not None and received >= length:
-                break
-        content = b"".join(pieces)
-        if len(content) > limit:
-            raise _too_large(limit, len(content))
-        if length is not None:
-            return content[:length], head.keep_alive and received == length
-        return content, head.keep_alive and not (reader is not None and reader.excess)
-
-    def _receive(self, head: Head | None = None, received: int = 0) -> bytes:
-        call, sock = self._call, self._conn.sock
-        try:
-            sock.settimeout(call.time_for("read"))
-            return cast("bytes", sock.recv(_PIECE))
-        except TimeoutError as error:
-            raise call.timed_out("read", "maybe" if head is None else "yes") from error
-        except OSError as error:
-            if head is not None:
-                raise self._cut(head, received) from error
-            raise ConnectionLost(
-                f"the connection broke before a whole response head: {type(error).__name__}"
-            ) from error
-
-    def _cut(self, head: Head, received: int) -> IncompleteResponse:
-        return IncompleteResponse(
-            f"the response body was cut after {received} bytes",
-            status=head.status,
-            received=received,
-            expected=head.length,
-        )
-
-
-def _too_large(limit: int, size: int | None) -> ResponseTooLarge:
-    return ResponseTooLarge(
-        f"the response body is larger than max_response_size, {limit} bytes", limit=limit, size=size
-    )
-
-
-def _make_native(response: RawResponse) -> requests.Response:
-    """Return a `requests.Response` with what came, for code that wants one."""
-    native = requests.Response()
-    native.status_code = response.status
-    native.reason = response.reason
-    native.url = response.request.url
-    native.encoding = response.encoding
-    native.headers = CaseInsensitiveDict(response.headers.items())
-    native._content = response.content
-    native.request = _prepare(response.request)
-    return native
-
-
-# The compatible lane
-
-
-def _send_compatible(session: requests.Session, request: Request, call: Call) -> RawResponse:
-    prepared = _prepare(request)
-    prepared.hooks = session.hooks
-    read = call.time_for("read")
-    try:
-        answer = session.send(
-            prepared,
-            stream=True,
-            allow_redirects=False,
-            timeout=(call.time_for("connect"), read),
-            verify=session.verify,
-            cert=session.cert,
-            proxies=session.proxies,
-        )
-    except (requests.RequestException, urllib3_errors.HTTPError, OSError, ValueError) as error:
-        raise _user_error(request, error) or _translate(error, request, call) from error
-    fields = _raw_fields(answer)
-    body_error = None
-    content = b""
-    try:
-        content = b"".join(_read_compatible(answer, fields, request, call))
-    except FrameworkException as error:
-        if answer.status_code < 300:
-            raise
-        body_error = str(error)
-    finally:
-        answer.close()
-    return RawResponse(
-        answer.status_code,
-        fields,
-        request,
-        content,
-        reason=answer.reason or "",
-        received=time.time(),
-        native=answer,
-        body_error=body_error,
-    )
-
-
-def _prepare(request: Request) -> requests.PreparedRequest:
-    prepared = requests.PreparedRequest()
-    prepared.method = request.method
-    prepared.url = request.url
-    headers: Any = CaseInsensitiveDict(request.headers.items())
-    if len(headers) != len(request.headers):
-        headers = urllib3.HTTPHeaderDict(request.headers.items())
-    body: Any = request.body
-    if body is None:
-        if request.method in _LENGTH_WITHOUT_BODY:
-            headers["Content-Length"] = "0"
-    elif isinstance(body, bytes):
-        headers["Content-Length"] = str(len(body))
-    else:
-        if body.length is not None:
-            headers["Content-Length"] = str(body.length)
-        body = _tell_progress(body)
-    prepared.headers = headers
-    prepared.body = body
-    prepared._cookies = RequestsCookieJar()
-    return prepared
-
-
-def _tell_progress(body: Body) -> Iterator[bytes]:
-    sent = 0
-    try:
-        for chunk in body.chunks():
-            yield chunk
-            sent += len(chunk)
-            if body.on_progress is not None:
-                body.on_progress(sent, body.length)
-    except Exception as error:
-        body.error = error
-        raise
-
-
-def _read_compatible(
-    answer: requests.Response, fields: RawFields, request: Request, call: Call
-) -> Iterator[bytes]:
-    """Read a body in bounded memory; what mocks give is decoded by its own rules."""
-    raw: Any = answer.raw
-    limit = call.policy.max_response_size
-    is_real = isinstance(getattr(raw, "_original_response", None), http.client.HTTPResponse)
-    coding = b", ".join(v for n, v in fields if n.lower() == b"content-encoding").lower()
-    length = answer.headers.get("Content-Length", "")
-    if request.method != "HEAD" and length.isdigit() and int(length) > limit:
-        raise _too_large(limit, int(length))
-    received = 0
-    pieces: list[bytes] = []
-    try:
-        for piece in raw.stream(_PIECE, decode_content=not is_real):
-            received += len(piece)
-            if received > limit:
-                raise _too_large(limit, None)
-            pieces.append(piece)
-            call.time_for("read", "yes")
-    except (urllib3_errors.HTTPError, OSError, http.client.HTTPException) as error:
-        if isinstance(error, urllib3_errors.DecodeError):
-            raise ContentEncodingError(
-                "the content coding is broken", status=answer.status_code
-            ) from error
-        if isinstance(error, urllib3_errors.ReadTimeoutError | TimeoutError):
-            raise call.timed_out("read", "yes") from error
-        if isinstance(error, urllib3_errors.InvalidChunkLength):
-            raise ProtocolError("the response body is no chunked body") from error
-        raise IncompleteResponse(
-            f"the response body was cut after {received} bytes",
-            status=answer.status_code,
-            received=received,
-            expected=int(length) if length.isdigit() else None,
-        ) from error
-    content = b"".join(pieces)
-    yield decode(content, coding, limit) if is_real and coding and content else content
-
-
-def _raw_fields(answer: requests.Response) -> RawFields:
-    """Return the header fields in order, each as it came, a repeated one repeated."""
-    raw: Any = answer.raw
-    headers: Any = getattr(raw, "headers", None)
-    if not isinstance(headers, urllib3.HTTPHeaderDict):
-        headers = answer.headers
-    items = headers.iteritems() if hasattr(headers, "iteritems") else headers.items()
-    return tuple((_encode(name), _encode(value)) for name, value in items)
-
-
-def _encode(text: str | bytes) -> bytes:
-    return text if isinstance(text, bytes) else text.encode("latin-1", "replace")
-
-
-def _user_error(request: Request, error: BaseException) -> BaseException | None:
-    """Return what the user's iterator or callback raised, if that ended the call."""
-    return request.body.error if isinstance(request.body, Body) else None
-
-
-def _translate(error: BaseException, request: Request, call: Call) -> FrameworkException:
-    """Return the error of the framework for one of requests, urllib3 or the socket."""
-    found = list(_reasons(error))
-    for cause in found:
-        if isinstance(
-            cause, urllib3_errors.ConnectTimeoutError | requests.ConnectTimeout
-        ) and not isinstance(cause, urllib3_errors.NewConnectionError):
-            return call.timed_out("connect")
-        if isinstance(cause, urllib3_errors.ReadTimeoutError | requests.ReadTimeout):
-            return call.timed_out("read")
-    for cause in found:
-        if isinstance(
-            cause,
-            urllib3_errors.NameResolutionError
-            | urllib3_errors.NewConnectionError
-            | urllib3_errors.ProxyError
-            | urllib3_errors.SSLError
-            | ssl.SSLError
-            | requests.exceptions.SSLError
-            | requests.exceptions.ProxyError,
-        ):
-            return _translate_connect(cause, request)
-    if any(isinstance(cause, urllib3_errors.EmptyPoolError) for cause in found):
-        return call.timed_out("pool")
-    if any(isinstance(cause, http.client.HTTPException) for cause in found) and not any(
-        isinstance(cause, http.client.RemoteDisconnected | http.client.IncompleteRead)
-        for cause in found
-    ):
-        return ProtocolError("what came is no valid HTTP response")
-    if isinstance(error, requests.exceptions.InvalidSchema | requests.exceptions.InvalidURL):
-        return ConfigurationError("requests cannot send to this URL")
-    return ConnectionLost(f"the connection broke: {type(error).__name__}")
-
-
-def _translate_connect(error: BaseException, request: Request) -> TransportError:
-    place = request.origin.authority
-    for cause in _reasons(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return CertificateError(
-                f"the certificate of {place} is not accepted: {cause.verify_message}"
-            )
-    for cause in _reasons(error):
-        if isinstance(cause, urllib3_errors.NameResolutionError):
-            return DNSError(f"the host name {request.origin.host!r} cannot be resolved")
-        if isinstance(cause, urllib3_errors.ProxyError | requests.exceptions.ProxyError):
-            return ProxyError(f"the proxy for {place} cannot be used")
-        if isinstance(cause, ssl.SSLError | urllib3_errors.SSLError | requests.exceptions.SSLError):
-            return TLSError(f"the TLS handshake with {place} failed")
-    return ConnectError(f"no connection to {place} could be made")
-
-
-def _reasons(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and what it says caused it, however requests and urllib3 wrapped it."""
-    seen: set[int] = set()
-    queue: list[Any] = [error]
-    while queue:
-        current = queue.pop(0)
-        if isinstance(current, BaseException) and id(current) not in seen:
-            seen.add(id(current))
-            yield current
-            queue += [getattr(current, "reason", None), current.__cause__, current.__context__]
-            queue += current.args
+        conn.connect()
+    except urllib3_errors.NewConnectionError as error:
+        raise translate_connect(error, request) from error
+    except (urllib3_errors.ConnectTimeoutError, TimeoutError) as error:
+        raise call.timed_out("connect") from error
+    except (urllib3_errors.HTTPError, OSError, ValueError) as error:
+        # A host name that does not match is a ValueError of urllib3's own.
+        raise translate_connect(error, request) from error

@@ -23,8 +23,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _KEPT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNRESERVED = re.compile(r"[A-Za-z0-9\-._~]+")
+_HOST = re.compile(r"[a-z0-9._\-]+|[0-9a-f:.]*:[0-9a-f:.]*")
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
 _QUERY_SAFE = _PATH_SAFE + "?"
+_DOTS = (".", "..")
 _MAX_DECODINGS = 8
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -43,15 +45,18 @@ class Origin:
         self.prefix = f"{scheme}://{self.authority}"
 
     @classmethod
-    def of(cls, url: URL) -> Origin:
+    def of(cls, url: object) -> Origin:
         """Return the origin of an absolute URL.
 
         Raises:
-            ConfigurationError: It is relative, or neither http nor https.
+            ConfigurationError: It is relative, or neither http nor https, or no host has its name.
         """
-        if url.scheme not in _DEFAULT_PORTS or not url.raw_host or not url.port:
+        if not isinstance(url, URL) or url.scheme not in _DEFAULT_PORTS or not url.port:
             raise ConfigurationError("a URL must be absolute, with http or https and a host")
-        return cls(url.scheme, url.raw_host.lower(), url.port)
+        host = (url.raw_host or "").lower()
+        if not _HOST.fullmatch(host):
+            raise ConfigurationError("a URL must have the name or address of a host")
+        return cls(url.scheme, host, url.port)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Origin) and self.prefix == other.prefix
@@ -63,30 +68,34 @@ class Origin:
         return f"Origin({self.prefix!r})"
 
 
-def parse_uri(text: str | URL, what: str = "`uri`") -> tuple[Origin, str]:
-    """Return the origin of an absolute URL and its path, encoded, without a slash at its end.
+def parse_uri(text: str) -> tuple[Origin, str]:
+    """Return the origin of an absolute `uri` and its path, encoded, without a slash at its end.
 
     Raises:
         ConfigurationError: The URL is relative, or holds what no base can: credentials, a query,
             a fragment, a dot segment.
     """
+    if _CONTROL.search(text):
+        raise ConfigurationError("`uri` holds a control character")
+    if "{" in text or "}" in text:
+        raise ConfigurationError("`uri` holds a brace that is no part of a variable such as {name}")
     try:
-        url = URL(text) if isinstance(text, str) else text
+        url = URL(text)
         origin = Origin.of(url)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise ConfigurationError(
-            f"{what} must be an absolute URL, such as 'https://api.test/v1'"
+            "`uri` must be an absolute URL, such as 'https://api.test/v1'"
         ) from error
     if url.raw_user is not None or url.raw_password is not None:
         raise ConfigurationError(
-            f"{what} holds credentials; give them in `headers` or `bearer_token`, not in the URL"
+            "`uri` holds credentials; give them in `headers` or `bearer_token`, not in the URL"
         )
-    if url.raw_query_string or url.raw_fragment:
+    if "?" in text or "#" in text:
         raise ConfigurationError(
-            f"{what} holds a query or a fragment; give the query in `parameters`"
+            "`uri` holds a query or a fragment; give the query in `parameters`"
         )
-    raw = str(text).partition("://")[2].partition("/")[2]
-    return origin, _encode_path("/" + raw.strip("/"), str(text)).rstrip("/")
+    raw = text.partition("://")[2].partition("/")[2]
+    return origin, _encode_path("/" + raw.strip("/"), text).rstrip("/")
 
 
 class PathTemplate:
@@ -100,9 +109,11 @@ class PathTemplate:
     """
 
     __slots__ = (
+        "_count",
+        "_is_mixed",
         "_names",
-        "_path_parts",
-        "_query_parts",
+        "_path_format",
+        "_query_format",
         "fields",
         "origin",
         "path",
@@ -115,10 +126,16 @@ class PathTemplate:
         self.origin = origin
         self.path = path
         self.query = query
-        self._path_parts: list[str] = _FIELD.split(path)
-        self._query_parts: list[str] = _FIELD.split(query)
-        self.fields: tuple[str, ...] = (*self._path_parts[1::2], *self._query_parts[1::2])
-        self._names = set(self.fields)
+        path_parts, query_parts = _FIELD.split(path), _FIELD.split(query)
+        self.fields: tuple[str, ...] = (*path_parts[1::2], *query_parts[1::2])
+        self._names = dict.fromkeys(self.fields).keys()
+        self._count = len(path_parts) // 2
+        self._path_format = _to_format(path_parts)
+        self._query_format = _to_format(query_parts)
+        # A field and what stands beside it in a segment could make a dot segment together.
+        self._is_mixed = any(
+            _FIELD.search(segment) and not _FIELD.fullmatch(segment) for segment in path.split("/")
+        )
 
     def fill(self, values: Mapping[str, Any], encode: Callable[[Any], str]) -> tuple[str, str]:
         """Return path and query with every field filled.
@@ -126,20 +143,23 @@ class PathTemplate:
         Raises:
             ConfigurationError: A value is missing, surplus, empty or a dot segment.
         """
-        if set(values) != self._names:
+        if values.keys() != self._names:
             raise ConfigurationError(
                 f"path {redact_url(self.text)!r} needs path_parameters {list(self.fields)}, "
                 f"got {list(values)}"
             )
-        encoded = {name: encode_value(name, encode(values[name])) for name in self.fields}
-        return _fill(self._path_parts, encoded), _fill(self._query_parts, encoded)
+        encoded = [encode_value(name, encode(values[name])) for name in self.fields]
+        path = self._path_format % tuple(encoded[: self._count])
+        if self._is_mixed and any(_decode_fully(part) in _DOTS for part in path.split("/")):
+            raise ConfigurationError(
+                f"path {redact_url(self.text)!r} is filled to one with a '.' or '..' segment"
+            )
+        return path, self._query_format % tuple(encoded[self._count :])
 
 
-def _fill(parts: list[str], encoded: Mapping[str, str]) -> str:
-    """Join literals and fields, which alternate."""
-    if len(parts) == 1:
-        return parts[0]
-    return "".join([encoded[part] if index % 2 else part for index, part in enumerate(parts)])
+def _to_format(parts: list[str]) -> str:
+    """Return literals and fields, which alternate, as a format of Python's `%`."""
+    return "%s".join(part.replace("%", "%%") for part in parts[::2])
 
 
 @lru_cache(maxsize=2048)
@@ -193,7 +213,7 @@ def encode_value(name: str, value: str) -> str:
         raise ConfigurationError(f"path parameter {name!r} is empty")
     if _CONTROL.search(value):
         raise ConfigurationError(f"path parameter {name!r} holds a control character")
-    if _decode_fully(value) in ("", ".", ".."):
+    if _decode_fully(value) in _DOTS:
         raise ConfigurationError(f"path parameter {name!r} is a dot segment, which servers walk up")
     try:
         return quote(value, safe="")
@@ -203,7 +223,8 @@ def encode_value(name: str, value: str) -> str:
 
 def _encode_path(path: str, text: str) -> str:
     decoded = _decode_fully(_FIELD.sub("x", path))
-    if any(segment in (".", "..") for segment in re.split(r"[/\\]", decoded)):
+    # Some servers cut `;parameters` off a segment before they look for dots.
+    if any(part.partition(";")[0] in _DOTS for part in re.split(r"[/\\]", decoded)):
         raise ConfigurationError(f"path {redact_url(text)!r} holds a '.' or '..' segment")
     return _encode_literal(path, _PATH_SAFE)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yarl import URL
 
@@ -16,13 +16,41 @@ from ..errors import ConfigurationError
 from ..options import URLPath
 from ..streaming.multipart import guess_type
 from .body import file_name
+from .redaction import redact_url
 from .request import Request
 
 __all__ = ["Verbs", "path_text"]
 
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..options import CallOptions, FileOptions, RequestOptions, SendOptions, UploadSource
+
+    class AnyRequestOptions(RequestOptions, total=False):
+        """The options of a verb, with those that choose the result."""
+
+        response_format: Any
+        raw: bool
+
+    class AnyFileOptions(FileOptions, total=False):
+        """The options of `upload_file` and `stream_file`, with those that choose the result."""
+
+        response_format: Any
+        raw: bool
+
+    class AnySendOptions(SendOptions, total=False):
+        """The options of `send`, with those that choose the result."""
+
+        response_format: Any
+        raw: bool
+
+
 class Verbs(ABC):
-    """The methods of clients and sub-clients that send a request."""
+    """The methods of clients and sub-clients that send a request.
+
+    Of what kind the client is, is not known here, so every result is `Any`.
+    """
 
     @abstractmethod
     def _request(self, method: str, path: URLPath, options: Any) -> Any:
@@ -32,7 +60,9 @@ class Verbs(ABC):
     def _send(self, request: Request, options: Any) -> Any:
         """Send a built request and return its result, or an awaitable of it."""
 
-    def request(self, method: str, path: URLPath = None, **options: Any) -> Any:
+    def request(
+        self, method: str, path: URLPath = None, **options: Unpack[AnyRequestOptions]
+    ) -> Any:
         """Send a request and return its result.
 
         Args:
@@ -55,36 +85,41 @@ class Verbs(ABC):
         """
         return self._request(method, path, options)
 
-    def get(self, path: URLPath = None, **options: Any) -> Any:
+    def get(self, path: URLPath = None, **options: Unpack[AnyRequestOptions]) -> Any:
         """Send a GET; see `request`."""
         return self._request("GET", path, options)
 
-    def post(self, path: URLPath = None, **options: Any) -> Any:
+    def post(self, path: URLPath = None, **options: Unpack[AnyRequestOptions]) -> Any:
         """Send a POST; see `request`."""
         return self._request("POST", path, options)
 
-    def put(self, path: URLPath = None, **options: Any) -> Any:
+    def put(self, path: URLPath = None, **options: Unpack[AnyRequestOptions]) -> Any:
         """Send a PUT; see `request`."""
         return self._request("PUT", path, options)
 
-    def patch(self, path: URLPath = None, **options: Any) -> Any:
+    def patch(self, path: URLPath = None, **options: Unpack[AnyRequestOptions]) -> Any:
         """Send a PATCH; see `request`."""
         return self._request("PATCH", path, options)
 
-    def delete(self, path: URLPath = None, **options: Any) -> Any:
+    def delete(self, path: URLPath = None, **options: Unpack[AnyRequestOptions]) -> Any:
         """Send a DELETE; see `request`."""
         return self._request("DELETE", path, options)
 
-    def options(self, path: URLPath = None, **options: Any) -> Any:
+    def options(self, path: URLPath = None, **options: Unpack[AnyRequestOptions]) -> Any:
         """Send an OPTIONS; see `request`."""
         return self._request("OPTIONS", path, options)
 
-    def head(self, path: URLPath = None, **options: Any) -> Any:
+    def head(self, path: URLPath = None, **options: Unpack[CallOptions]) -> Any:
         """Send a HEAD and return the `RawResponse`, which has no content."""
         return self._request("HEAD", path, options)
 
     def upload_file(
-        self, file: Any, path: URLPath = None, *, field: str = "file", **options: Any
+        self,
+        file: UploadSource,
+        path: URLPath = None,
+        *,
+        field: str = "file",
+        **options: Unpack[AnyFileOptions],
     ) -> Any:
         """Send a file as `multipart/form-data`.
 
@@ -97,11 +132,12 @@ class Verbs(ABC):
         Raises:
             ConfigurationError: The file cannot be read; nothing was sent.
         """
-        shape = self._file(file, options)
-        method = options.pop("method", "POST")
-        return self._request(method, path, {**options, "files": {field: shape}})
+        shape, method, rest = _file_call(file, path, options)
+        return self._request(method, path, {**rest, "files": {field: shape}})
 
-    def stream_file(self, file: Any, path: URLPath = None, **options: Any) -> Any:
+    def stream_file(
+        self, file: UploadSource, path: URLPath = None, **options: Unpack[AnyFileOptions]
+    ) -> Any:
         """Send the bytes of a file as the body, piece by piece, never whole in memory.
 
         Args:
@@ -112,11 +148,10 @@ class Verbs(ABC):
         Raises:
             ConfigurationError: The file cannot be read; nothing was sent.
         """
-        shape = self._file(file, options)
-        method = options.pop("method", "POST")
-        return self._request(method, path, {**options, "data": shape})
+        shape, method, rest = _file_call(file, path, options)
+        return self._request(method, path, {**rest, "data": shape})
 
-    def send(self, request: Request, **options: Any) -> Any:
+    def send(self, request: Request, **options: Unpack[AnySendOptions]) -> Any:
         """Send a request that `build` made.
 
         Args:
@@ -128,22 +163,27 @@ class Verbs(ABC):
         """
         return self._send(request, options)
 
-    @staticmethod
-    def _file(file: Any, options: dict[str, Any]) -> tuple[str, Any, str]:
-        source = _as_source(file)
-        name = file_name(source) or "file"
-        return name, source, options.pop("content_type", None) or guess_type(name)
+
+def _file_call(
+    file: Any, path: URLPath, options: AnyFileOptions
+) -> tuple[Any, str, dict[str, Any]]:
+    """Return the shape that a file is given as, the method, and the options of the request."""
+    rest: dict[str, Any] = {**options}
+    method = rest.pop("method", "POST")
+    source = Path(file) if isinstance(file, str) else file
+    if not _is_source(source):
+        error = ConfigurationError(
+            f"a file must be a path, bytes or an open binary file, got {type(file).__name__}"
+        )
+        error.method, error.url = method, redact_url(str(path or ""))
+        raise error
+    name = file_name(source) or "file"
+    shape = (name, source, rest.pop("content_type", None) or guess_type(name))
+    return shape, method, rest
 
 
-def _as_source(file: object) -> Any:
-    if isinstance(file, str):
-        return Path(file)
-    known: Any = file
-    if isinstance(file, bytes | bytearray | memoryview | PathLike) or hasattr(file, "read"):
-        return known
-    raise ConfigurationError(
-        f"a file must be a path, bytes or an open binary file, got {type(file).__name__}"
-    )
+def _is_source(value: object) -> bool:
+    return isinstance(value, bytes | bytearray | memoryview | PathLike) or hasattr(value, "read")
 
 
 def path_text(path: URLPath) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import Any, ClassVar, Literal, Self
 
 __all__ = [
@@ -71,24 +70,46 @@ class FrameworkException(Exception):
 
     def __reduce_ex__(self, protocol: Any, /) -> tuple[Any, ...]:
         function, arguments, state = self.__reduce__()
-        return function, arguments, {key: _portable(value) for key, value in state.items()}
+        sent = {key: _portable(value, protocol) for key, value in state.items()}
+        return function, arguments, sent
 
     def __copy__(self) -> Self:
-        copy: Self = _restore(type(self), self.args)
-        copy.__dict__.update(self.__dict__)
-        return copy
+        twin: Self = _restore(type(self), self.args)
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin: Self = _restore(type(self), self.args)
+        memo[id(self)] = twin
+        for key, value in self.__dict__.items():
+            twin.__dict__[key] = _deep_copied(value, memo)
+        return twin
 
 
 def _restore(cls: type[Any], args: tuple[Any, ...]) -> Any:
-    return cls.__new__(cls, *args)
+    error = cls.__new__(cls, *args)
+    error.args = args  # `OSError`, a base of the timeouts, leaves them to `__init__`.
+    return error
 
 
-def _portable(value: object) -> object:
+def _deep_copied(value: object, memo: dict[int, Any]) -> object:
+    """Return a deep copy, or the value itself where there is none: a copy must not fail."""
+    import copy
+
+    try:
+        return copy.deepcopy(value, memo)
+    except Exception:  # noqa: BLE001 - any object may refuse in any way
+        return value
+
+
+def _portable(value: object, protocol: int) -> object:
     """Return the value, or its text where it cannot be pickled: an error must always travel."""
     if value is None or isinstance(value, str | int | float | bytes):
         return value
+    import pickle
+
     try:
-        pickle.dumps(value)
+        pickle.dumps(value, protocol)
     except Exception:  # noqa: BLE001 - any object may refuse in any way
         return repr(value)
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .base import ClientError, FrameworkException, Sent
 
@@ -202,6 +202,18 @@ class ContentEncodingError(DecodeError):
 
 class ResponseParseError(DecodeError, ClientError):
     """The content is not the text or JSON that was expected."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "raw_response":
+                raise AttributeError(
+                    f"{type(self).__name__} has no attribute 'raw_response'; since 0.3.9 it is "
+                    "`body`",
+                    name=name,
+                    obj=self,
+                )
+            return super().__getattribute__(name)
 
 
 class ResponseValidationError(ResponseParseError):

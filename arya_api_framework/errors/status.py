@@ -69,7 +69,7 @@ __all__ = [
     "HTTPVariantAlsoNegotiates",
 ]
 
-RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+RETRYABLE_STATUSES = frozenset({408, 421, 425, 429, 500, 502, 503, 504})
 """Statuses that may pass by themselves."""
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from typing_extensions import override
 
-from ..client.body import CHUNK_SIZE, Body, file_body, file_name
-from ..client.encoding import encode_header
+from ..client.body import CHUNK_SIZE, Body, encode_text, file_body, file_name
+from ..client.encoding import as_pairs, encode_header
 from ..client.shapes import is_tuple
 from ..errors import ConfigurationError
 
 __all__ = ["MultipartBody", "Part", "field_part", "file_part", "guess_type", "split_shape"]
 
-_ESCAPES = {"\r": "%0D", "\n": "%0A", '"': "%22", "\0": "%00"}
+_ESCAPES = {"\r": "%0D", "\n": "%0A", '"': "%22", "\0": "%00", "\\": "\\\\"}
 
 
 class Part(NamedTuple):
@@ -42,6 +42,11 @@ class MultipartBody(Body):
             self.length = frame + sum(cast("list[int]", lengths)) + len(self._end)
 
     @property
+    @override
+    def is_spent(self) -> bool:
+        return any(isinstance(p.content, Body) and p.content.is_spent for p in self._parts)
+
+    @property
     def content_type(self) -> str:
         """The media type with the boundary."""
         return f"multipart/form-data; boundary={self.boundary}"
@@ -57,15 +62,6 @@ class MultipartBody(Body):
             yield b"\r\n"
         yield self._end
 
-    @override
-    def async_chunks(self) -> AsyncIterator[bytes] | None:
-        for part in self._parts:
-            if isinstance(part.content, Body) and part.content.async_chunks() is not None:
-                raise ConfigurationError(
-                    "a part cannot be an asynchronous iterator; give a plain one"
-                )
-        return None
-
 
 def _cut(content: bytes) -> Iterator[bytes]:
     for start in range(0, len(content), CHUNK_SIZE):
@@ -74,32 +70,36 @@ def _cut(content: bytes) -> Iterator[bytes]:
 
 def field_part(name: str, value: str) -> Part:
     """Return the part of a plain form field."""
-    try:
-        return Part(_disposition(name) + b"\r\n", value.encode())
-    except UnicodeEncodeError as error:
-        raise ConfigurationError(f"form field {name!r} is no valid text") from error
+    return Part(_disposition(name) + b"\r\n", encode_text(value, f"form field {name!r}"))
 
 
-def file_part(field: str, shape: Any, *, path: bool = False) -> Part:
+def file_part(field: str, shape: Any) -> Part:
     """Return the part of a file: a shape of `Files`, alone or in a tuple with its name and type.
 
     Args:
         field: The name of the form field.
         shape: The file, `(name, file)`, `(name, file, type)` or `(name, file, type, headers)`.
-        path: Whether text is the path of a file, not its content.
 
     Raises:
         ConfigurationError: It is no such shape, or a file that cannot be read.
     """
     name, source, media_type, headers = split_shape(shape, f"file {field!r}")
-    content = file_body(source, f"file {field!r}", path=path)
-    name = _base_name(name or file_name(source, path=path) or field)
-    media_type = media_type or "application/octet-stream"
+    content = file_body(source, f"file {field!r}")
+    if isinstance(content, Body) and content.is_async:
+        raise ConfigurationError(
+            f"file {field!r} cannot be an asynchronous iterator; give a plain one"
+        )
+    name = _base_name(name or file_name(source) or field)
+    fields = as_pairs(f"the headers of file {field!r}", headers or {})
+    names = {key.lower() for key, _ in fields}
+    if "content-disposition" in names:
+        raise ConfigurationError(f"file {field!r}: Content-Disposition is made from its names")
+    if media_type is not None or "content-type" not in names:
+        fields.insert(0, ("Content-Type", media_type or "application/octet-stream"))
+        if "content-type" in names:
+            raise ConfigurationError(f"file {field!r} has two content types")
     lines = [_disposition(field, name)]
-    fields = {"Content-Type": media_type, **(headers or {})}
-    for key, value in fields.items():
-        if key.lower() == "content-disposition":
-            raise ConfigurationError(f"file {field!r}: Content-Disposition is made from its names")
+    for key, value in fields:
         lines.append(f"{key}: {encode_header(key, value)}\r\n".encode("latin-1"))
     return Part(b"".join(lines) + b"\r\n", content)
 
@@ -127,21 +127,22 @@ def guess_type(name: str | None) -> str:
 
 
 def _base_name(name: str) -> str:
-    return name.replace("\\", "/").rpartition("/")[2] or "file"
+    base = name.replace("\\", "/").rpartition("/")[2]
+    return base if base.strip(".") else "file"
 
 
 def _disposition(field: str, name: str | None = None) -> bytes:
     text = f'Content-Disposition: form-data; name="{_escape(field)}"'
     if name is not None:
         text += f'; filename="{_escape(name)}"'
-    try:
-        return f"{text}\r\n".encode()
-    except UnicodeEncodeError as error:
-        raise ConfigurationError(f"form field {field!r} is no valid text") from error
+    return encode_text(f"{text}\r\n", f"form field {field!r}")
 
 
 def _escape(name: str) -> str:
-    """Escape a name as browsers do (HTML 4.10.22.8), and NUL, which could end it early."""
+    """Escape a name as browsers do (HTML 4.10.22.8), and what could end it early.
+
+    Those are NUL and, for parsers of quoted strings (RFC 9110 5.6.4), a backslash.
+    """
     for character, escape in _ESCAPES.items():
         name = name.replace(character, escape)
     return name

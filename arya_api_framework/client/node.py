@@ -1,0 +1,297 @@
+"""`Node`: what a client and a sub-client have in common, their sub-clients."""
+
+# A node and its sub-clients are friends. What they share is private, for users give their
+# sub-clients methods of any name.
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
+
+from typing_extensions import TypeIs
+
+from ..errors import (
+    ConfigurationError,
+    SubClientAlreadyLoaded,
+    SubClientError,
+    SubClientParentSet,
+)
+from ..removed import GONE_ATTRIBUTES
+from .async_verbs import AsyncVerbs
+from .config import near_miss
+from .sync_verbs import SyncVerbs
+from .tree import Tree, endpoints_of
+from .verbs import Verbs
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from .subclient import SubClient
+
+__all__ = ["Node", "is_subclient", "made_anew"]
+
+
+class Node(Verbs):
+    """What can have sub-clients: a client, or a sub-client."""
+
+    _is_client: ClassVar[bool] = True
+    _parent: Node | None = None
+    _children: dict[str, SubClient]
+
+    if not TYPE_CHECKING:
+
+        def __init_subclass__(cls):
+            super().__init_subclass__()
+            for name, value in cls.__dict__.items():
+                if hasattr(value, "__get__") and _is_reserved(name, cls):
+                    raise ConfigurationError(
+                        f"{cls.__name__} defines {name!r}, which the framework has a use of its "
+                        "own for; name it otherwise"
+                    )
+                if _is_subclient_class(value) and value.__name__ != name:
+                    raise ConfigurationError(
+                        f"{name!r} is the class {value.__name__}, not a sub-client; write "
+                        f"`{name} = {value.__name__}()`"
+                    )
+
+    @property
+    def subclients(self) -> Mapping[str, SubClient]:
+        """The sub-clients by name."""
+        return MappingProxyType(self._children)
+
+    def add_subclient(self, subclient: SubClient) -> None:
+        """Add a sub-client, which is then also an attribute of this name.
+
+        Raises:
+            ConfigurationError: It is no `SubClient` instance.
+            SubClientError: It is this object or one above, its name is taken by another attribute,
+                or it is of the other kind.
+            SubClientAlreadyLoaded: There is one of its name.
+            SubClientParentSet: It belongs to a parent already.
+        """
+        if not is_subclient(subclient):
+            raise ConfigurationError(
+                f"add_subclient takes an instance of a SubClient, got {subclient!r}"
+            )
+        name = subclient.name
+        if any(node is subclient for node in self._upwards()):
+            raise SubClientError(f"sub-client {name!r} cannot be below itself", name=name)
+        if subclient._parent is not None:
+            raise SubClientParentSet(name)
+        if name not in self._children and self._has_attribute(name):
+            raise SubClientError(
+                f"{name!r} is an attribute of {type(self).__name__}; give the sub-client another "
+                "name with the class keyword `name=`",
+                name=name,
+            )
+        self._adopt(subclient)
+
+    def remove_subclient(self, name: str) -> SubClient | None:
+        """Remove a sub-client and return it, `None` if there is none of this name.
+
+        It is removed even if its `on_unloaded` raises.
+        """
+        subclient = self._children.pop(name, None)
+        if subclient is not None:
+            try:
+                subclient._tell_unloaded()
+            finally:
+                self._release(subclient)
+        return subclient
+
+    if TYPE_CHECKING:
+
+        @overload
+        @classmethod
+        def tree(cls, serialized: Literal[True], indent: int | None = None) -> str: ...
+        @overload
+        @classmethod
+        def tree(
+            cls, serialized: Literal[False] = False, indent: int | None = None
+        ) -> dict[str, Any]: ...
+        @classmethod
+        def tree(cls, serialized: bool = False, indent: int | None = None) -> Any:
+            """See `Tree`."""
+
+    else:
+        tree = Tree()
+
+    @abstractmethod
+    def _describe(self) -> dict[str, Any]:
+        """Return what `tree` shows of this object."""
+
+    @classmethod
+    @abstractmethod
+    def _describe_class(cls) -> dict[str, Any]:
+        """Return what `tree` shows of the class."""
+
+    @classmethod
+    def _branches(cls, children: Iterable[SubClient], uri: str | None = None) -> dict[str, Any]:
+        return {
+            "__endpoints__": endpoints_of(cls),
+            "__subclients__": {child.name: child._describe(uri) for child in children},
+        }
+
+    def _adopt_declared(self) -> None:
+        """Adopt a sub-client of its own for each that the class declares."""
+        for child in made_anew(type(self)):
+            self._adopt(child)
+
+    def _take_copies(
+        self, other: Node, copied: Callable[[SubClient], SubClient] = copy.copy
+    ) -> None:
+        """Take copies of the sub-clients that another node has, of which this one is a copy.
+
+        What they share with the originals is loaded, and unloaded, once: by those.
+        """
+        for child in other._children.values():
+            self._place(copied(child))
+        for name, value in vars(other).items():
+            if is_subclient(value) and value._parent is other:
+                vars(self)[name] = self._children[value.name]
+
+    def _adopt(self, subclient: SubClient) -> None:
+        self._place(subclient)
+        try:
+            if self._is_rooted():
+                subclient._tell_loaded()
+        except BaseException:
+            self.remove_subclient(subclient.name)
+            raise
+
+    def _place(self, subclient: SubClient) -> None:
+        if subclient.name in self._children:
+            raise SubClientAlreadyLoaded(subclient.name)
+        self._check_kind(subclient)
+        self._children[subclient.name] = subclient
+        # As an attribute it is found without a function call.
+        vars(self)[subclient._attribute] = subclient
+        subclient._keep(_parent=self, _closed_parent=None)
+
+    def _release(self, subclient: SubClient) -> None:
+        if vars(self).get(subclient._attribute) is subclient:
+            del vars(self)[subclient._attribute]
+        subclient._keep(_parent=None)
+
+    def _close_subclients(self, logger: Logger) -> None:
+        """Unload every sub-client, the last one first; a call of one then says what is closed."""
+        for subclient in reversed(list(self._children.values())):
+            try:
+                subclient._tell_unloaded()
+            except Exception:
+                logger.warning("%r failed in on_unloaded", subclient, exc_info=True)
+            subclient._keep(_parent=None, _closed_parent=self)
+        self._children.clear()
+
+    def _check_kind(self, subclient: SubClient) -> None:
+        """Refuse a sub-client whose verbs are typed for the other kind of client."""
+        kind = next(filter(None, map(_kind_of, self._upwards())), None)
+        if kind is None:
+            return
+        for node in subclient._downwards():
+            other = _kind_of(node)
+            if other is not None and other is not kind:
+                raise SubClientError(
+                    f"{type(node).__name__} is typed for the other kind of client than "
+                    f"{type(self).__name__}; see `shared` for a sub-client that serves both",
+                    name=node.name,
+                )
+
+    def _has_attribute(self, name: str) -> bool:
+        if name in vars(self):
+            return True
+        found = _class_attribute(type(self), name)
+        return found is not _MISSING and not is_subclient(found)
+
+    def _upwards(self) -> Iterator[Node]:
+        """Return this node and those above it."""
+        node: Node | None = self
+        while node is not None:
+            yield node
+            node = node._parent
+
+    def _is_rooted(self) -> bool:
+        """Return whether there is a client at the top."""
+        *_, top = self._upwards()
+        return top._is_client
+
+    def __dir__(self) -> Iterable[str]:
+        return [*super().__dir__(), *self._children]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            children = self.__dict__.get("_children", {})
+            if name in children:
+                return children[name]
+            if _class_attribute(type(self), name) is not _MISSING:
+                # A property raised an AttributeError, which Python dropped in order to ask here.
+                # Asked a second time, it tells what is wrong.
+                return object.__getattribute__(self, name)
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}"
+                f"{_hint(name, [*children, *dir(type(self))])}"
+            )
+
+
+def is_subclient(value: object) -> TypeIs[SubClient]:
+    """Return whether the value is a sub-client."""
+    return isinstance(value, Node) and not value._is_client
+
+
+def _is_subclient_class(value: object) -> TypeIs[type[SubClient]]:
+    return isinstance(value, type) and issubclass(value, Node) and not value._is_client
+
+
+def declared_subclients(cls: type[Any]) -> dict[str, SubClient]:
+    """Return the sub-clients declared in a class body or its bases, by attribute."""
+    found: dict[str, SubClient] = {}
+    for base in reversed(cls.__mro__):
+        for name, value in base.__dict__.items():
+            if is_subclient(value):
+                found[name] = value
+            else:
+                found.pop(name, None)
+    return found
+
+
+def made_anew(cls: type[Any]) -> Iterator[SubClient]:
+    """Return a sub-client of its own for each that a class declares."""
+    for attribute, declared in declared_subclients(cls).items():
+        yield declared._made_anew(attribute)
+
+
+_MISSING = object()
+
+
+def _class_attribute(cls: type[Any], name: str) -> object:
+    for base in cls.__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return _MISSING
+
+
+def _kind_of(node: object) -> type[Verbs] | None:
+    return next((kind for kind in (SyncVerbs, AsyncVerbs) if isinstance(node, kind)), None)
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    gone = GONE_ATTRIBUTES.get(name)
+    if gone is not None:
+        return f": it was dropped after 0.3.9, {gone}"
+    return "" if name.startswith("_") else near_miss(name, known)
+
+
+def _is_reserved(name: str, cls: type[Any]) -> bool:
+    """Return whether a private name of a user's class is one that the framework defines."""
+    if not name.startswith("_") or name.endswith("__") or _is_ours(cls):
+        return False
+    return any(name in base.__dict__ and _is_ours(base) for base in cls.__mro__[1:])
+
+
+def _is_ours(cls: type[Any]) -> bool:
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]

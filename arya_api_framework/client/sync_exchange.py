@@ -1,0 +1,338 @@
+"""One request and its response on one socket, framed by `http1` and bounded by the call.
+
+It has no asynchronous twin: aiohttp reads and writes its sockets itself.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+from urllib3.util.wait import wait_for_socket
+
+from ..errors import ConnectionLost, IncompleteResponse, ProtocolError, ResponseTooLarge
+from .body import Body
+from .call import Call
+from .http1 import (
+    LAST_CHUNK,
+    MAX_INTERIM,
+    ChunkedReader,
+    Head,
+    encode_chunk,
+    parse_head,
+    render_head,
+)
+from .request import Request
+
+__all__ = ["NO_LENGTH", "PIECE", "Exchange", "too_large"]
+
+PIECE = 64 * 1024
+"""How much is read from a socket, or written to one, at once."""
+
+NO_LENGTH = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""The methods whose requests need not say that they have no body (RFC 9110 8.6)."""
+
+_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Exchange:
+    """One request and its response.
+
+    Every wait on the socket lasts at most as long as the call has left: a server that drips its
+    answer byte by byte is cut off as one that is silent.
+
+    Attributes:
+        sock: The connected socket, TLS or not.
+        unsent: Whether the request could not be written whole: the server answered, or went away,
+            before it had read it.
+        reusable: Whether the connection can be used again; known when the body was read.
+        ended: Whether the whole body was read.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_call",
+        "_failure",
+        "_interim",
+        "_request",
+        "ended",
+        "reusable",
+        "sock",
+        "unsent",
+    )
+
+    def __init__(self, request: Request, call: Call, sock: Any = None) -> None:
+        self.sock = sock
+        self._request = request
+        self._call = call
+        self.restart()
+
+    @property
+    def url(self) -> str:
+        """The URL of the request."""
+        return self._request.url
+
+    @property
+    def target(self) -> str:
+        """The target of the request."""
+        return self._request.target
+
+    def time_for_pool(self) -> float | None:
+        """Return how long to wait for a connection."""
+        return self._call.time_for("pool")
+
+    def restart(self) -> None:
+        """Forget what was written and read, for a new connection."""
+        self._buffer = b""
+        self._failure: OSError | None = None
+        self._interim = 0
+        self.unsent = False
+        self.reusable = False
+        self.ended = False
+
+    # Writing
+
+    def write_request(self) -> None:
+        """Write head and body.
+
+        What goes wrong on the way is told by reading: the server may have said why.
+
+        Raises:
+            WriteTimeout: The server took nothing for too long.
+        """
+        request, call = self._request, self._call
+        body = request.body
+        fields = list(request.headers.items())
+        if body is None:
+            if request.method not in NO_LENGTH:
+                fields.append(("Content-Length", "0"))
+        elif isinstance(body, bytes):
+            fields.append(("Content-Length", str(len(body))))
+        elif body.length is not None:
+            fields.append(("Content-Length", str(body.length)))
+        else:
+            fields.append(("Transfer-Encoding", "chunked"))
+        head = render_head(request.method, request.target, request.origin.authority, fields)
+        if isinstance(body, Body):
+            if self.write(head):
+                self._write_body(body)
+        elif body is not None and len(body) > PIECE:
+            if self.write(head):
+                self.write(body)
+        else:
+            self.sock.settimeout(call.time_for("write"))
+            try:
+                self.sock.sendall(head + body if body else head)
+            except TimeoutError as error:
+                raise call.timed_out("write") from error
+            except OSError as error:
+                self._failure = error
+                self.unsent = True
+
+    def _write_body(self, body: Body) -> None:
+        frame = encode_chunk if body.length is None else bytes
+        sent = 0
+        for chunk in body.chunks():
+            if not self.write(frame(chunk)):
+                return
+            sent += len(chunk)
+            if body.on_progress is not None:
+                body.on_progress(sent, body.length)
+        if body.length is None:
+            self.write(LAST_CHUNK)
+
+    def write(self, data: bytes) -> bool:
+        """Write a piece, and look for an answer meanwhile.
+
+        Returns:
+            Whether to go on: not if the server has given its final answer, or is gone.
+
+        Raises:
+            WriteTimeout: The server took nothing for too long.
+        """
+        sock, call = self.sock, self._call
+        left = memoryview(data)
+        sock.settimeout(0)
+        while left:
+            if self._is_answered():
+                self.unsent = True
+                return False
+            try:
+                left = left[sock.send(left) :]
+            except _NOT_NOW as error:
+                if not wait_for_socket(sock, read=True, write=True, timeout=call.time_for("write")):
+                    raise call.timed_out("write") from error
+            except OSError as error:
+                self._failure = error
+                self.unsent = True
+                return False
+        return True
+
+    def _is_answered(self) -> bool:
+        """Return whether the final head is there before the request was through."""
+        try:
+            data = self.sock.recv(PIECE)
+        except _NOT_NOW:
+            return False
+        except OSError as error:
+            self._failure = error
+            return True
+        self._buffer += data
+        return not data or self._parse() is not None
+
+    # Reading
+
+    def read_head(self) -> tuple[Head, bytes]:
+        """Return the final head, and what came of the body with it.
+
+        Raises:
+            ConnectionLost: The connection ended before the head was whole.
+            ProtocolError: What came is no response.
+            ResponseTooLarge: The head passes a limit.
+            ReadTimeout: The server was silent for too long.
+        """
+        while (head := self._parse()) is None:
+            data = self._receive()
+            if not data:
+                raise ConnectionLost(
+                    "the server closed the connection before a whole response head"
+                ) from self._failure
+            self._buffer = self._buffer + data if self._buffer else data
+        return head, self._buffer[head.end :]
+
+    def _parse(self) -> Head | None:
+        """Return the final head once it is whole; interim ones are skipped (RFC 9110 15.2)."""
+        while self._buffer:
+            head = parse_head(self._buffer, self._request.method)
+            if head is None or head.status >= 200:
+                return head
+            self._buffer = self._buffer[head.end :]
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                raise ProtocolError(f"more than {MAX_INTERIM} interim responses came")
+        return None
+
+    def read_body(self, head: Head, rest: bytes) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            IncompleteResponse: The connection ended before the body did.
+            ProtocolError: It is no chunked body.
+            ResponseTooLarge: It is larger than `max_response_size`.
+            ReadTimeout: The server was silent for too long.
+        """
+        limit = self._call.policy.max_response_size
+        length = head.length
+        if length is not None:
+            if length > limit:
+                raise too_large(limit, length)
+            if len(rest) >= length:
+                self.reusable = head.keep_alive and len(rest) == length and not self._is_left_over()
+                return rest[:length]
+        # One buffer: a server may cut a body into pieces of a byte, each an object of its own.
+        content = bytearray()
+        for piece in self.pieces(head, rest):
+            content += piece
+            if len(content) > limit:
+                raise too_large(limit, None)
+        return bytes(content)
+
+    def _is_left_over(self) -> bool:
+        """Return whether something of the request or of the connection's input is left over.
+
+        Input that TLS has decrypted already is not seen by who asks the operating system.
+        """
+        if self.unsent:
+            return True
+        pending = getattr(self.sock, "pending", None)
+        return pending is not None and pending() > 0
+
+    def pieces(self, head: Head, rest: bytes) -> Iterator[bytes]:
+        """Yield the body as it comes, without its framing.
+
+        Raises:
+            IncompleteResponse: The connection ended before the body did.
+            ProtocolError: It is no chunked body.
+            ReadTimeout: The server was silent for too long.
+        """
+        if head.chunked:
+            return self._chunks(head, rest)
+        if head.length is not None:
+            return self._sized(head, head.length, rest)
+        return self._to_close(head, rest)
+
+    def _sized(self, head: Head, length: int, rest: bytes) -> Iterator[bytes]:
+        data, received = rest, 0
+        while True:
+            # What nobody asked for could be taken for the next answer, so it is read and seen.
+            is_excess = len(data) > length - received
+            data = data[: length - received]
+            received += len(data)
+            if received == length:
+                self.ended = True
+                self.reusable = head.keep_alive and not is_excess and not self._is_left_over()
+            if data:
+                yield data
+            if received == length:
+                return
+            data = self._receive(head, received)
+            if not data:
+                raise _cut(head, received)
+
+    def _to_close(self, head: Head, rest: bytes) -> Iterator[bytes]:
+        received = 0
+        while data := rest or self._receive(head, received):
+            rest = b""
+            received += len(data)
+            yield data
+        self.ended = True
+
+    def _chunks(self, head: Head, rest: bytes) -> Iterator[bytes]:
+        reader = ChunkedReader()
+        received = 0
+        data = rest
+        while True:
+            pieces = reader.feed(data)
+            if reader.done:
+                self.ended = True
+                self.reusable = head.keep_alive and not reader.excess and not self._is_left_over()
+            received += sum(map(len, pieces))
+            yield from pieces
+            if reader.done:
+                return
+            data = self._receive(head, received)
+            if not data:
+                raise _cut(head, received)
+
+    def _receive(self, head: Head | None = None, received: int = 0) -> bytes:
+        """Wait for what comes next; the head tells that it came whole already."""
+        call, sock = self._call, self.sock
+        sock.settimeout(call.time_for("read", "maybe" if head is None else "yes"))
+        try:
+            data: bytes = sock.recv(PIECE)
+        except TimeoutError as error:
+            raise call.timed_out("read", "maybe" if head is None else "yes") from error
+        except OSError as error:
+            if head is not None:
+                raise _cut(head, received) from error
+            raise ConnectionLost(
+                f"the connection broke before a whole response head: {type(error).__name__}"
+            ) from error
+        return data
+
+
+def _cut(head: Head, received: int) -> IncompleteResponse:
+    return IncompleteResponse(
+        f"the response body was cut after {received} bytes",
+        status=head.status,
+        received=received,
+        expected=head.length,
+    )
+
+
+def too_large(limit: int, size: int | None) -> ResponseTooLarge:
+    """Return the error for a body that is larger than a call takes."""
+    return ResponseTooLarge(
+        f"the response body is larger than max_response_size, {limit} bytes", limit=limit, size=size
+    )

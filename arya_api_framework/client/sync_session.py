@@ -1,0 +1,403 @@
+"""The compatible lane: through `Session.send`, with all that was put in its way.
+
+It has no asynchronous twin: aiohttp is always sent through its session.
+"""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import requests
+import urllib3
+from requests.cookies import RequestsCookieJar
+from requests.structures import CaseInsensitiveDict
+from urllib3 import BaseHTTPResponse
+from urllib3 import exceptions as urllib3_errors
+
+from ..errors import (
+    CertificateError,
+    ConfigurationError,
+    ConnectError,
+    ConnectionLost,
+    ContentEncodingError,
+    DNSError,
+    FrameworkException,
+    IncompleteResponse,
+    ProtocolError,
+    ProxyError,
+    TLSError,
+    TransportError,
+    UploadIncomplete,
+)
+from .body import Body
+from .call import Call
+from .decoding import decode
+from .request import Request
+from .response import RawFields, RawResponse
+from .sync_exchange import NO_LENGTH, PIECE, Exchange, too_large
+from .sync_pools import Response, exchanging
+
+__all__ = ["body_error", "make_native", "send_through", "translate_connect", "upload_incomplete"]
+
+_RAISED = (
+    requests.RequestException,
+    urllib3_errors.HTTPError,
+    http.client.HTTPException,
+    FrameworkException,
+    OSError,
+)
+
+
+def send_through(session: requests.Session, request: Request, call: Call) -> RawResponse:
+    """Send a request through a session, whose mocks, hooks, adapters and proxies all see it."""
+    exchange = Exchange(request, call)
+    reader = _Reader(request, call, exchange)
+    hooks = _Hooks(session, reader)
+    prepared = _prepare(request)
+    prepared.hooks = hooks.all
+    body = request.body
+    with exchanging(exchange):
+        try:
+            answer = session.send(
+                prepared,
+                stream=True,
+                allow_redirects=False,
+                timeout=(call.time_for("connect"), call.time_for("read")),
+                verify=session.verify,
+                cert=session.cert,
+                proxies=session.proxies,
+            )
+            # Other hooks than ours may not have been called, or may have given another answer.
+            if reader.answer is not answer:
+                reader.read(answer)
+        except _RAISED as error:
+            if hooks.raised is error:
+                raise
+            if isinstance(body, Body) and body.error is not None:
+                raise body.error from None
+            if (own := _own(error)) is not None:
+                raise own from own.__cause__
+            raise _translate(error, request, call) from error
+    # urllib3 takes some of the user's errors for a reason to go on and read an answer.
+    if isinstance(body, Body) and body.error is not None:
+        raise body.error
+    hooks.restore(answer)
+    return RawResponse(
+        answer.status_code,
+        reader.fields,
+        request,
+        reader.content,
+        reason=answer.reason or "",
+        received=reader.received,
+        native=answer,
+        body_error=reader.problem,
+    )
+
+
+def upload_incomplete(status: int) -> UploadIncomplete:
+    """Return the error for a success that came too early."""
+    return UploadIncomplete(f"the server answered {status} before the body was sent", status=status)
+
+
+def body_error(error: FrameworkException, status: int) -> str:
+    """Return why a body cannot be read, for an error or a redirect, whose status is what counts.
+
+    Raises:
+        FrameworkException: The response would have been a success.
+    """
+    if not 300 <= status <= 599:
+        if isinstance(error, ContentEncodingError):
+            error.status = status
+        raise error
+    return str(error)
+
+
+def make_native(response: RawResponse) -> requests.Response:
+    """Return a `requests.Response` with what came, for code that wants one."""
+    native = requests.Response()
+    native.status_code = response.status
+    native.reason = response.reason
+    native.url = response.request.url
+    native.encoding = response.encoding
+    native.headers = CaseInsensitiveDict(response.headers.items())
+    native._content = response.content
+    native.request = _prepare(response.request)
+    return native
+
+
+class _Reader:
+    """Reads a response before anybody else does: within the limits of the call, whole or not."""
+
+    def __init__(self, request: Request, call: Call, exchange: Exchange) -> None:
+        self._request = request
+        self._call = call
+        self._exchange = exchange
+        self.answer: requests.Response | None = None
+        self.fields: RawFields = ()
+        self.content = b""
+        self.problem: str | None = None
+        self.received = 0.0
+
+    def read(self, answer: requests.Response, **_: Any) -> None:
+        """Read a response, which then holds its content."""
+        status = answer.status_code
+        self.answer, self.content, self.problem = answer, b"", None
+        self.fields = _raw_fields(answer)
+        try:
+            if not 200 <= status <= 599:
+                raise ProtocolError(f"expected a status from 200 to 599, got {status}")
+            if self._exchange.unsent and status < 300:
+                raise upload_incomplete(status)
+            self.content = _read_compatible(answer, self.fields, self._request, self._call)
+        except FrameworkException as error:
+            self.problem = body_error(error, status)
+        finally:
+            if answer.raw is not None:
+                answer.close()
+        answer._content = self.content
+        answer._content_consumed = True
+        self.received = time.time()
+
+
+class _Hooks:
+    """The response hooks of a session between two of ours, and what one of them raised.
+
+    The first one reads the response. The last one hides where a redirect leads from requests, which
+    would make a request for it that nobody sends.
+    """
+
+    def __init__(self, session: requests.Session, reader: _Reader) -> None:
+        self.raised: BaseException | None = None
+        self._location: str | None = None
+        hooks: Any = session.hooks.get("response") or ()
+        theirs = [self._wrap(hook) for hook in ((hooks,) if callable(hooks) else hooks)]
+        self.all: dict[str, list[Callable[..., Any]]] = {
+            "response": [reader.read, *theirs, self._hide]
+        }
+
+    def _wrap(self, hook: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **options: Any) -> Any:
+            try:
+                return hook(*args, **options)
+            except BaseException as error:
+                self.raised = error
+                raise
+
+        return run
+
+    def _hide(self, answer: requests.Response, **_: Any) -> None:
+        self._location = answer.headers.pop("Location", None)
+
+    def restore(self, answer: requests.Response) -> None:
+        """Give back the `Location`."""
+        if self._location is not None:
+            answer.headers["Location"] = self._location
+
+
+def _prepare(request: Request) -> requests.PreparedRequest:
+    prepared = requests.PreparedRequest()
+    prepared.method = request.method
+    prepared.url = request.url
+    # Plain text, as recorders save it: a multidict's names are of a class of its own.
+    fields: list[tuple[str, Any]] = [
+        (str(name), value if value.isascii() else value.encode())
+        for name, value in request.headers.items()
+    ]
+    headers: Any = CaseInsensitiveDict(fields)
+    if len(headers) != len(request.headers):
+        headers = urllib3.HTTPHeaderDict(fields)
+    body: Any = request.body
+    if body is None:
+        if request.method not in NO_LENGTH:
+            headers["Content-Length"] = "0"
+    elif isinstance(body, bytes):
+        headers["Content-Length"] = str(len(body))
+    else:
+        if body.length is not None:
+            headers["Content-Length"] = str(body.length)
+        body = _tell_progress(body)
+    prepared.headers = headers
+    prepared.body = body
+    prepared._cookies = RequestsCookieJar()
+    return prepared
+
+
+def _tell_progress(body: Body) -> Iterator[bytes]:
+    body.error = None
+    sent = 0
+    try:
+        for chunk in body.chunks():
+            yield chunk
+            sent += len(chunk)
+            if body.on_progress is not None:
+                body.on_progress(sent, body.length)
+    except Exception as error:
+        body.error = error
+        raise
+
+
+def _read_compatible(
+    answer: requests.Response, fields: RawFields, request: Request, call: Call
+) -> bytes:
+    """Read a body in bounded memory; what mocks give is decoded by its own rules."""
+    raw: Any = answer.raw
+    limit = call.policy.max_response_size
+    if answer._content_consumed or not hasattr(raw, "stream"):
+        return _read_again(answer, limit)
+    original: Any = getattr(raw, "_original_response", None)
+    is_real = type(original) in (Response, http.client.HTTPResponse)
+    coding = b", ".join(v for n, v in fields if n.lower() == b"content-encoding").lower()
+    length = answer.headers.get("Content-Length", "")
+    if request.method != "HEAD" and length.isdigit() and int(length) > limit:
+        raise too_large(limit, int(length))
+    received = 0
+    pieces: list[bytes] = []
+    try:
+        for piece in raw.stream(PIECE, decode_content=not is_real):
+            received += len(piece)
+            if received > limit:
+                raise too_large(limit, None)
+            pieces.append(piece)
+            call.time_for("read", "yes")
+    except _RAISED as error:
+        if (own := _own(error)) is not None:
+            raise own from own.__cause__
+        raise _translate_body(error, answer, call, received) from error
+    content = b"".join(pieces)
+    if not coding or (not is_real and isinstance(raw, BaseHTTPResponse)):
+        return content
+    try:
+        return decode(content, coding, limit)
+    except ContentEncodingError:
+        # Recorders keep the field over a body that they have decoded.
+        if is_real:
+            raise
+        return content
+
+
+def _read_again(answer: requests.Response, limit: int) -> bytes:
+    """Return the content of a response that somebody has read before us."""
+    try:
+        content = answer.content
+    except RuntimeError as error:
+        raise IncompleteResponse(
+            "a response hook gave a response whose body it has read away", status=answer.status_code
+        ) from error
+    if len(content) > limit:
+        raise too_large(limit, len(content))
+    return content
+
+
+def _raw_fields(answer: requests.Response) -> RawFields:
+    """Return the header fields in order, each as it came, a repeated one repeated."""
+    raw: Any = answer.raw
+    original = getattr(raw, "_original_response", None)
+    if isinstance(original, Response) and original.head is not None:
+        return original.head.fields
+    headers: Any = getattr(raw, "headers", None)
+    if not isinstance(headers, urllib3.HTTPHeaderDict):
+        headers = answer.headers
+    items = headers.iteritems() if hasattr(headers, "iteritems") else headers.items()
+    return tuple((_encode(name), _encode(value)) for name, value in items)
+
+
+def _encode(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("latin-1", "replace")
+
+
+# Errors
+
+
+def _translate(error: BaseException, request: Request, call: Call) -> FrameworkException:
+    """Return the error of the framework for one of requests, urllib3 or the socket."""
+    found = list(_reasons(error))
+    for cause in found:
+        if isinstance(
+            cause, urllib3_errors.ConnectTimeoutError | requests.ConnectTimeout
+        ) and not isinstance(cause, urllib3_errors.NewConnectionError):
+            return call.timed_out("connect")
+        if isinstance(cause, urllib3_errors.ReadTimeoutError | requests.ReadTimeout):
+            return call.timed_out("read")
+    for cause in found:
+        if isinstance(
+            cause,
+            urllib3_errors.NameResolutionError
+            | urllib3_errors.NewConnectionError
+            | urllib3_errors.ProxyError
+            | urllib3_errors.SSLError
+            | ssl.SSLError
+            | requests.exceptions.SSLError
+            | requests.exceptions.ProxyError,
+        ):
+            return translate_connect(cause, request)
+    if any(isinstance(cause, urllib3_errors.EmptyPoolError) for cause in found):
+        return call.timed_out("pool")
+    if any(isinstance(cause, http.client.HTTPException) for cause in found) and not any(
+        isinstance(cause, http.client.RemoteDisconnected | http.client.IncompleteRead)
+        for cause in found
+    ):
+        return ProtocolError("what came is no valid HTTP response")
+    if isinstance(error, requests.exceptions.InvalidSchema | requests.exceptions.InvalidURL):
+        return ConfigurationError("requests cannot send to this URL")
+    return ConnectionLost(f"the connection broke: {type(error).__name__}")
+
+
+def translate_connect(error: BaseException, request: Request) -> TransportError:
+    """Return the error of the framework for one that came while connecting."""
+    place = request.origin.authority
+    for cause in _reasons(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return CertificateError(
+                f"the certificate of {place} is not accepted: {cause.verify_message}"
+            )
+    for cause in _reasons(error):
+        if isinstance(cause, urllib3_errors.NameResolutionError):
+            return DNSError(f"the host name {request.origin.host!r} cannot be resolved")
+        if isinstance(cause, urllib3_errors.ProxyError | requests.exceptions.ProxyError):
+            return ProxyError(f"the proxy for {place} cannot be used")
+        if isinstance(cause, ssl.SSLError | urllib3_errors.SSLError | requests.exceptions.SSLError):
+            return TLSError(f"the TLS handshake with {place} failed")
+    return ConnectError(f"no connection to {place} could be made")
+
+
+def _translate_body(
+    error: Exception, answer: requests.Response, call: Call, received: int
+) -> FrameworkException:
+    """Return the error of the framework for one that came while a body was read."""
+    if isinstance(error, urllib3_errors.DecodeError):
+        return ContentEncodingError("the content coding is broken", status=answer.status_code)
+    if isinstance(error, urllib3_errors.ReadTimeoutError | TimeoutError):
+        return call.timed_out("read", "yes")
+    if isinstance(error, urllib3_errors.InvalidChunkLength):
+        return ProtocolError("the response body is no chunked body")
+    length = answer.headers.get("Content-Length", "")
+    return IncompleteResponse(
+        f"the response body was cut after {received} bytes",
+        status=answer.status_code,
+        received=received,
+        expected=int(length) if length.isdigit() else None,
+    )
+
+
+def _own(error: BaseException) -> FrameworkException | None:
+    """Return the error of ours that was raised below a library, however it wrapped it."""
+    return next((one for one in _reasons(error) if isinstance(one, FrameworkException)), None)
+
+
+def _reasons(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it says caused it, however requests and urllib3 wrapped it."""
+    seen: set[int] = set()
+    queue: list[Any] = [error]
+    while queue:
+        current = queue.pop(0)
+        if isinstance(current, BaseException) and id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            queue += [getattr(current, "reason", None), current.__cause__, current.__context__]
+            queue += current.args

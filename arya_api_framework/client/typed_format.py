@@ -1,0 +1,166 @@
+"""Formats of any type but the plain ones: JSON, validated by pydantic straight from the bytes."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable
+from inspect import isabstract
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, cast, get_args, get_origin
+
+import pydantic
+from pydantic import PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter, ValidationError
+from pydantic_core import SchemaError, SchemaValidator
+from typing_extensions import override
+
+from ..errors import ConfigurationError, ResponseParseError, ResponseValidationError
+from ..models import Response, set_info
+from .formats import Format, no_json, place, recode
+from .redaction import clean_text
+from .shapes import is_mapping
+
+if TYPE_CHECKING:
+    from .response import RawResponse, ResponseInfo
+
+__all__ = ["TypedFormat"]
+
+_SHOWN_LENGTH = 500
+_QUALIFIER = re.compile(r"\b(?:[A-Za-z_]\w*\.(?:<locals>\.)?)+(?=[A-Za-z_])")
+
+
+class TypedFormat(Format):
+    """JSON validated by pydantic, straight from the bytes."""
+
+    def __init__(self, target: Any) -> None:
+        self.name = _name_of(target)
+        try:
+            adapter = TypeAdapter[Any](target)
+            adapter.rebuild(raise_errors=True)
+            # Built here, not taken from the adapter: errors must not show the input, whatever
+            # the model is configured to.
+            validator = SchemaValidator(adapter.core_schema, {"hide_input_in_errors": True})
+        except (
+            PydanticUserError,
+            PydanticUndefinedAnnotation,
+            SchemaError,
+            TypeError,
+            KeyError,
+        ) as error:
+            raise ConfigurationError(
+                f"response_format must be a type that pydantic can validate, got {_shown(target)}"
+            ) from error
+        if isabstract(target) and issubclass(target, pydantic.BaseModel):
+            raise ConfigurationError(
+                f"response_format {self.name} is abstract, it lacks "
+                f"{', '.join(sorted(target.__abstractmethods__))}"
+            )
+        self._validate = validator.validate_json
+        self._single = _is_response(target)
+        self._elements = get_origin(target) is list and any(map(_is_response, get_args(target)))
+        self._carries = _may_carry(target)
+
+    @override
+    def parse(self, response: RawResponse) -> Any:
+        content = response.content
+        try:
+            result = self._validate(content or b"null")
+        except ValidationError as error:
+            # UTF-8 is what JSON must be (RFC 8259 8.1); what is not gets a second look.
+            recoded = recode(response)
+            if recoded is None:
+                raise self._explain(error, response, content) from error
+            try:
+                result = self._validate(recoded)
+            except ValidationError as second:
+                raise self._explain(second, response, recoded) from second
+        try:
+            if self._single:
+                set_info(result, response.info)
+            elif self._elements:
+                deque(map(set_info, result, repeat(response.info)), maxlen=0)
+            elif self._carries:
+                _attach(result, response.info)
+        except TypeError:
+            # A validator of the user's put something else in the place of a model.
+            _attach(result, response.info)
+        return result
+
+    def _explain(
+        self, error: ValidationError, response: RawResponse, content: bytes
+    ) -> ResponseParseError:
+        if not content:
+            return ResponseParseError(
+                f"{place(response)}: the response has no content, but response_format "
+                f"{self.name} needs some",
+                status=response.status,
+            )
+        rows = error.errors(include_url=False, include_context=False, include_input=False)
+        if rows[0]["type"] == "json_invalid":
+            return no_json(self, response)
+        shown = "; ".join(
+            f"{'.'.join(map(str, row['loc'])) or 'the whole'}: {row['msg']}" for row in rows[:3]
+        )
+        more = f"; and {len(rows) - 3} more" if len(rows) > 3 else ""
+        hint = ""
+        if content.lstrip().startswith(b"[") and _missed_the_list(rows):
+            hint = f" (the content is a list: use response_format=list[{self.name}])"
+        return ResponseValidationError(
+            f"{place(response)}: the response does not fit {self.name}: "
+            f"{clean_text(shown, _SHOWN_LENGTH)}{more}{hint}",
+            status=response.status,
+            body=content,
+            errors=cast("list[dict[str, Any]]", rows),
+        )
+
+
+def _missed_the_list(rows: Iterable[Any]) -> bool:
+    """Return whether no error is about an element of a list, but each about a wrong type."""
+    return all(
+        row["type"].endswith("_type") and not any(isinstance(part, int) for part in row["loc"])
+        for row in rows
+    )
+
+
+def _name_of(target: Any) -> str:
+    """Return what to call a type: as it is written, without its modules."""
+    if isinstance(target, type) and not get_args(target):
+        return target.__name__
+    if hasattr(target, "__metadata__"):
+        return _name_of(get_args(target)[0])
+    return clean_text(_QUALIFIER.sub("", str(target)), _SHOWN_LENGTH)
+
+
+def _shown(target: object) -> str:
+    """Return what is no type as it may be shown: a model could hold anything."""
+    if isinstance(target, pydantic.BaseModel):
+        return f"an instance of {type(target).__name__}"
+    return clean_text(repr(target), _SHOWN_LENGTH)
+
+
+def _is_response(target: Any) -> bool:
+    return isinstance(target, type) and issubclass(target, Response)
+
+
+def _may_carry(target: Any) -> bool:
+    """Return whether a result of this type can be, or directly hold, `Response` models."""
+    if isinstance(target, type) and not get_args(target):
+        return issubclass(target, Response)
+    if hasattr(target, "__value__"):
+        # An alias may refer to itself, so it is not looked into.
+        return True
+    return any(map(_may_carry, get_args(target)))
+
+
+def _attach(result: Any, info: ResponseInfo) -> None:
+    if isinstance(result, Response):
+        set_info(result, info)
+        return
+    items: Iterable[Any] = ()
+    if is_mapping(result):
+        items = result.values()
+    elif isinstance(result, list | tuple | set | frozenset | deque):
+        items = cast("Iterable[Any]", result)
+    for item in items:
+        if isinstance(item, Response):
+            set_info(item, info)

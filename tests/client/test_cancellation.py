@@ -1,0 +1,435 @@
+"""Calls that are ended from outside: the client stays of use, and what was taken is given back."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from arya_api_framework import AsyncClient, SyncClient
+from arya_api_framework.errors import ConfigurationError, RequestTimeout
+from tests.app import Server
+from tests.client.conftest import hooked_session
+from tests.faults import Faults, full_listener
+
+# Tasks
+
+PATHS = [
+    "/hang-before-head",
+    "/hang-in-head",
+    "/hang-in-body",
+    "/hang-in-chunk",
+    "/hang-in-error-body",
+    "/drip-head",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_cancelled(faults: Faults, path: str) -> None:
+    """A cancelled call ends at once, as cancelled, and closes its connection."""
+    async with AsyncClient(faults.url) as client:
+        task = asyncio.create_task(client.get(path))
+        await faults.wait_for(1)
+        await asyncio.sleep(0.05)
+        start = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert time.monotonic() - start < 0.1
+        assert task.cancelled()
+        assert await client.get("/ok") == {"ok": True}
+    assert faults.log[0].connection != faults.log[1].connection
+
+
+async def test_cancelled_at_every_step(faults: Faults) -> None:
+    """Wherever a call is when it is cancelled, the next ones are right."""
+    async with AsyncClient(faults.url) as client:
+        cancelled = 0
+        for steps in range(40):
+            for path in ("/in-pieces", "/gzip"):
+                task = asyncio.create_task(client.post(path, body={"a": steps}))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                cancelled += task.cancel()
+                try:
+                    assert await task == {"ok": True}
+                except asyncio.CancelledError:
+                    assert task.cancelled()
+                assert await client.get("/ok") == {"ok": True}
+        assert cancelled > 20
+
+
+async def test_cancelled_while_connecting() -> None:
+    """A call can be cancelled while it connects."""
+    with full_listener() as url:
+        async with AsyncClient(url) as client:
+            task = asyncio.create_task(client.get("/"))
+            await asyncio.sleep(0.05)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+
+async def test_cancelled_while_uploading(faults: Faults) -> None:
+    """A call can be cancelled while it sends, and its iterator is left where it is."""
+    taken = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield bytes(64 * 1024)
+
+    async with AsyncClient(faults.url) as client:
+        task = asyncio.create_task(client.post("/upload-stall", data=pieces()))
+        await faults.wait_for(1)
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        before = taken
+        assert await client.get("/ok") == {"ok": True}
+        assert taken == before
+
+
+async def test_cancelled_in_the_queue_of_the_rate_limit(server: Server) -> None:
+    """A call that is cancelled while it waits for the rate limit sends nothing, takes no slot."""
+    async with AsyncClient(server.url, rate_limit=1, rate_limit_interval=0.4) as client:
+        start = time.monotonic()
+        await client.get("/echo?first")
+        waiting = [asyncio.create_task(client.get("/echo?cancelled")) for _ in range(5)]
+        last = asyncio.create_task(client.get("/echo?last"))
+        await asyncio.sleep(0.05)
+        for task in waiting:
+            task.cancel()
+        await last
+        assert time.monotonic() - start < 0.7
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert all(isinstance(result, asyncio.CancelledError) for result in results)
+    assert [received.target for received in server.log] == ["/echo?first", "/echo?last"]
+
+
+async def test_cancel_storm(faults: Faults) -> None:
+    """Hundreds of cancelled calls leave a client that answers right, with all its connections."""
+    async with AsyncClient(faults.url) as client:
+        for _ in range(3):
+            tasks = [asyncio.create_task(client.get("/hang-in-body")) for _ in range(120)]
+            await asyncio.sleep(0.1)
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            assert {type(result) for result in results} == {asyncio.CancelledError}
+        calls = [client.get("/ok") for _ in range(110)]
+        assert await asyncio.gather(*calls) == [{"ok": True}] * 110
+
+
+# Timeouts of the user's
+
+
+async def test_timeout_around_a_call(faults: Faults) -> None:
+    """`asyncio.timeout` around a call ends it, as a `TimeoutError` of asyncio's."""
+    async with AsyncClient(faults.url) as client:
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(0.1):
+                await client.get("/hang-before-head")
+        assert type(caught.value) is TimeoutError
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.get("/hang-in-body"), 0.1)
+        assert await client.get("/ok") == {"ok": True}
+
+
+async def test_our_timeout_within_theirs(faults: Faults) -> None:
+    """The call's own timeout is not taken for a cancellation by who waits for longer."""
+    async with AsyncClient(faults.url, timeout=0.1) as client:
+        async with asyncio.timeout(5):
+            with pytest.raises(RequestTimeout):
+                await client.get("/hang-before-head")
+            await asyncio.sleep(0.01)
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+
+
+async def test_both_timeouts_at_once(faults: Faults) -> None:
+    """Where both end together, the one around the call is not lost."""
+    async with AsyncClient(faults.url, timeout=0.1) as client:
+        for _ in range(5):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await client.get("/hang-before-head")
+            task = asyncio.current_task()
+            assert task is not None
+            assert task.cancelling() == 0
+
+
+async def test_cancelled_and_timed_out(faults: Faults) -> None:
+    """A call that is cancelled in the moment its time is over is cancelled."""
+    async with AsyncClient(faults.url, timeout=0.1) as client:
+        task = asyncio.create_task(client.get("/hang-before-head"))
+        await asyncio.sleep(0.05)
+        # The loop is held until both are due.
+        asyncio.get_running_loop().call_later(0.05, task.cancel)
+        time.sleep(0.1)  # noqa: ASYNC251 - that is how
+        with pytest.raises((asyncio.CancelledError, RequestTimeout)):
+            await task
+        assert await client.get("/ok") == {"ok": True}
+
+
+async def test_task_group(faults: Faults) -> None:
+    """A task group ends its other calls when one fails."""
+    async with AsyncClient(faults.url) as client:
+        start = time.monotonic()
+
+        async def call() -> None:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(5):
+                    tasks.create_task(client.get("/hang-before-head"))
+                tasks.create_task(client.get("/close-before-head"))
+
+        with pytest.raises(ExceptionGroup):
+            await call()
+        assert time.monotonic() - start < 1
+        assert await client.get("/ok") == {"ok": True}
+
+
+async def test_trace_that_fails_when_time_is_over(faults: Faults) -> None:
+    """A callback that fails while a call is ended does not leave the task half cancelled."""
+    import aiohttp
+
+    async def fail(*_: Any) -> None:
+        raise KeyError("mine")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_exception.append(fail)
+    async with aiohttp.ClientSession(trace_configs=[trace]) as session:
+        client = AsyncClient(faults.url, session=session, timeout=0.1)
+        with pytest.raises(RequestTimeout):
+            await client.get("/hang-before-head")
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+
+
+# Threads and signals
+
+
+class Interrupted(BaseException):
+    """What a signal handler raises, as Ctrl-C does."""
+
+
+@pytest.fixture
+def interrupt() -> Iterator[Callable[[float], None]]:
+    """A function that interrupts this thread after some seconds."""
+
+    def handle(*_: Any) -> None:
+        raise Interrupted
+
+    def after(seconds: float) -> None:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    previous = signal.signal(signal.SIGALRM, handle)
+    yield after
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.mark.parametrize("factory", [None, hooked_session])
+@pytest.mark.parametrize("path", PATHS)
+def test_interrupted(
+    faults: Faults, interrupt: Callable[[float], None], path: str, factory: Any
+) -> None:
+    """An exception that a signal handler raises comes out, and the client stays of use."""
+    options = {} if factory is None else {"session_factory": factory}
+    with SyncClient(faults.url, **options) as client:
+        interrupt(0.05)
+        with pytest.raises(Interrupted):
+            client.get(path)
+        assert client.get("/ok") == {"ok": True}
+    assert faults.log[0].connection != faults.log[1].connection
+
+
+def test_interrupted_upload(faults: Faults, interrupt: Callable[[float], None]) -> None:
+    """An upload can be interrupted."""
+    with SyncClient(faults.url) as client:
+        interrupt(0.1)
+        with pytest.raises(Interrupted):
+            client.post("/upload-stall", data=bytes(20 * 1024 * 1024))
+        assert client.get("/ok") == {"ok": True}
+
+
+def test_interrupted_in_the_queue_of_the_rate_limit(
+    server: Server, interrupt: Callable[[float], None]
+) -> None:
+    """A call that is interrupted while it waits for the rate limit gives its place back."""
+    with SyncClient(server.url, rate_limit=1, rate_limit_interval=0.4) as client:
+        start = time.monotonic()
+        client.get("/echo")
+        interrupt(0.05)
+        with pytest.raises(Interrupted):
+            client.get("/echo")
+        client.get("/echo")
+        assert time.monotonic() - start < 0.7
+    assert len(server.log) == 2
+
+
+# An interruption between the making of a socket and its first use leaves it to the collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_signal_storm(server: Server, interrupt: Callable[[float], None]) -> None:
+    """Interrupted anywhere, again and again, a client neither mixes answers nor runs dry."""
+    interrupted = 0
+    with SyncClient(server.url, timeout=5) as client:
+        client.get("/echo")
+        for number in range(300):
+            try:
+                interrupt(0.0002 + number % 30 / 10_000)
+                found = client.get("/echo", parameters={"n": number})
+                interrupt(0)
+                assert found["query"] == [["n", str(number)]]
+            except Interrupted:
+                interrupted += 1
+            interrupt(0)
+        assert interrupted > 20
+        assert client.get("/echo?last")["target"] == "/echo?last"
+
+
+SLEEPER = """
+import sys, threading, time
+from arya_api_framework import SyncClient
+client = SyncClient(sys.argv[1])
+threading.Thread(target=client.get, args=["/delay/60"], daemon=True).start()
+time.sleep(0.3)
+sys.exit(7)
+"""
+
+
+def test_exit_in_the_middle_of_a_call(server: Server) -> None:
+    """A process can exit while a daemon thread is in a call: no delay, no words, its own status."""
+    result = subprocess.run(
+        [sys.executable, "-c", SLEEPER, server.url],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (7, "", "")
+
+
+# Event loops
+
+
+def test_one_client_in_two_loops(faults: Faults) -> None:
+    """A client works in one event loop after the other, with connections of its own in each."""
+    client = AsyncClient(faults.url)
+
+    async def call() -> list[Any]:
+        return [await client.get("/ok"), await client.get("/gzip")]
+
+    for _ in range(3):
+        assert asyncio.run(call()) == [{"ok": True}] * 2
+    connections = [read.connection for read in faults.log]
+    assert connections[0] == connections[1] != connections[2] == connections[3] != connections[4]
+    asyncio.run(client.close())
+    assert client.closed
+
+
+def test_one_client_in_two_loops_at_once(faults: Faults) -> None:
+    """A client works in several running event loops at once."""
+    client = AsyncClient(faults.url, timeout=10)
+    results: list[Any] = []
+    barrier = threading.Barrier(3)
+
+    async def call() -> None:
+        barrier.wait()
+        calls = [client.get("/ok") for _ in range(20)]
+        results.extend(await asyncio.gather(*calls))
+        results.extend([await client.get("/ok") for _ in range(20)])
+
+    threads = [threading.Thread(target=asyncio.run, args=[call()]) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert results == [{"ok": True}] * 120
+
+
+def test_closing_in_another_loop(faults: Faults) -> None:
+    """Closing in one loop closes the connections of the others, in their own time."""
+    client = AsyncClient(faults.url, timeout=10)
+    called, stop = threading.Event(), threading.Event()
+
+    async def call() -> None:
+        assert await client.get("/ok") == {"ok": True}
+        called.set()
+        await asyncio.to_thread(stop.wait, 10)
+
+    thread = threading.Thread(target=asyncio.run, args=[call()])
+    thread.start()
+    assert called.wait(10)
+
+    async def close() -> None:
+        assert await client.get("/ok") == {"ok": True}
+        await client.close()
+
+    asyncio.run(close())
+    stop.set()
+    thread.join(10)
+    assert client.closed
+
+
+def test_closing_after_the_loop(faults: Faults) -> None:
+    """A loop that nobody shut down, only closed, does not hinder closing."""
+    client = AsyncClient(faults.url, timeout=10)
+    loop = asyncio.new_event_loop()
+    session = loop.run_until_complete(_session_of(client))
+    loop.run_until_complete(session.connector.close())
+    loop.close()
+    asyncio.run(client.close())
+    assert client.closed
+
+
+async def _session_of(client: AsyncClient) -> Any:
+    assert await client.get("/ok") == {"ok": True}
+    return client.session
+
+
+def test_made_without_a_loop(faults: Faults) -> None:
+    """A client, a class of one, and a copy can be made where no event loop runs."""
+
+    class Api(AsyncClient, uri=faults.url):
+        """An API."""
+
+    client = Api()
+    copy = client.with_options(headers={"X-A": "1"})
+
+    async def call() -> Any:
+        try:
+            return [await client.get("/ok"), await copy.get("/ok")]
+        finally:
+            await client.close()
+
+    assert asyncio.run(call()) == [{"ok": True}] * 2
+
+
+def test_brought_session_of_another_loop(faults: Faults) -> None:
+    """A brought session works in its own loop only, and the error says so."""
+    import aiohttp
+
+    async def make() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession()
+
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        session = first.run(make())
+        client = AsyncClient(faults.url, session=session)
+
+        async def call() -> Any:
+            return await client.get("/ok")
+
+        assert first.run(call()) == {"ok": True}
+        with pytest.raises(ConfigurationError, match="another event loop"):
+            second.run(call())
+        first.run(session.close())

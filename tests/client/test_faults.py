@@ -1,0 +1,387 @@
+"""What a server does wrong, and what each client makes of it: the same, in time, and once."""
+
+import socket
+import time
+from typing import Any
+
+import pytest
+
+from arya_api_framework import TLS, Timeout
+from arya_api_framework.errors import (
+    CertificateError,
+    ConnectError,
+    ConnectionLost,
+    ContentEncodingError,
+    DNSError,
+    FrameworkException,
+    HTTPError,
+    HTTPInternalServerError,
+    HTTPNotFound,
+    HTTPRequestEntityTooLarge,
+    HTTPServiceUnavailable,
+    HTTPTooManyRequests,
+    IncompleteResponse,
+    ProtocolError,
+    RequestTimeout,
+    ResponseTooLarge,
+    TLSError,
+    UploadIncomplete,
+)
+from tests.app import Server
+from tests.client.conftest import Lane, hooked_session
+from tests.conftest import Kind
+from tests.faults import Faults, listener
+from tests.servers import Certificate
+
+TOTAL = 0.3
+TOLERANCE = 0.25
+
+Raised = type[FrameworkException]
+
+
+def table(error: Raised, sent: str, paths: str) -> list[Any]:
+    """Return a case for each path."""
+    return [pytest.param(path, error, sent, id=path) for path in paths.split()]
+
+
+FAULTS = [
+    *table(ConnectionLost, "maybe", """
+        /close-before-head /close-in-head /close-in-status-line /close-after-interim
+        /reset-before-head /reset-in-head
+    """),
+    *table(IncompleteResponse, "yes", """
+        /close-in-body /close-in-chunk /close-between-chunks /close-before-trailers
+        /reset-in-body /reset-in-chunk
+    """),
+    *table(RequestTimeout, "maybe", "/hang-before-head /hang-in-head /drip-head /drip-interim"),
+    *table(RequestTimeout, "yes", """
+        /hang-in-body /hang-in-chunk /drip-body /drip-chunks /drip-to-close
+    """),
+    *table(ProtocolError, "maybe", """
+        /garbage /other-protocol /http2 /no-status /status-99 /status-600 /status-1000
+        /no-colon /blank-before-colon /nul-in-field /switching /interim-flood
+        /length-word /length-negative /length-signed /length-hexadecimal /length-empty
+        /length-endless /lengths-differ /lengths-listed /lengths-equal /length-and-chunked
+        /coding-unknown /coding-twice /coding-not-last /coding-listed /http10-chunked
+        /chunk-size-word /chunk-size-signed /chunk-size-negative /chunk-size-prefixed
+        /chunk-size-empty /chunk-size-huge /chunk-without-end /chunk-bare-line-feeds
+        /chunk-trailer-broken
+    """),
+    *table(ResponseTooLarge, "yes", """
+        /fields-many /field-long /head-long /length-too-large /body-large /body-large-chunked
+        /body-large-to-close /body-endless /gzip-bomb
+    """),
+    *table(ContentEncodingError, "yes", """
+        /gzip-broken /gzip-cut /gzip-checksum /gzip-excess /gzip-plain /deflate-cut
+        /coding-compress /gzip-cut-in-fields
+    """),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "error", "sent"), FAULTS)
+async def test_fault(lane: Lane, faults: Faults, path: str, error: Raised, sent: str) -> None:
+    """A fault is the same error everywhere, comes in time, and the next call is right."""
+    client = lane.client(faults.url, timeout=TOTAL, max_response_size=4096)
+    start = time.monotonic()
+    with pytest.raises(FrameworkException) as caught:
+        await client.get(path)
+    took = time.monotonic() - start
+
+    assert type(caught.value) is error
+    assert caught.value.sent == sent
+    assert took < TOTAL + TOLERANCE
+    assert (caught.value.method, caught.value.url) == ("GET", faults.url + path)
+    assert caught.value.attempts == 1
+    assert caught.value.elapsed == pytest.approx(took, abs=0.1)
+    assert [read.target for read in faults.log] == [path]
+    assert await client.get("/ok") == {"ok": True}
+
+
+# What aiohttp takes though RFC 9112 forbids it, or a limit of ours is passed. None of it makes it
+# doubtful where the message ends.
+LENIENT = ["/folded-field", "/bare-line-feeds", "/chunk-line-endless", "/chunk-trailer-long"]
+
+
+@pytest.mark.parametrize("path", LENIENT)
+async def test_what_aiohttp_takes(lane: Lane, faults: Faults, path: str) -> None:
+    """Odd line ends are refused by our own framing, and harmless where aiohttp takes them."""
+    client = lane.client(faults.url, timeout=TOTAL)
+    if lane.is_async:
+        assert await client.get(path) == {}
+    else:
+        with pytest.raises(ProtocolError):
+            await client.get(path)
+    assert await client.get("/ok") == {"ok": True}
+
+
+@pytest.mark.parametrize("path", """
+    /ok /hints /interim-ten /continue /to-close /http10 /http10-to-close /no-reason
+    /connection-close /chunk-extension /chunk-trailer /chunk-upper-case /chunk-leading-zeros
+    /in-pieces /gzip /gzip-members /gzip-twice /gzip-chunked /gzip-in-fields /deflate
+    /coding-identity
+""".split())  # fmt: skip
+async def test_odd_but_right(lane: Lane, faults: Faults, path: str) -> None:
+    """What HTTP allows is read, and so is what comes after it."""
+    client = lane.client(faults.url, timeout=5)
+    for _ in range(2):
+        assert await client.get(path) == {"ok": True}
+        assert await client.get("/ok") == {"ok": True}
+
+
+# A blank line, or less than a response: aiohttp's parser drops it with the response before.
+SWALLOWED = ("/excess-line", "/excess-garbage-later")
+
+
+@pytest.mark.parametrize("path", """
+    /excess /excess-after-chunks /excess-after-empty /excess-line /excess-garbage-later
+    /excess-later /closes-when-idle
+""".split())  # fmt: skip
+async def test_unasked_bytes(lane: Lane, faults: Faults, path: str) -> None:
+    """Bytes that nobody asked for are never taken for the next answer."""
+    client = lane.client(faults.url, timeout=5)
+    assert await client.get(path) in ({"ok": True}, None)
+    await faults.settle()
+    assert await client.get("/ok") == {"ok": True}
+    first, second = faults.log
+    if not lane.is_async or path not in SWALLOWED:
+        assert first.connection != second.connection
+
+
+@pytest.mark.parametrize("path", ["/excess-garbage", "/lying-no-content"])
+async def test_garbage_behind_an_answer(lane: Lane, faults: Faults, path: str) -> None:
+    """Garbage in one packet with an answer spoils no other; aiohttp drops the answer with it."""
+    client = lane.client(faults.url, timeout=5)
+    if lane.is_async:
+        with pytest.raises(ProtocolError):
+            await client.get(path)
+    else:
+        assert await client.get(path) in ({"ok": True}, None)
+    assert await client.get("/ok") == {"ok": True}
+    assert faults.log[0].connection != faults.log[1].connection
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "said"),
+    [
+        ("/error-cut", HTTPInternalServerError, "cut after 10 bytes"),
+        ("/error-gzip-broken", HTTPTooManyRequests, "gzip"),
+        ("/error-body-large", HTTPInternalServerError, "max_response_size"),
+        ("/error-chunks-broken-later", HTTPNotFound, "chunk"),
+        ("/hang-in-error-body", HTTPServiceUnavailable, "took over"),
+    ],
+)
+async def test_broken_body_of_an_error(
+    lane: Lane, faults: Faults, path: str, error: type[HTTPError], said: str
+) -> None:
+    """The status of an error counts, even if its body cannot be read; `body_error` says why."""
+    client = lane.client(faults.url, timeout=TOTAL, max_response_size=4096)
+    with pytest.raises(HTTPError) as caught:
+        await client.get(path)
+    assert type(caught.value) is error
+    assert caught.value.body_error is not None
+    assert said in caught.value.body_error
+    assert await client.get("/ok") == {"ok": True}
+
+
+async def test_broken_body_of_a_redirect(lane: Lane, faults: Faults) -> None:
+    """A redirect whose body is cut is followed all the same."""
+    client = lane.client(faults.url, timeout=5)
+    assert await client.get("/redirect-cut") == {"ok": True}
+    assert [read.target for read in faults.log] == ["/redirect-cut", "/ok"]
+
+
+async def test_large_body_of_a_redirect(lane: Lane, faults: Faults) -> None:
+    """The body of a redirect is held to the limit, and not read beyond it."""
+    client = lane.client(faults.url, timeout=5, max_response_size=4096)
+    assert await client.get("/redirect-endless") == {"ok": True}
+
+
+# Uploads
+
+
+def body(pieces: int = 400) -> Any:
+    """Return an iterator of more bytes than any socket buffer takes."""
+    return iter([bytes(64 * 1024)] * pieces)
+
+
+@pytest.mark.parametrize("path", ["/early-error-close", "/early-error-stall"])
+@pytest.mark.parametrize("whole", [True, False])
+async def test_early_error(lane: Lane, faults: Faults, path: str, whole: bool) -> None:
+    """An error that comes before the upload is through ends it, and is what is raised."""
+    client = lane.client(faults.url, timeout=5)
+    data = bytes(20 * 1024 * 1024) if whole else body()
+    start = time.monotonic()
+    with pytest.raises(HTTPRequestEntityTooLarge) as caught:
+        await client.post(path, data=data)
+    assert time.monotonic() - start < 2
+    assert caught.value.response == {"message": "too big"}
+    assert await client.get("/ok") == {"ok": True}
+    assert faults.log[-1].connection != faults.log[0].connection
+
+
+@pytest.mark.parametrize("path", ["/early-success", "/early-success-close"])
+@pytest.mark.parametrize("whole", [True, False])
+async def test_early_success(lane: Lane, faults: Faults, path: str, whole: bool) -> None:
+    """A success that comes before the upload is through is none."""
+    client = lane.client(faults.url, timeout=5)
+    data = bytes(20 * 1024 * 1024) if whole else body()
+    start = time.monotonic()
+    with pytest.raises(UploadIncomplete) as caught:
+        await client.post(path, data=data)
+    assert time.monotonic() - start < 2
+    assert (caught.value.status, caught.value.sent) == (200, "yes")
+    assert await client.get("/ok") == {"ok": True}
+    assert faults.log[-1].connection != faults.log[0].connection
+
+
+async def test_interim_responses_during_an_upload(lane: Lane, faults: Faults) -> None:
+    """Interim responses do not end an upload."""
+    client = lane.client(faults.url, timeout=10)
+    assert await client.post("/early-hints-upload", data=body()) == {"ok": True}
+    assert len(faults.log[0].body) == 400 * 64 * 1024
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_reset_during_an_upload(lane: Lane, faults: Faults, whole: bool) -> None:
+    """A reset in the middle of an upload is a lost connection, with the reason kept."""
+    client = lane.client(faults.url, timeout=5)
+    with pytest.raises(ConnectionLost) as caught:
+        await client.post("/upload-reset", data=bytes(20 * 1024 * 1024) if whole else body())
+    assert caught.value.sent == "maybe"
+    assert isinstance(caught.value.__cause__, OSError)
+    assert [read.target for read in faults.log] == ["/upload-reset"]
+    assert await client.get("/ok") == {"ok": True}
+
+
+async def test_garbage_during_an_upload(lane: Lane, faults: Faults) -> None:
+    """Garbage that comes while a body is sent is garbage at once, not when the body is through."""
+    client = lane.client(faults.url, timeout=5)
+    start = time.monotonic()
+    with pytest.raises(ProtocolError):
+        await client.post("/early-garbage", data=body())
+    assert time.monotonic() - start < 2
+
+
+# Connections that never are
+
+
+async def test_refused(lane: Lane) -> None:
+    """A refused connection: nothing was sent."""
+    with listener(backlog=None) as url:
+        with pytest.raises(ConnectError) as caught:
+            await lane.client(url).get("/")
+        assert type(caught.value) is ConnectError
+        assert caught.value.sent == "no"
+        assert caught.value.__cause__ is not None
+        assert str(caught.value.__cause__) not in str(caught.value)
+
+
+async def test_unknown_host(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host name that cannot be resolved: nothing was sent."""
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(DNSError) as caught:
+        await lane.client("http://nowhere.test").get("/")
+    assert caught.value.sent == "no"
+    assert caught.value.__cause__ is not None
+
+
+async def test_host_without_an_address(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that gives no address at all is no crash."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])
+    with pytest.raises(ConnectError) as caught:
+        await lane.client("http://nowhere.test").get("/")
+    assert caught.value.sent == "no"
+
+
+async def test_second_address(lane: Lane, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first address of a host refuses, the next one is taken."""
+    found = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, faults.port))
+        for host in ("127.0.0.2", "127.0.0.1")
+    ]
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *arguments: Any, **options: Any) -> Any:
+        return found if host == "two.test" else real(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    client = lane.client(f"http://two.test:{faults.port}", timeout=5)
+    assert await client.get("/ok") == {"ok": True}
+    assert faults.log[0].fields["host"] == f"two.test:{faults.port}"
+
+
+async def test_no_tls(kind: Kind, server: Server) -> None:
+    """A server that speaks no TLS: nothing was sent."""
+    client = kind.client(f"https://127.0.0.1:{server.port}", timeout=5)
+    with pytest.raises(TLSError) as caught:
+        await client.get("/ok")
+    assert type(caught.value) is TLSError
+    assert caught.value.sent == "no"
+
+
+async def test_unknown_authority(kind: Kind, tls_faults: Faults) -> None:
+    """A certificate nobody vouches for: nothing was sent."""
+    with pytest.raises(CertificateError) as caught:
+        await kind.client(tls_faults.url, timeout=5).get("/ok")
+    assert caught.value.sent == "no"
+    assert tls_faults.log == []
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("/close-before-head", ConnectionLost),
+        ("/reset-in-body", IncompleteResponse),
+        ("/close-in-chunk", IncompleteResponse),
+        ("/hang-in-body", RequestTimeout),
+        ("/drip-head", RequestTimeout),
+        ("/chunk-size-word", ProtocolError),
+    ],
+)
+async def test_fault_over_tls(
+    lane: Lane, tls_faults: Faults, certificate: Certificate, path: str, error: Raised
+) -> None:
+    """Faults over TLS are the same."""
+    client = tls_client(lane, tls_faults, certificate, timeout=Timeout(total=TOTAL))
+    start = time.monotonic()
+    with pytest.raises(FrameworkException) as caught:
+        await client.get(path)
+    assert type(caught.value) is error
+    assert time.monotonic() - start < TOTAL + TOLERANCE
+    assert await client.get("/ok") == {"ok": True}
+
+
+@pytest.mark.parametrize("path", ["/early-error-stall", "/early-error-close"])
+async def test_early_error_over_tls(
+    lane: Lane, tls_faults: Faults, certificate: Certificate, path: str
+) -> None:
+    """An early answer is seen through TLS, whose records hold more than the body."""
+    client = tls_client(lane, tls_faults, certificate, timeout=5)
+    with pytest.raises(HTTPRequestEntityTooLarge):
+        await client.post(path, data=body())
+    assert await client.get("/ok") == {"ok": True}
+
+
+async def test_upload_over_tls(lane: Lane, tls_faults: Faults, certificate: Certificate) -> None:
+    """A long upload comes whole through TLS."""
+    client = tls_client(lane, tls_faults, certificate, timeout=20)
+    content = bytes(range(256)) * 4096 * 4
+    assert await client.post("/early-hints-upload", data=content) == {"ok": True}
+    assert tls_faults.log[0].body == content
+
+
+def tls_client(lane: Lane, server: Faults, certificate: Certificate, **options: Any) -> Any:
+    """Return a client that trusts the server; a session of one's own needs its own trust."""
+    if lane.lane != "compatible":
+        return lane.client(server.url, tls=TLS(ca=certificate.authority), **options)
+
+    def make(**_: Any) -> Any:
+        session = hooked_session()
+        session.verify = str(certificate.authority)
+        return session
+
+    return lane.client(server.url, session_factory=make, **options)

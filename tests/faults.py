@@ -1,0 +1,664 @@
+"""A server that breaks HTTP on purpose: one path for each fault, over real sockets.
+
+It is written on bare asyncio streams, because no HTTP server lets itself be made to fail so.
+`Faults.log` holds what it read, so that a test can tell what was sent, how often, and on which
+connection.
+
+    with Faults() as faults:
+        client.get(faults.url + "/reset-in-body")
+        assert len(faults.log) == 1
+"""
+
+import asyncio
+import contextlib
+import functools
+import gzip
+import socket
+import ssl
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import urlsplit
+
+CRLF = b"\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+WELL = OK + b'Content-Length: 11\r\n\r\n{"ok":true}'
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+GZIPPED = gzip.compress(b'{"ok":true}', mtime=0)
+NEVER = 3600.0
+PAUSE = 0.05
+"""Seconds between two drips: short against every timeout of a test."""
+
+
+@dataclass(slots=True)
+class Read:
+    """One request, as far as it was read."""
+
+    connection: int
+    """The number of the connection, counted from 1."""
+    head: bytes
+    body: bytearray = field(default_factory=bytearray)
+    at: float = field(default_factory=time.monotonic)
+    """When the head had come, on the monotonic clock."""
+    done: bool = False
+    """Whether the server has sent all it will send."""
+
+    @property
+    def method(self) -> str:
+        """The method."""
+        return self.head.split(b" ", 1)[0].decode()
+
+    @property
+    def target(self) -> str:
+        """The request target."""
+        return self.head.split(b" ", 2)[1].decode()
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The header fields, names in lower case."""
+        lines = self.head.decode("latin-1").split("\r\n")[1:-2]
+        return {
+            name.lower(): value.strip() for name, _, value in (li.partition(":") for li in lines)
+        }
+
+
+class Peer:
+    """The client at the other end of one connection."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        request: Read,
+        is_first: bool,
+    ) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.request = request
+        self.is_first = is_first
+
+    async def send(self, *pieces: bytes) -> None:
+        """Write, and wait until the system has taken it all."""
+        self.writer.write(b"".join(pieces))
+        await self.writer.drain()
+
+    async def read_body(self) -> None:
+        """Read the whole body of the request."""
+        fields, body = self.request.fields, self.request.body
+        if "content-length" in fields:
+            left = int(fields["content-length"])
+            while left and (data := await self.reader.read(left)):
+                body += data
+                left -= len(data)
+        elif "transfer-encoding" in fields:
+            while size := int((await self.reader.readline()).strip(), 16):
+                body += (await self.reader.readexactly(size + 2))[:-2]
+            await self.reader.readline()
+
+    async def drip(self, data: bytes) -> None:
+        """Write one byte at a time."""
+        for position in range(len(data)):
+            await self.send(data[position : position + 1])
+            await asyncio.sleep(PAUSE)
+
+    async def hang(self) -> None:
+        """Stay silent with the connection open, until the client goes away."""
+        with contextlib.suppress(OSError):
+            await self.reader.read(1)
+
+    def close(self) -> None:
+        """End the connection in order."""
+        self.writer.close()
+
+    def reset(self) -> None:
+        """End the connection with a TCP reset."""
+        transport = self.writer.transport
+        transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        transport.abort()
+
+
+Handler = Callable[[Peer], Awaitable[None]]
+HANDLERS: dict[str, Handler] = {}
+
+
+def handles(path: str) -> Callable[[Handler], Handler]:
+    """Register the handler of a path."""
+
+    def register(handler: Handler) -> Handler:
+        HANDLERS[path] = handler
+        return handler
+
+    return register
+
+
+class Faults:
+    """The server on a free port of 127.0.0.1, in a background thread.
+
+    Args:
+        tls: Serve https with this context.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.log: list[Read] = []
+        self.connections = 0
+        self.port = 0
+        self._tls = tls
+        self._stop: Callable[[], object] | None = None
+        self._thread: threading.Thread | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._transports: list[asyncio.WriteTransport] = []
+
+    @property
+    def url(self) -> str:
+        """The origin."""
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+
+    def reset(self) -> None:
+        """Forget what was read."""
+        self.log.clear()
+
+    async def wait_for(self, count: int) -> None:
+        """Wait until so many requests were read."""
+        async with asyncio.timeout(10):
+            while len(self.log) < count:  # noqa: ASYNC110 - in another thread
+                await asyncio.sleep(0.005)
+
+    async def settle(self) -> None:
+        """Wait until nothing more will come for what was read."""
+        async with asyncio.timeout(5):
+            while not all(read.done for read in self.log):  # noqa: ASYNC110 - in another thread
+                await asyncio.sleep(0.005)
+
+    def __enter__(self) -> Self:
+        started: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(started)), name="faults", daemon=True
+        )
+        self._thread.start()
+        started.result(timeout=10)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        assert self._stop is not None
+        assert self._thread is not None
+        self._stop()
+        self._thread.join(timeout=10)
+        assert not self._thread.is_alive(), "the server did not stop within 10 s"
+
+    async def _serve(self, started: Future[None]) -> None:
+        stopping = asyncio.Event()
+        # A small buffer for what comes in, so that an upload that is not read soon stands still.
+        listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        server = await asyncio.start_server(self._connected, sock=listener, ssl=self._tls)
+        self.port = listener.getsockname()[1]
+        self._stop = functools.partial(
+            asyncio.get_running_loop().call_soon_threadsafe, stopping.set
+        )
+        started.set_result(None)
+        async with server:
+            await stopping.wait()
+            server.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            # Those that wait for the client to end TLS would be left over.
+            for transport in self._transports:
+                transport.abort()
+            await asyncio.sleep(0.01)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self._transports.append(writer.transport)
+        self.connections += 1
+        number = self.connections
+        try:
+            while not writer.is_closing():
+                head = await reader.readuntil(b"\r\n\r\n")
+                request = Read(number, head)
+                is_first = all(read.connection != number for read in self.log)
+                self.log.append(request)
+                path = urlsplit(request.target).path
+                await HANDLERS[path](Peer(reader, writer, request, is_first))
+                request.done = True
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # The client went away.
+        except asyncio.CancelledError:
+            pass  # The server stops.
+        finally:
+            self._tasks.discard(task)
+            if not writer.is_closing():
+                writer.close()
+            if self._tls is not None:
+                # asyncio would wait for the client to end TLS, and forget the socket meanwhile.
+                asyncio.get_running_loop().call_later(PAUSE, writer.transport.abort)
+
+
+def answers(path: str, *pieces: bytes, close: bool = True) -> None:
+    """Register a path that reads the request, writes bytes and closes the connection, or not."""
+
+    @handles(path)
+    async def answer(peer: Peer) -> None:
+        await peer.read_body()
+        whole = b"".join(pieces)
+        # An answer to HEAD ends with its head.
+        is_head = peer.request.method == "HEAD"
+        await peer.send(whole[: whole.index(b"\r\n\r\n") + 4] if is_head else whole)
+        if close:
+            peer.close()
+
+
+def sized(body: bytes, *fields: bytes, status: bytes = b"200 OK") -> bytes:
+    """Return a whole response with a length."""
+    lines = [b"HTTP/1.1 " + status, b"Content-Type: application/json", *fields]
+    lines.append(b"Content-Length: %d" % len(body))
+    return CRLF.join([*lines, b"", body])
+
+
+def chunked(*pieces: bytes, head: bytes = OK) -> bytes:
+    """Return a response whose body is these bytes, framed by whoever calls."""
+    return head + b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(pieces)
+
+
+# The connection ends too early.
+
+answers("/ok", WELL, close=False)
+answers("/close-before-head")
+answers("/close-in-head", OK)
+answers("/close-in-status-line", b"HTTP/1.1 20")
+answers("/close-in-body", OK, b'Content-Length: 100\r\n\r\n{"ok"')
+answers("/close-in-chunk", chunked(b'20\r\n{"ok"'))
+answers("/close-between-chunks", chunked(b'5\r\n{"ok"\r\n'))
+answers("/close-before-trailers", chunked(b'b\r\n{"ok":true}\r\n0\r\n'))
+answers("/close-after-interim", HINTS)
+
+
+def resets(path: str, *pieces: bytes) -> None:
+    """Register a path that resets the connection after some bytes have come through."""
+
+    @handles(path)
+    async def answer(peer: Peer) -> None:
+        await peer.read_body()
+        await peer.send(*pieces)
+        await asyncio.sleep(PAUSE)  # A reset overtakes bytes that were not read yet.
+        peer.reset()
+
+
+resets("/reset-before-head")
+resets("/reset-in-head", OK)
+resets("/reset-in-body", OK, b'Content-Length: 100\r\n\r\n{"ok"')
+resets("/reset-in-chunk", chunked(b'20\r\n{"ok"'))
+
+
+# The server says nothing, or nearly nothing.
+
+
+def hangs(path: str, *pieces: bytes) -> None:
+    """Register a path that writes some bytes and then no more."""
+
+    @handles(path)
+    async def answer(peer: Peer) -> None:
+        await peer.read_body()
+        await peer.send(*pieces)
+        await peer.hang()
+        peer.close()
+
+
+hangs("/hang-before-head")
+hangs("/hang-in-head", OK)
+hangs("/hang-in-body", OK, b'Content-Length: 100\r\n\r\n{"ok"')
+hangs("/hang-in-chunk", chunked(b'20\r\n{"ok"'))
+hangs("/hang-in-error-body", b'HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\n{"message"')
+
+
+def drips(path: str, start: bytes, slow: bytes) -> None:
+    """Register a path that writes some bytes at once and others one at a time."""
+
+    @handles(path)
+    async def answer(peer: Peer) -> None:
+        await peer.read_body()
+        await peer.send(start)
+        await peer.drip(slow)
+
+
+drips("/drip-head", b"", b"HTTP/1.1 200 OK\r\n" + b"X-Slow: 1\r\n" * 90 + b"\r\n")
+drips("/drip-body", OK + b"Content-Length: 1000\r\n\r\n", b"1" * 1000)
+drips("/drip-chunks", chunked(), b"1\r\n1\r\n" * 200 + b"0\r\n\r\n")
+drips("/drip-to-close", b"HTTP/1.1 200 OK\r\n\r\n", b"1" * 1000)
+drips("/drip-briefly", OK + b"Content-Length: 11\r\n\r\n", b'{"ok":true}')
+drips("/drip-interim", b"", HINTS * 8)
+
+
+# What comes is no HTTP, or is framed wrongly.
+
+answers("/garbage", b"\x16\x03\x01\x00garbage\r\n\r\n")
+answers("/other-protocol", b"SSH-2.0-OpenSSH_9.9\r\n\r\n")
+answers("/http2", b"HTTP/2 200 OK\r\nContent-Length: 0\r\n\r\n")
+answers("/no-status", b"HTTP/1.1 OK\r\nContent-Length: 0\r\n\r\n")
+answers("/status-99", b"HTTP/1.1 99 Low\r\nContent-Length: 0\r\n\r\n")
+answers("/status-600", b"HTTP/1.1 600 High\r\nContent-Length: 0\r\n\r\n")
+answers("/status-1000", b"HTTP/1.1 1000 High\r\nContent-Length: 0\r\n\r\n")
+answers("/no-colon", OK, b"Broken\r\nContent-Length: 2\r\n\r\n{}")
+answers("/blank-before-colon", OK, b"X-A : 1\r\nContent-Length: 2\r\n\r\n{}")
+answers("/nul-in-field", OK, b"X-A: a\x00b\r\nContent-Length: 2\r\n\r\n{}")
+answers("/folded-field", OK, b"X-A: a\r\n b\r\nContent-Length: 2\r\n\r\n{}", close=False)
+answers("/bare-line-feeds", b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}", close=False)
+answers("/length-word", OK, b"Content-Length: two\r\n\r\n{}")
+answers("/length-negative", OK, b"Content-Length: -2\r\n\r\n{}")
+answers("/length-signed", OK, b"Content-Length: +2\r\n\r\n{}")
+answers("/length-hexadecimal", OK, b"Content-Length: 0x2\r\n\r\n{}")
+answers("/length-empty", OK, b"Content-Length: \r\n\r\n{}")
+answers("/length-endless", OK, b"Content-Length: " + b"9" * 400 + b"\r\n\r\n{}")
+answers("/lengths-differ", OK, b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}")
+answers("/lengths-listed", OK, b"Content-Length: 2, 3\r\n\r\n{}")
+answers("/length-and-chunked", chunked(b"2\r\n{}\r\n0\r\n\r\n", head=OK + b"Content-Length: 2\r\n"))
+answers("/coding-unknown", OK, b"Transfer-Encoding: gzip\r\n\r\n{}")
+answers("/coding-twice", OK, b"Transfer-Encoding: chunked, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+answers(
+    "/coding-listed", OK, b"Transfer-Encoding: gzip\r\n", chunked(b"2\r\n{}\r\n0\r\n\r\n", head=b"")
+)
+answers("/http10-chunked", chunked(b"2\r\n{}\r\n0\r\n\r\n", head=b"HTTP/1.0 200 OK\r\n"))
+answers("/coding-not-last", OK, b"Transfer-Encoding: chunked, gzip\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+answers("/chunk-size-word", chunked(b"zz\r\n{}\r\n0\r\n\r\n"))
+answers("/chunk-size-signed", chunked(b"+2\r\n{}\r\n0\r\n\r\n"))
+answers("/chunk-size-negative", chunked(b"-2\r\n{}\r\n0\r\n\r\n"))
+answers("/chunk-size-prefixed", chunked(b"0x2\r\n{}\r\n0\r\n\r\n"))
+answers("/chunk-size-empty", chunked(b"\r\n{}\r\n0\r\n\r\n"))
+answers("/chunk-size-huge", chunked(b"f" * 17 + b"\r\n{}\r\n0\r\n\r\n"))
+answers("/chunk-without-end", chunked(b"2\r\n{}xx0\r\n\r\n"))
+answers("/chunk-bare-line-feeds", chunked(b"2\n{}\n0\n\n"))
+answers("/chunk-trailer-broken", chunked(b"2\r\n{}\r\n0\r\nno field\r\n\r\n"))
+LONG = b"X-A: %b\r\n" % (b"a" * 900)
+answers("/chunk-trailer-long", chunked(b"2\r\n{}\r\n0\r\n", LONG * 12, CRLF), close=False)
+LONG = b"2;" + b"x" * 20_000
+answers("/chunk-line-endless", chunked(LONG, b"\r\n{}\r\n0\r\n\r\n"), close=False)
+answers("/switching", b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nx")
+answers("/interim-flood", HINTS * 11, WELL)
+
+# More than a response may hold.
+
+answers("/fields-many", OK, b"X-A: 1\r\n" * 120, b"Content-Length: 2\r\n\r\n{}")
+answers("/field-long", OK, b"X-A: " + b"a" * 70_000 + b"\r\nContent-Length: 2\r\n\r\n{}")
+answers("/head-long", OK, (b"X-A: " + b"a" * 1000 + CRLF) * 80, b"Content-Length: 2\r\n\r\n{}")
+answers("/length-too-large", OK, b"Content-Length: 1000000000000\r\n\r\n", b"1" * 1000)
+answers("/body-large", sized(b"1" * 5000), close=False)
+answers("/body-large-chunked", chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (5000, b"1" * 5000)), close=False)
+answers("/body-large-to-close", b"HTTP/1.1 200 OK\r\n\r\n", b"1" * 5000)
+answers("/error-body-large", sized(b"1" * 5000, status=b"500 Oops"), close=False)
+
+
+@handles("/body-endless")
+async def body_endless(peer: Peer) -> None:
+    """Send chunks for as long as somebody reads them."""
+    await peer.send(chunked())
+    while True:
+        await peer.send(b"10000\r\n", b"1" * 0x10000, CRLF)
+
+
+# Content codings.
+
+
+def coded(path: str, coding: bytes, body: bytes) -> None:
+    """Register a path with a content coding."""
+    answers(path, sized(body, b"Content-Encoding: " + coding), close=False)
+
+
+coded("/gzip", b"gzip", GZIPPED)
+coded(
+    "/gzip-members", b"gzip", gzip.compress(b'{"ok":', mtime=0) + gzip.compress(b"true}", mtime=0)
+)
+coded("/gzip-twice", b"gzip, gzip", gzip.compress(GZIPPED, mtime=0))
+coded("/gzip-broken", b"gzip", b"\x1f\x8b\x08\x00" + b"broken" * 20)
+coded("/gzip-cut", b"gzip", GZIPPED[:-8])
+coded("/gzip-checksum", b"gzip", GZIPPED[:-8] + bytes(8))
+coded("/gzip-excess", b"gzip", GZIPPED + b"more")
+coded("/gzip-plain", b"gzip", b'{"ok":true}')
+coded("/gzip-bomb", b"gzip", gzip.compress(bytes(1024 * 1024)))
+coded("/gzip-empty", b"gzip", b"")
+coded("/gzip-in-fields", b"gzip\r\nContent-Encoding: gzip", gzip.compress(GZIPPED, mtime=0))
+coded("/gzip-cut-in-fields", b"gzip\r\nContent-Encoding: gzip", gzip.compress(GZIPPED[:-8]))
+coded("/deflate", b"deflate", zlib.compress(b'{"ok":true}'))
+coded("/deflate-cut", b"deflate", zlib.compress(b'{"ok":true}')[:-5])
+coded("/coding-compress", b"compress", b'{"ok":true}')
+coded("/coding-identity", b"identity", b'{"ok":true}')
+CHUNKS = (b"1\r\n%b\r\n" % bytes([byte]) for byte in GZIPPED)
+GZIP_HEAD = OK + b"Content-Encoding: gzip\r\n"
+answers("/gzip-chunked", chunked(*CHUNKS, b"0\r\n\r\n", head=GZIP_HEAD), close=False)
+
+
+# Odd, but right.
+
+answers("/hints", HINTS, HINTS, WELL, close=False)
+answers("/interim-ten", HINTS * 10, WELL, close=False)
+answers("/continue", b"HTTP/1.1 100 Continue\r\n\r\n", WELL, close=False)
+answers("/to-close", b'HTTP/1.1 200 OK\r\n\r\n{"ok":true}')
+answers("/http10", b'HTTP/1.0 200 OK\r\nContent-Length: 11\r\n\r\n{"ok":true}')
+answers("/http10-to-close", b'HTTP/1.0 200 OK\r\n\r\n{"ok":true}')
+answers("/no-reason", b'HTTP/1.1 200\r\nContent-Length: 11\r\n\r\n{"ok":true}', close=False)
+answers("/lengths-equal", OK, b'Content-Length: 11\r\nContent-Length: 11\r\n\r\n{"ok":true}')
+answers("/connection-close", sized(b'{"ok":true}', b"Connection: close"))
+answers("/chunk-extension", chunked(b'b;a="b"\r\n{"ok":true}\r\n0\r\n\r\n'), close=False)
+answers("/chunk-trailer", chunked(b'b\r\n{"ok":true}\r\n0\r\nX-Sum: 1\r\n\r\n'), close=False)
+answers("/chunk-upper-case", chunked(b'B\r\n{"ok":true}\r\n0\r\n\r\n'), close=False)
+answers("/chunk-leading-zeros", chunked(b'00b\r\n{"ok":true}\r\n000\r\n\r\n'), close=False)
+answers("/not-found", sized(b'{"message":"no"}', status=b"404 Not Found"), close=False)
+answers("/no-content", b"HTTP/1.1 204 No Content\r\n\r\n", close=False)
+answers(
+    "/lying-no-content", b"HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\nlies", close=False
+)
+
+
+answers(
+    "/odd-fields",
+    b"HTTP/1.1 200 Very Well\r\nX-b: 1\r\nx-A:  \xc3\xbc\xff \r\nX-B: 2\r\n",
+    b"Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n",
+    chunked(b"2\r\n{}\r\n0\r\n\r\n", head=b""),
+    close=False,
+)
+
+
+@handles("/brief")
+async def brief(peer: Peer) -> None:
+    """Answer after a moment in which other calls can come."""
+    await asyncio.sleep(0.2)
+    await peer.send(WELL)
+
+
+@handles("/in-pieces")
+async def in_pieces(peer: Peer) -> None:
+    """Send a good response, each byte in a packet of its own."""
+    await peer.read_body()
+    for position in range(len(WELL)):
+        await peer.send(WELL[position : position + 1])
+        await asyncio.sleep(0)
+
+
+# Bytes that nobody asked for.
+
+LIE = b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"ok":false}'
+answers("/excess", WELL, LIE, close=False)
+answers("/excess-after-chunks", chunked(b'b\r\n{"ok":true}\r\n0\r\n\r\n'), LIE, close=False)
+answers("/excess-after-empty", b"HTTP/1.1 204 No Content\r\n\r\n", LIE, close=False)
+answers("/excess-garbage", WELL, b"garbage\r\n\r\n", close=False)
+answers("/excess-line", WELL, b"\r\n", close=False)
+
+
+@handles("/excess-later")
+async def excess_later(peer: Peer) -> None:
+    """Answer, and once more a little later."""
+    await peer.send(WELL)
+    await asyncio.sleep(PAUSE)
+    await peer.send(LIE)
+
+
+@handles("/excess-garbage-later")
+async def excess_garbage_later(peer: Peer) -> None:
+    """Answer, and write half of something a little later."""
+    await peer.send(WELL)
+    await asyncio.sleep(PAUSE)
+    await peer.send(LIE[:20])
+
+
+@handles("/closes-when-idle")
+async def closes_when_idle(peer: Peer) -> None:
+    """Answer as if the connection stayed open, then close it."""
+    await peer.read_body()
+    await peer.send(WELL)
+    peer.close()
+
+
+@handles("/drops-the-second")
+async def drops_the_second(peer: Peer) -> None:
+    """Answer the first request of a connection, read the second one and close without an answer."""
+    await peer.read_body()
+    if peer.is_first:
+        await peer.send(WELL)
+    else:
+        peer.close()
+
+
+@handles("/slow-redirect")
+async def slow_redirect(peer: Peer) -> None:
+    """Redirect, after a while, to where no answer comes."""
+    await asyncio.sleep(0.3)
+    head = b"HTTP/1.1 302 Found\r\nLocation: /hang-before-head\r\n"
+    await peer.send(head, b"Content-Length: 0\r\n\r\n")
+
+
+# Redirects and errors whose body is broken.
+
+answers("/redirect-cut", b"HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 100\r\n\r\nmoved")
+answers("/error-cut", b'HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\n{"message"')
+
+
+@handles("/error-chunks-broken-later")
+async def error_chunks_broken_later(peer: Peer) -> None:
+    """Send the head of an error, then chunks that are none."""
+    await peer.send(chunked(b"1\r\n{\r\n", head=b"HTTP/1.1 404 Not Found\r\n"))
+    await asyncio.sleep(PAUSE)
+    await peer.send(b"zz\r\n")
+    peer.close()
+
+
+@handles("/redirect-endless")
+async def redirect_endless(peer: Peer) -> None:
+    """Send a redirect whose body never ends."""
+    await peer.send(chunked(head=b"HTTP/1.1 302 Found\r\nLocation: /ok\r\n"))
+    while True:
+        await peer.send(b"10000\r\n", b"1" * 0x10000, CRLF)
+
+
+answers(
+    "/error-gzip-broken",
+    sized(b"broken", b"Content-Encoding: gzip", status=b"429 Slow Down"),
+    close=False,
+)
+
+
+# Uploads that are answered before they are through.
+
+
+@handles("/early-error-close")
+async def early_error_close(peer: Peer) -> None:
+    """Refuse an upload from its head alone, and close while it comes."""
+    await peer.send(sized(b'{"message":"too big"}', b"Connection: close", status=b"413 Too Large"))
+    await asyncio.sleep(PAUSE)
+    peer.close()
+
+
+@handles("/early-error-stall")
+async def early_error_stall(peer: Peer) -> None:
+    """Refuse an upload from its head alone, keep the connection open and read nothing."""
+    await peer.send(sized(b'{"message":"too big"}', status=b"413 Too Large"))
+    await asyncio.sleep(NEVER)
+
+
+@handles("/early-success")
+async def early_success(peer: Peer) -> None:
+    """Accept an upload from its head alone, and read nothing of it."""
+    await peer.send(WELL)
+    await asyncio.sleep(NEVER)
+
+
+@handles("/early-success-close")
+async def early_success_close(peer: Peer) -> None:
+    """Accept an upload from its head alone, and close while it comes."""
+    await peer.send(sized(b'{"ok":true}', b"Connection: close"))
+    await asyncio.sleep(PAUSE)
+    peer.reset()
+
+
+@handles("/early-hints-upload")
+async def early_hints_upload(peer: Peer) -> None:
+    """Send interim responses at once, then read the upload and answer."""
+    await peer.send(HINTS, b"HTTP/1.1 100 Continue\r\n\r\n")
+    await peer.read_body()
+    await peer.send(WELL)
+
+
+@handles("/early-garbage")
+async def early_garbage(peer: Peer) -> None:
+    """Write what is no response while an upload comes, and read nothing."""
+    await peer.send(b"garbage\r\n\r\n")
+    await asyncio.sleep(NEVER)
+
+
+@handles("/upload-reset")
+async def upload_reset(peer: Peer) -> None:
+    """Reset the connection in the middle of an upload."""
+    await peer.reader.read(1000)
+    peer.reset()
+
+
+@handles("/upload-slowly")
+async def upload_slowly(peer: Peer) -> None:
+    """Read an upload with pauses."""
+    left = int(peer.request.fields["content-length"])
+    while left:
+        left -= len(await peer.reader.read(min(left, 2 * 1024 * 1024)))
+        await asyncio.sleep(0.005)
+    await peer.send(WELL)
+
+
+@handles("/upload-stall")
+async def upload_stall(peer: Peer) -> None:
+    """Read nothing of an upload, and say nothing."""
+    await asyncio.sleep(NEVER)
+
+
+@contextlib.contextmanager
+def listener(*, backlog: int | None) -> Generator[str]:
+    """Give the origin of a port that refuses connections, or takes them and stays silent.
+
+    Args:
+        backlog: How many connections the system takes; `None` refuses them all.
+    """
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        if backlog is not None:
+            sock.listen(backlog)
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def full_listener() -> Generator[str]:
+    """Give the origin of a port whose queue of connections is full, so that no more are taken."""
+    with socket.socket() as sock, contextlib.ExitStack() as stack:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(0)
+        # The system takes one more than it is told; the next ones are not answered.
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect(sock.getsockname())
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"

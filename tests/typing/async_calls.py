@@ -1,0 +1,303 @@
+"""What the verbs of an `AsyncClient` return, and which options they take; read by type checkers.
+
+An error is expected where a line says so, for both checkers: an ignore that nothing needs is an
+error itself.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, assert_type
+
+from annotated_types import Gt
+from yarl import URL
+
+from arya_api_framework import (
+    AsyncClient,
+    BaseModel,
+    RawResponse,
+    Request,
+    Response,
+    Retry,
+    Timeout,
+)
+
+
+class User(Response):
+    """One."""
+
+    name: str
+
+
+class Cat(BaseModel):
+    """Another."""
+
+    name: str
+
+
+async def request(client: AsyncClient) -> None:
+    """Every kind of result."""
+    assert_type(await client.request("GET", "/users", response_format=User), User)
+    assert_type(await client.request("GET", "/users", response_format=list[User]), list[User])
+    assert_type(
+        await client.request("GET", "/users", response_format=dict[str, User]), dict[str, User]
+    )
+    assert_type(await client.request("GET", "/users", response_format=User | Cat), User | Cat)
+    assert_type(await client.request("GET", "/users", response_format=User | None), User | None)
+    assert_type(await client.request("GET", "/users", response_format=None), None)
+    assert_type(await client.request("GET", "/users", response_format=str), str)
+    assert_type(await client.request("GET", "/users", response_format=bytes), bytes)
+    assert_type(await client.request("GET", "/users", response_format=datetime), datetime)
+    assert_type(await client.request("GET", "/users", response_format=Annotated[int, Gt(0)]), int)
+    assert_type(await client.request("GET", "/users"), Any)
+    assert_type(await client.request("GET", "/users", raw=False), Any)
+    assert_type(await client.request("GET", "/users", raw=True), RawResponse)
+
+
+async def get(client: AsyncClient) -> None:
+    """Every kind of result."""
+    assert_type(await client.get("/users", response_format=User), User)
+    assert_type(await client.get("/users", response_format=list[User]), list[User])
+    assert_type(await client.get("/users", response_format=dict[str, User]), dict[str, User])
+    assert_type(await client.get("/users", response_format=User | Cat), User | Cat)
+    assert_type(await client.get("/users", response_format=User | None), User | None)
+    assert_type(await client.get("/users", response_format=None), None)
+    assert_type(await client.get("/users", response_format=str), str)
+    assert_type(await client.get("/users", response_format=bytes), bytes)
+    assert_type(await client.get("/users", response_format=datetime), datetime)
+    assert_type(await client.get("/users", response_format=Annotated[int, Gt(0)]), int)
+    assert_type(await client.get("/users"), Any)
+    assert_type(await client.get("/users", raw=False), Any)
+    assert_type(await client.get("/users", raw=True), RawResponse)
+
+
+async def post(client: AsyncClient) -> None:
+    """Every kind of result."""
+    assert_type(await client.post("/users", response_format=User), User)
+    assert_type(await client.post("/users", response_format=list[User]), list[User])
+    assert_type(await client.post("/users", response_format=dict[str, User]), dict[str, User])
+    assert_type(await client.post("/users", response_format=User | Cat), User | Cat)
+    assert_type(await client.post("/users", response_format=User | None), User | None)
+    assert_type(await client.post("/users", response_format=None), None)
+    assert_type(await client.post("/users", response_format=str), str)
+    assert_type(await client.post("/users", response_format=bytes), bytes)
+    assert_type(await client.post("/users", response_format=datetime), datetime)
+    assert_type(await client.post("/users", response_format=Annotated[int, Gt(0)]), int)
+    assert_type(await client.post("/users"), Any)
+    assert_type(await client.post("/users", raw=False), Any)
+    assert_type(await client.post("/users", raw=True), RawResponse)
+
+
+async def put(client: AsyncClient) -> None:
+    """Every kind of result."""
+    assert_type(await client.put("/users", response_format=User), User)
+    assert_type(await client.put("/users", response_format=list[User]), list[User])
+    assert_type(await client.put("/users", response_format=dict[str, User]), dict[str, User])
+    assert_type(await client.put("/users", response_format=User | Cat), User | Cat)
+    assert_type(await client.put("/users", response_format=User | None), User | None)
+    assert_type(await client.put("/users", response_format=None), None)
+    assert_type(await client.put("/users", response_format=str), str)
+    assert_type(await client.put("/users", response_format=bytes), bytes)
+    assert_type(await client.put("/users", response_format=datetime), datetime)
+    assert_type(await client.put("/users", response_format=Annotated[int, Gt(0)]), int)
+    assert_type(await client.put("/users"), Any)
+    assert_type(await client.put("/users", raw=False), Any)
+    assert_type(await client.put("/users", raw=True), RawResponse)
+
+
+async def patch(client: AsyncClient) -> None:
+    """Every kind of result."""
+    assert_type(await client.patch("/users", response_format=User), User)
+    assert_type(await client.patch("/users", response_format=list[User]), list[User])
+    assert_type(await client.patch("/users", response_format=dict[str, User]), dict[str, User])
+    assert_type(await client.patch("/users", response_format=User | Cat), User | Cat)
+    assert_type(await client.patch("/users", response_format=User | None), User | None)
+    assert_type(await client.patch("/users", response_format=None), None)
+    assert_type(await client.patch("/users", response_format=str), str)
+    assert_type(await client.patch("/users", response_format=bytes), bytes)
+    assert_type(await client.patch("/users", response_format=datetime), datetime)
+    assert_type(await client.patch("/users", response_format=Annotated[int, Gt(0)]), int)
+    assert_type(await client.patch("/users"), Any)
+    assert_type(await client.patch("/users", raw=False), Any)
+    assert_type(await client.patch("/users", raw=True), RawResponse)
+
+
+async def delete(client: AsyncClient) -> None:
+    """Every kind of result."""
+    assert_type(await client.delete("/users", response_format=User), User)
+    assert_type(await client.delete("/users", response_format=list[User]), list[User])
+    assert_type(await client.delete("/users", response_format=dict[str, User]), dict[str, User])
+    assert_type(await client.delete("/users", response_format=User | Cat), User | Cat)
+    assert_type(await client.delete("/users", response_format=User | None), User | None)
+    assert_type(await client.delete("/users", response_format=None), None)
+    assert_type(await client.delete("/users", response_format=str), str)
+    assert_type(await client.delete("/users", response_format=bytes), bytes)
+    assert_type(await client.delete("/users", response_format=datetime), datetime)
+    assert_type(await client.delete("/users", response_format=Annotated[int, Gt(0)]), int)
+    assert_type(await client.delete("/users"), Any)
+    assert_type(await client.delete("/users", raw=False), Any)
+    assert_type(await client.delete("/users", raw=True), RawResponse)
+
+
+async def options(client: AsyncClient) -> None:
+    """Every kind of result."""
+    assert_type(await client.options("/users", response_format=User), User)
+    assert_type(await client.options("/users", response_format=list[User]), list[User])
+    assert_type(await client.options("/users", response_format=dict[str, User]), dict[str, User])
+    assert_type(await client.options("/users", response_format=User | Cat), User | Cat)
+    assert_type(await client.options("/users", response_format=User | None), User | None)
+    assert_type(await client.options("/users", response_format=None), None)
+    assert_type(await client.options("/users", response_format=str), str)
+    assert_type(await client.options("/users", response_format=bytes), bytes)
+    assert_type(await client.options("/users", response_format=datetime), datetime)
+    assert_type(await client.options("/users", response_format=Annotated[int, Gt(0)]), int)
+    assert_type(await client.options("/users"), Any)
+    assert_type(await client.options("/users", raw=False), Any)
+    assert_type(await client.options("/users", raw=True), RawResponse)
+
+
+async def upload_file(client: AsyncClient) -> None:
+    """Every kind of result."""
+    assert_type(await client.upload_file("file.txt", "/users", response_format=User), User)
+    assert_type(
+        await client.upload_file("file.txt", "/users", response_format=list[User]), list[User]
+    )
+    assert_type(
+        await client.upload_file("file.txt", "/users", response_format=dict[str, User]),
+        dict[str, User],
+    )
+    assert_type(
+        await client.upload_file("file.txt", "/users", response_format=User | Cat), User | Cat
+    )
+    assert_type(
+        await client.upload_file("file.txt", "/users", response_format=User | None), User | None
+    )
+    assert_type(await client.upload_file("file.txt", "/users", response_format=None), None)
+    assert_type(await client.upload_file("file.txt", "/users", response_format=str), str)
+    assert_type(await client.upload_file("file.txt", "/users", response_format=bytes), bytes)
+    assert_type(await client.upload_file("file.txt", "/users", response_format=datetime), datetime)
+    assert_type(
+        await client.upload_file("file.txt", "/users", response_format=Annotated[int, Gt(0)]), int
+    )
+    assert_type(await client.upload_file("file.txt", "/users"), Any)
+    assert_type(await client.upload_file("file.txt", "/users", raw=False), Any)
+    assert_type(await client.upload_file("file.txt", "/users", raw=True), RawResponse)
+
+
+async def stream_file(client: AsyncClient) -> None:
+    """Every kind of result."""
+    assert_type(await client.stream_file(Path("file.txt"), "/users", response_format=User), User)
+    assert_type(
+        await client.stream_file(Path("file.txt"), "/users", response_format=list[User]), list[User]
+    )
+    assert_type(
+        await client.stream_file(Path("file.txt"), "/users", response_format=dict[str, User]),
+        dict[str, User],
+    )
+    assert_type(
+        await client.stream_file(Path("file.txt"), "/users", response_format=User | Cat), User | Cat
+    )
+    assert_type(
+        await client.stream_file(Path("file.txt"), "/users", response_format=User | None),
+        User | None,
+    )
+    assert_type(await client.stream_file(Path("file.txt"), "/users", response_format=None), None)
+    assert_type(await client.stream_file(Path("file.txt"), "/users", response_format=str), str)
+    assert_type(await client.stream_file(Path("file.txt"), "/users", response_format=bytes), bytes)
+    assert_type(
+        await client.stream_file(Path("file.txt"), "/users", response_format=datetime), datetime
+    )
+    assert_type(
+        await client.stream_file(Path("file.txt"), "/users", response_format=Annotated[int, Gt(0)]),
+        int,
+    )
+    assert_type(await client.stream_file(Path("file.txt"), "/users"), Any)
+    assert_type(await client.stream_file(Path("file.txt"), "/users", raw=False), Any)
+    assert_type(await client.stream_file(Path("file.txt"), "/users", raw=True), RawResponse)
+
+
+async def send(client: AsyncClient, request: Request) -> None:
+    """Every kind of result."""
+    assert_type(await client.send(request, response_format=User), User)
+    assert_type(await client.send(request, response_format=list[User]), list[User])
+    assert_type(await client.send(request, response_format=dict[str, User]), dict[str, User])
+    assert_type(await client.send(request, response_format=User | Cat), User | Cat)
+    assert_type(await client.send(request, response_format=User | None), User | None)
+    assert_type(await client.send(request, response_format=None), None)
+    assert_type(await client.send(request, response_format=str), str)
+    assert_type(await client.send(request, response_format=bytes), bytes)
+    assert_type(await client.send(request, response_format=datetime), datetime)
+    assert_type(await client.send(request, response_format=Annotated[int, Gt(0)]), int)
+    assert_type(await client.send(request), Any)
+    assert_type(await client.send(request, raw=False), Any)
+    assert_type(await client.send(request, raw=True), RawResponse)
+
+
+async def head(client: AsyncClient) -> None:
+    """Has no content, so no format."""
+    assert_type(await client.head("/users"), RawResponse)
+    await client.head("/", response_format=User)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+async def options_of_a_call(client: AsyncClient, request: Request, raw: bool) -> None:
+    """Options are known by name and type."""
+    await client.get()
+    await client.get(URL("/users"))
+    await client.get("/", raw=raw)
+    await client.get(
+        "/{id}",
+        path_parameters={"id": 1},
+        headers={"X-One": "1"},
+        cookies=[("a", "b")],
+        parameters=Cat(name="x"),
+        error_responses={404: Cat, "5XX": ValueError, "default": lambda raw: ValueError()},
+        timeout=Timeout(total=3),
+        deadline=3,
+        retry=Retry(),
+        follow_redirects="same-origin",
+        max_redirects=3,
+        max_response_size=3,
+        json_content_types=["application/json"],
+        foreign=True,
+        idempotency_key="x",
+    )
+    await client.post("/", body=Cat(name="x"))
+    await client.post("/", data={"a": "b"}, files={"f": ("name", b"content", "text/plain")})
+    await client.post("/", data=Path("file"), on_progress=lambda sent, total: (sent, total))
+    await client.get("/", timeot=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    await client.get("/", timeout="3")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    await client.get("/", follow_redirects="never")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    await client.get(5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    await client.post("/", bdy={}, response_format=User)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    await client.upload_file(5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    await client.send(request, headers={})  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    client.build("GET", "/", bdy={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    # A format says what becomes of the content, which `raw` leaves as it is.
+    await client.get("/", response_format=User, raw=True)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+async def results_are_checked(client: AsyncClient) -> int:
+    """A result of the wrong type is found."""
+    user = await client.get("/", response_format=User)
+    assert user.nam  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    texts = [await client.get("/", response_format=str)]
+    return texts[0]  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+
+async def everything_is_awaited(client: AsyncClient) -> None:
+    """An async client returns coroutines."""
+    async with client as same:
+        assert_type(same, AsyncClient)
+    started: Coroutine[Any, Any, User] = client.get("/", response_format=User)
+    assert_type(await started, User)
+    assert_type(await client.close(), None)
+    assert_type(client.build("GET", "/"), Request)
+    assert_type(client.with_options(timeout=3), AsyncClient)
+    assert_type(await asyncio.gather(client.get("/", response_format=User)), tuple[User])
+
+
+async def not_awaiting(client: AsyncClient) -> None:
+    """Not awaiting one is an error."""
+    client.get("/", response_format=User)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+    assert client.get("/", response_format=User).name  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]

@@ -1,0 +1,276 @@
+"""What the verbs of a `SyncClient` return, and which options they take; read by type checkers.
+
+An error is expected where a line says so, for both checkers: an ignore that nothing needs is an
+error itself.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, assert_type
+
+from annotated_types import Gt
+from yarl import URL
+
+from arya_api_framework import BaseModel, RawResponse, Request, Response, Retry, SyncClient, Timeout
+
+
+class User(Response):
+    """One."""
+
+    name: str
+
+
+class Cat(BaseModel):
+    """Another."""
+
+    name: str
+
+
+def request(client: SyncClient) -> None:
+    """Every kind of result."""
+    assert_type(client.request("GET", "/users", response_format=User), User)
+    assert_type(client.request("GET", "/users", response_format=list[User]), list[User])
+    assert_type(client.request("GET", "/users", response_format=dict[str, User]), dict[str, User])
+    assert_type(client.request("GET", "/users", response_format=User | Cat), User | Cat)
+    assert_type(client.request("GET", "/users", response_format=User | None), User | None)
+    assert_type(client.request("GET", "/users", response_format=None), None)
+    assert_type(client.request("GET", "/users", response_format=str), str)
+    assert_type(client.request("GET", "/users", response_format=bytes), bytes)
+    assert_type(client.request("GET", "/users", response_format=datetime), datetime)
+    assert_type(client.request("GET", "/users", response_format=Annotated[int, Gt(0)]), int)
+    assert_type(client.request("GET", "/users"), Any)
+    assert_type(client.request("GET", "/users", raw=False), Any)
+    assert_type(client.request("GET", "/users", raw=True), RawResponse)
+
+
+def get(client: SyncClient) -> None:
+    """Every kind of result."""
+    assert_type(client.get("/users", response_format=User), User)
+    assert_type(client.get("/users", response_format=list[User]), list[User])
+    assert_type(client.get("/users", response_format=dict[str, User]), dict[str, User])
+    assert_type(client.get("/users", response_format=User | Cat), User | Cat)
+    assert_type(client.get("/users", response_format=User | None), User | None)
+    assert_type(client.get("/users", response_format=None), None)
+    assert_type(client.get("/users", response_format=str), str)
+    assert_type(client.get("/users", response_format=bytes), bytes)
+    assert_type(client.get("/users", response_format=datetime), datetime)
+    assert_type(client.get("/users", response_format=Annotated[int, Gt(0)]), int)
+    assert_type(client.get("/users"), Any)
+    assert_type(client.get("/users", raw=False), Any)
+    assert_type(client.get("/users", raw=True), RawResponse)
+
+
+def post(client: SyncClient) -> None:
+    """Every kind of result."""
+    assert_type(client.post("/users", response_format=User), User)
+    assert_type(client.post("/users", response_format=list[User]), list[User])
+    assert_type(client.post("/users", response_format=dict[str, User]), dict[str, User])
+    assert_type(client.post("/users", response_format=User | Cat), User | Cat)
+    assert_type(client.post("/users", response_format=User | None), User | None)
+    assert_type(client.post("/users", response_format=None), None)
+    assert_type(client.post("/users", response_format=str), str)
+    assert_type(client.post("/users", response_format=bytes), bytes)
+    assert_type(client.post("/users", response_format=datetime), datetime)
+    assert_type(client.post("/users", response_format=Annotated[int, Gt(0)]), int)
+    assert_type(client.post("/users"), Any)
+    assert_type(client.post("/users", raw=False), Any)
+    assert_type(client.post("/users", raw=True), RawResponse)
+
+
+def put(client: SyncClient) -> None:
+    """Every kind of result."""
+    assert_type(client.put("/users", response_format=User), User)
+    assert_type(client.put("/users", response_format=list[User]), list[User])
+    assert_type(client.put("/users", response_format=dict[str, User]), dict[str, User])
+    assert_type(client.put("/users", response_format=User | Cat), User | Cat)
+    assert_type(client.put("/users", response_format=User | None), User | None)
+    assert_type(client.put("/users", response_format=None), None)
+    assert_type(client.put("/users", response_format=str), str)
+    assert_type(client.put("/users", response_format=bytes), bytes)
+    assert_type(client.put("/users", response_format=datetime), datetime)
+    assert_type(client.put("/users", response_format=Annotated[int, Gt(0)]), int)
+    assert_type(client.put("/users"), Any)
+    assert_type(client.put("/users", raw=False), Any)
+    assert_type(client.put("/users", raw=True), RawResponse)
+
+
+def patch(client: SyncClient) -> None:
+    """Every kind of result."""
+    assert_type(client.patch("/users", response_format=User), User)
+    assert_type(client.patch("/users", response_format=list[User]), list[User])
+    assert_type(client.patch("/users", response_format=dict[str, User]), dict[str, User])
+    assert_type(client.patch("/users", response_format=User | Cat), User | Cat)
+    assert_type(client.patch("/users", response_format=User | None), User | None)
+    assert_type(client.patch("/users", response_format=None), None)
+    assert_type(client.patch("/users", response_format=str), str)
+    assert_type(client.patch("/users", response_format=bytes), bytes)
+    assert_type(client.patch("/users", response_format=datetime), datetime)
+    assert_type(client.patch("/users", response_format=Annotated[int, Gt(0)]), int)
+    assert_type(client.patch("/users"), Any)
+    assert_type(client.patch("/users", raw=False), Any)
+    assert_type(client.patch("/users", raw=True), RawResponse)
+
+
+def delete(client: SyncClient) -> None:
+    """Every kind of result."""
+    assert_type(client.delete("/users", response_format=User), User)
+    assert_type(client.delete("/users", response_format=list[User]), list[User])
+    assert_type(client.delete("/users", response_format=dict[str, User]), dict[str, User])
+    assert_type(client.delete("/users", response_format=User | Cat), User | Cat)
+    assert_type(client.delete("/users", response_format=User | None), User | None)
+    assert_type(client.delete("/users", response_format=None), None)
+    assert_type(client.delete("/users", response_format=str), str)
+    assert_type(client.delete("/users", response_format=bytes), bytes)
+    assert_type(client.delete("/users", response_format=datetime), datetime)
+    assert_type(client.delete("/users", response_format=Annotated[int, Gt(0)]), int)
+    assert_type(client.delete("/users"), Any)
+    assert_type(client.delete("/users", raw=False), Any)
+    assert_type(client.delete("/users", raw=True), RawResponse)
+
+
+def options(client: SyncClient) -> None:
+    """Every kind of result."""
+    assert_type(client.options("/users", response_format=User), User)
+    assert_type(client.options("/users", response_format=list[User]), list[User])
+    assert_type(client.options("/users", response_format=dict[str, User]), dict[str, User])
+    assert_type(client.options("/users", response_format=User | Cat), User | Cat)
+    assert_type(client.options("/users", response_format=User | None), User | None)
+    assert_type(client.options("/users", response_format=None), None)
+    assert_type(client.options("/users", response_format=str), str)
+    assert_type(client.options("/users", response_format=bytes), bytes)
+    assert_type(client.options("/users", response_format=datetime), datetime)
+    assert_type(client.options("/users", response_format=Annotated[int, Gt(0)]), int)
+    assert_type(client.options("/users"), Any)
+    assert_type(client.options("/users", raw=False), Any)
+    assert_type(client.options("/users", raw=True), RawResponse)
+
+
+def upload_file(client: SyncClient) -> None:
+    """Every kind of result."""
+    assert_type(client.upload_file("file.txt", "/users", response_format=User), User)
+    assert_type(client.upload_file("file.txt", "/users", response_format=list[User]), list[User])
+    assert_type(
+        client.upload_file("file.txt", "/users", response_format=dict[str, User]), dict[str, User]
+    )
+    assert_type(client.upload_file("file.txt", "/users", response_format=User | Cat), User | Cat)
+    assert_type(client.upload_file("file.txt", "/users", response_format=User | None), User | None)
+    assert_type(client.upload_file("file.txt", "/users", response_format=None), None)
+    assert_type(client.upload_file("file.txt", "/users", response_format=str), str)
+    assert_type(client.upload_file("file.txt", "/users", response_format=bytes), bytes)
+    assert_type(client.upload_file("file.txt", "/users", response_format=datetime), datetime)
+    assert_type(
+        client.upload_file("file.txt", "/users", response_format=Annotated[int, Gt(0)]), int
+    )
+    assert_type(client.upload_file("file.txt", "/users"), Any)
+    assert_type(client.upload_file("file.txt", "/users", raw=False), Any)
+    assert_type(client.upload_file("file.txt", "/users", raw=True), RawResponse)
+
+
+def stream_file(client: SyncClient) -> None:
+    """Every kind of result."""
+    assert_type(client.stream_file(Path("file.txt"), "/users", response_format=User), User)
+    assert_type(
+        client.stream_file(Path("file.txt"), "/users", response_format=list[User]), list[User]
+    )
+    assert_type(
+        client.stream_file(Path("file.txt"), "/users", response_format=dict[str, User]),
+        dict[str, User],
+    )
+    assert_type(
+        client.stream_file(Path("file.txt"), "/users", response_format=User | Cat), User | Cat
+    )
+    assert_type(
+        client.stream_file(Path("file.txt"), "/users", response_format=User | None), User | None
+    )
+    assert_type(client.stream_file(Path("file.txt"), "/users", response_format=None), None)
+    assert_type(client.stream_file(Path("file.txt"), "/users", response_format=str), str)
+    assert_type(client.stream_file(Path("file.txt"), "/users", response_format=bytes), bytes)
+    assert_type(client.stream_file(Path("file.txt"), "/users", response_format=datetime), datetime)
+    assert_type(
+        client.stream_file(Path("file.txt"), "/users", response_format=Annotated[int, Gt(0)]), int
+    )
+    assert_type(client.stream_file(Path("file.txt"), "/users"), Any)
+    assert_type(client.stream_file(Path("file.txt"), "/users", raw=False), Any)
+    assert_type(client.stream_file(Path("file.txt"), "/users", raw=True), RawResponse)
+
+
+def send(client: SyncClient, request: Request) -> None:
+    """Every kind of result."""
+    assert_type(client.send(request, response_format=User), User)
+    assert_type(client.send(request, response_format=list[User]), list[User])
+    assert_type(client.send(request, response_format=dict[str, User]), dict[str, User])
+    assert_type(client.send(request, response_format=User | Cat), User | Cat)
+    assert_type(client.send(request, response_format=User | None), User | None)
+    assert_type(client.send(request, response_format=None), None)
+    assert_type(client.send(request, response_format=str), str)
+    assert_type(client.send(request, response_format=bytes), bytes)
+    assert_type(client.send(request, response_format=datetime), datetime)
+    assert_type(client.send(request, response_format=Annotated[int, Gt(0)]), int)
+    assert_type(client.send(request), Any)
+    assert_type(client.send(request, raw=False), Any)
+    assert_type(client.send(request, raw=True), RawResponse)
+
+
+def head(client: SyncClient) -> None:
+    """Has no content, so no format."""
+    assert_type(client.head("/users"), RawResponse)
+    client.head("/", response_format=User)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+def options_of_a_call(client: SyncClient, request: Request, raw: bool) -> None:
+    """Options are known by name and type."""
+    client.get()
+    client.get(URL("/users"))
+    client.get("/", raw=raw)
+    client.get(
+        "/{id}",
+        path_parameters={"id": 1},
+        headers={"X-One": "1"},
+        cookies=[("a", "b")],
+        parameters=Cat(name="x"),
+        error_responses={404: Cat, "5XX": ValueError, "default": lambda raw: ValueError()},
+        timeout=Timeout(total=3),
+        deadline=3,
+        retry=Retry(),
+        follow_redirects="same-origin",
+        max_redirects=3,
+        max_response_size=3,
+        json_content_types=["application/json"],
+        foreign=True,
+        idempotency_key="x",
+    )
+    client.post("/", body=Cat(name="x"))
+    client.post("/", data={"a": "b"}, files={"f": ("name", b"content", "text/plain")})
+    client.post("/", data=Path("file"), on_progress=lambda sent, total: (sent, total))
+    client.get("/", timeot=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    client.get("/", timeout="3")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    client.get("/", follow_redirects="never")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    client.get(5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    client.post("/", bdy={}, response_format=User)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    client.upload_file(5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    client.send(request, headers={})  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    client.build("GET", "/", bdy={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    # A format says what becomes of the content, which `raw` leaves as it is.
+    client.get("/", response_format=User, raw=True)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+def results_are_checked(client: SyncClient) -> int:
+    """A result of the wrong type is found."""
+    user = client.get("/", response_format=User)
+    assert user.nam  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    texts = [client.get("/", response_format=str)]
+    return texts[0]  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+
+def nothing_is_awaited(client: SyncClient) -> None:
+    """A sync client returns results."""
+    with client as same:
+        assert_type(same, SyncClient)
+    assert_type(client.close(), None)
+    assert_type(client.build("GET", "/"), Request)
+    assert_type(client.with_options(timeout=3), SyncClient)
+
+
+async def awaiting(client: SyncClient) -> None:
+    """Awaiting one is an error."""
+    await client.get("/", response_format=User)  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
