@@ -1,0 +1,179 @@
+"""What is measured in processes of their own, run as `python -m tests.benchmarks.children`.
+
+Each side imports only its own libraries, so that neither pays for the other's memory. The last
+line of the output is JSON with the figures.
+"""
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+
+_MIB = 1024 * 1024
+_STATUS = Path("/proc/self/status")
+
+
+def memory(field: str) -> float:
+    """Return this process's `VmRSS`, resident now, or `VmHWM`, resident at its peak, in MiB."""
+    if not _STATUS.exists():  # Elsewhere than on Linux there is the peak alone.
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (_MIB if sys.platform == "darwin" else 1024)
+    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1]) / 1024
+
+
+class Meter:
+    """Figures of what runs in its `with` block: seconds, seconds of CPU, growth to the peak."""
+
+    def __enter__(self) -> Self:
+        self._resident = memory("VmRSS")
+        self._cpu = time.process_time()
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.figures = {
+            "seconds": time.perf_counter() - self._start,
+            "cpu": time.process_time() - self._cpu,
+            "growth": memory("VmHWM") - self._resident,
+        }
+
+
+def hold_ours(origin: str, count: int) -> dict[str, float]:
+    """Hold calls of our client in flight."""
+    import aiohttp
+
+    from arya_api_framework import AsyncClient
+
+    from .models import HEADERS, TOKEN, User
+
+    def unlimited(**options: Any) -> aiohttp.ClientSession:
+        options["connector"] = type(options["connector"])(limit=0)
+        return aiohttp.ClientSession(**options)
+
+    class Client(AsyncClient, headers=HEADERS, bearer_token=TOKEN, session_factory=unlimited):
+        async def user(self, path: str) -> User:
+            return await self.get(path, headers={"X-Request-ID": "1"}, response_format=User)
+
+    async def run() -> dict[str, float]:
+        async with Client(origin) as client:
+            await client.user("/now")
+            with Meter() as meter:
+                await asyncio.gather(*(client.user("/users/1") for _ in range(count)))
+        return meter.figures
+
+    return asyncio.run(run())
+
+
+def hold_theirs(origin: str, count: int) -> dict[str, float]:
+    """Hold calls of aiohttp in flight."""
+    import aiohttp
+
+    from .models import HEADERS, TOKEN, PlainUser
+
+    async def run() -> dict[str, float]:
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            headers={**HEADERS, "Authorization": f"Bearer {TOKEN}"},
+        ) as session:
+
+            async def user(path: str) -> PlainUser:
+                async with session.get(
+                    f"{origin}{path}", headers={"X-Request-ID": "1"}
+                ) as response:
+                    return PlainUser.model_validate(await response.json())
+
+            await user("/now")
+            with Meter() as meter:
+                await asyncio.gather(*(user("/users/1") for _ in range(count)))
+        return meter.figures
+
+    return asyncio.run(run())
+
+
+def upload_sync_ours(url: str, small: str, large: str) -> dict[str, float]:
+    """Stream a file with our synchronous client."""
+    from arya_api_framework import SyncClient
+
+    with SyncClient(url) as client:
+        client.stream_file(small)
+        with Meter() as meter:
+            client.stream_file(large)
+    return meter.figures
+
+
+def upload_sync_theirs(url: str, small: str, large: str) -> dict[str, float]:
+    """Stream a file with requests."""
+    import requests
+
+    def send(path: str) -> None:
+        with open(path, "rb") as file:
+            session.post(url, data=file).raise_for_status()
+
+    with requests.Session() as session:
+        send(small)
+        with Meter() as meter:
+            send(large)
+    return meter.figures
+
+
+def upload_async_ours(url: str, small: str, large: str) -> dict[str, float]:
+    """Stream a file with our asynchronous client."""
+    from arya_api_framework import AsyncClient
+
+    async def run() -> dict[str, float]:
+        async with AsyncClient(url) as client:
+            await client.stream_file(small)
+            with Meter() as meter:
+                await client.stream_file(large)
+        return meter.figures
+
+    return asyncio.run(run())
+
+
+def upload_async_theirs(url: str, small: str, large: str) -> dict[str, float]:
+    """Stream a file with aiohttp."""
+    import aiohttp
+
+    async def run() -> dict[str, float]:
+        async def send(path: str) -> None:
+            with open(path, "rb") as file:  # noqa: ASYNC230 - As the docs of aiohttp show it.
+                async with session.post(url, data=file) as response:
+                    response.raise_for_status()
+                    await response.read()
+
+        async with aiohttp.ClientSession() as session:
+            await send(small)
+            with Meter() as meter:
+                await send(large)
+        return meter.figures
+
+    return asyncio.run(run())
+
+
+UPLOADS = {
+    "sync-ours": upload_sync_ours,
+    "sync-theirs": upload_sync_theirs,
+    "async-ours": upload_async_ours,
+    "async-theirs": upload_async_theirs,
+}
+
+
+def main(what: str, side: str, *arguments: str) -> None:
+    """Measure one side and write its figures."""
+    if what == "upload":
+        figures = UPLOADS[side](*arguments)
+    else:
+        # Thousands of connections need as many files.
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        origin, count = arguments
+        figures = {"ours": hold_ours, "theirs": hold_theirs}[side](origin, int(count))
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
