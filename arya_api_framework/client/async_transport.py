@@ -71,7 +71,7 @@ _RAISED = (
     RuntimeError,
     ValueError,
 )
-"""What aiohttp raises; all else is of a mock, a recorder or a callback."""
+"""What aiohttp raises; all else is of a mock, a recorder or a callback, or a cancellation."""
 
 
 _REQUEST = aiohttp.ClientSession.request
@@ -279,28 +279,18 @@ class AsyncTransport:
             if timer.fired(call):
                 raise asyncio.CancelledError
             return response
-        except asyncio.CancelledError as error:
-            if answer is not None:
-                answer.close()
-            if not timer.absorb(call):
-                raise
-            failure = call.timed_out(*_progress(error, answer, upload))
-            if response is None or response.status < 300:
-                raise failure from error
-            response.body_error = str(failure)
-            return response
-        except FrameworkException:
-            if answer is not None:
-                answer.close()
-            raise
-        except Exception as error:
+        except BaseException as error:
             if answer is not None:
                 answer.close()
             if timer.absorb(call):
-                raise call.timed_out(*_progress(error, answer, upload)) from error
+                failure = call.timed_out(*_progress(error, answer, upload))
+                if response is None or response.status < 300:
+                    raise failure from error
+                response.body_error = str(failure)
+                return response
             if isinstance(body, Body) and body.error is not None:
                 raise body.error from None
-            if not isinstance(error, _RAISED):
+            if isinstance(error, FrameworkException) or not isinstance(error, _RAISED):
                 raise
             translated = _translate(error, request, call, answer)
             if self._closed:

@@ -14,8 +14,10 @@ import io
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from queue import Full, SimpleQueue
 from typing import TYPE_CHECKING, Any, cast
 
 from urllib3 import PoolManager, connectionpool, poolmanager
@@ -199,8 +201,39 @@ class _TLSConnection(_Bounded, HTTPSConnection):
     """A connection with TLS."""
 
 
+class _Slots:
+    """The connections of a pool, the one used last first, without a lock to be held.
+
+    A handler of a signal may raise between any two steps of Python; `queue.LifoQueue` would then
+    stay locked for ever.
+    """
+
+    def __init__(self, maxsize: int) -> None:
+        self._size = maxsize
+        self._kept: deque[Any] = deque()
+        self._tokens: SimpleQueue[None] = SimpleQueue()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Take a connection; raises `queue.Empty` where none is free in time."""
+        self._tokens.get(block, timeout)
+        return self._kept.pop()
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Give a connection back; raises `queue.Full` where all are there."""
+        if len(self._kept) >= self._size:
+            raise Full
+        self._kept.append(item)
+        self._tokens.put(None)
+
+    def qsize(self) -> int:
+        """Return how many are free."""
+        return len(self._kept)
+
+
 class _BoundedPool(connectionpool.HTTPConnectionPool):
     """A pool in which nobody waits longer than the call has left."""
+
+    QueueCls: Any = _Slots
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         exchange = _exchange()

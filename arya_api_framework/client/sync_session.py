@@ -61,7 +61,6 @@ def send_through(session: requests.Session, request: Request, call: Call) -> Raw
     hooks = _Hooks(session, reader)
     prepared = _prepare(request)
     prepared.hooks = hooks.all
-    body = request.body
     with exchanging(exchange):
         try:
             answer = session.send(
@@ -76,17 +75,16 @@ def send_through(session: requests.Session, request: Request, call: Call) -> Raw
             # Other hooks than ours may not have been called, or may have given another answer.
             if reader.answer is not answer:
                 reader.read(answer)
+        except _BodyFailed:
+            assert isinstance(request.body, Body)
+            assert request.body.error is not None
+            raise request.body.error from None
         except _RAISED as error:
             if hooks.raised is error:
                 raise
-            if isinstance(body, Body) and body.error is not None:
-                raise body.error from None
             if (own := _own(error)) is not None:
                 raise own from own.__cause__
             raise _translate(error, request, call) from error
-    # urllib3 takes some of the user's errors for a reason to go on and read an answer.
-    if isinstance(body, Body) and body.error is not None:
-        raise body.error
     hooks.restore(answer)
     return RawResponse(
         answer.status_code,
@@ -129,6 +127,10 @@ def make_native(response: RawResponse) -> requests.Response:
     native._content = response.content
     native.request = _prepare(response.request)
     return native
+
+
+class _BodyFailed(Exception):
+    """Reading a body failed. Some errors urllib3 would take for a reason to go on."""
 
 
 class _Reader:
@@ -239,7 +241,7 @@ def _tell_progress(body: Body) -> Iterator[bytes]:
                 body.on_progress(sent, body.length)
     except Exception as error:
         body.error = error
-        raise
+        raise _BodyFailed from error
 
 
 def _read_compatible(

@@ -136,6 +136,7 @@ class SyncTransport:
                     "https; set TLS up there"
                 )
             self._mount_tls(session, tls)
+        self._use_pools(session)
         return session
 
     def _mount_tls(self, session: requests.Session, tls: TLS) -> None:
@@ -169,10 +170,17 @@ class SyncTransport:
     def _find_lane(self, session: requests.Session, origin: Origin) -> _Lane:
         if len(self._lanes) >= _MAX_ORIGINS:
             self._lanes.clear()
-        for adapter in tuple(session.adapters.values()):
-            _use_pools(session, adapter)
+        self._use_pools(session)
         lane = self._lanes[origin.prefix] = _Lane(session, origin)
         return lane
+
+    def _use_pools(self, session: requests.Session) -> None:
+        """Let the adapters of a session make connections that keep to the time of a call."""
+        for adapter in tuple(session.adapters.values()):
+            if isinstance(adapter, adapters.HTTPAdapter) and _IS_URLLIB3:
+                use_pools(adapter.poolmanager)
+                for proxy in session.proxies.values():
+                    use_pools(adapter.proxy_manager_for(proxy))
 
     def close(self) -> None:
         """Close the session, unless it is the user's; calls that were begun may end."""
@@ -348,15 +356,6 @@ def _learn(code: tuple[Any, ...]) -> bool:
             return False
     _known_code[0] = code
     return True
-
-
-def _use_pools(session: requests.Session, adapter: Any) -> None:
-    """Let an adapter make connections that keep to the time of a call."""
-    if not isinstance(adapter, adapters.HTTPAdapter) or not _IS_URLLIB3:
-        return
-    use_pools(adapter.poolmanager)
-    for proxy in session.proxies.values():
-        use_pools(adapter.proxy_manager_for(proxy))
 
 
 # The fast lane
