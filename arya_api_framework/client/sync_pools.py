@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from queue import Full, SimpleQueue
+from queue import Full, LifoQueue, SimpleQueue
 from typing import TYPE_CHECKING, Any, cast
 
 from urllib3 import PoolManager, connectionpool, poolmanager
@@ -201,7 +201,7 @@ class _TLSConnection(_Bounded, HTTPSConnection):
     """A connection with TLS."""
 
 
-class _Slots:
+class _Slots(LifoQueue[Any]):
     """The connections of a pool, the one used last first, without a lock to be held.
 
     A handler of a signal may raise between any two steps of Python; `queue.LifoQueue` would then
@@ -209,6 +209,7 @@ class _Slots:
     """
 
     def __init__(self, maxsize: int) -> None:
+        super().__init__(maxsize)
         self._size = maxsize
         self._kept: deque[Any] = deque()
         self._tokens: SimpleQueue[None] = SimpleQueue()
