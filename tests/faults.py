@@ -662,3 +662,25 @@ def full_listener() -> Generator[str]:
             with contextlib.suppress(BlockingIOError):
                 waiting.connect(sock.getsockname())
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def speaks_first(words: bytes) -> Generator[str]:
+    """Give the origin of a port that says something to whoever connects, and reads nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        accepted: list[socket.socket] = []
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    end, _ = listening.accept()
+                    accepted.append(end)
+                    end.sendall(words)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+        for end in accepted:
+            end.close()

@@ -361,3 +361,13 @@ async def test_a_client_certificate_goes_to_the_clients_origin_alone(
     client = kind.client(tls_server.url, tls=tls)
     with pytest.raises(ConnectionLost):
         await ELSEWHERE[way](client, strict_server.url)
+
+
+async def test_a_trusted_origin_may_be_without_tls(
+    kind: Kind, server: Server, strict_server: Server, ca_pem: Path, identity: Path
+) -> None:
+    """A client certificate does not keep a call from a trusted origin that has no TLS."""
+    tls = TLS(ca=ca_pem, cert=identity / "both.pem")
+    client = kind.client(strict_server.url, tls=tls, trusted_origins=[server.url])
+    assert (await client.get(f"{server.url}/echo"))["method"] == "GET"
+    assert (await client.get("/echo"))["method"] == "GET"

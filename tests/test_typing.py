@@ -29,6 +29,11 @@ def mypy(path: Path) -> str:
     return check("mypy", "--strict", "--no-error-summary", str(path))[1]
 
 
+def pyright(project: Path) -> tuple[int, str]:
+    """Run pyright with the settings in a folder, and the packages of this interpreter."""
+    return check("pyright", "--pythonpath", sys.executable, "--project", str(project))
+
+
 def test_mypy() -> None:
     """The first checker agrees with every assertion."""
     lines = mypy(TYPING).splitlines()
@@ -38,7 +43,7 @@ def test_mypy() -> None:
 
 def test_pyright() -> None:
     """The second checker agrees with every assertion."""
-    status, output = check("pyright", "--project", str(TYPING))
+    status, output = pyright(TYPING)
     assert (status, output.strip()) == (0, "0 errors, 0 warnings, 0 informations")
 
 
@@ -53,6 +58,6 @@ def test_errors_are_seen(tmp_path: Path) -> None:
     assert "[unused-ignore]" in output
     settings = (TYPING / "pyrightconfig.json").read_text().replace("../..", str(ROOT))
     (tmp_path / "pyrightconfig.json").write_text(settings)
-    _, output = check("pyright", "--project", str(tmp_path))
+    _, output = pyright(tmp_path)
     assert "reportAssertTypeFailure" in output
     assert "reportUnnecessaryTypeIgnoreComment" in output

@@ -376,7 +376,7 @@ def _translate_body(
         return ContentEncodingError("the content coding is broken", status=answer.status_code)
     if isinstance(error, urllib3_errors.ReadTimeoutError | TimeoutError):
         return call.timed_out("read", "yes")
-    if isinstance(error, urllib3_errors.InvalidChunkLength):
+    if any(isinstance(cause, urllib3_errors.InvalidChunkLength) for cause in _reasons(error)):
         return ProtocolError("the response body is no chunked body")
     length = answer.headers.get("Content-Length", "")
     return IncompleteResponse(

@@ -192,24 +192,23 @@ class SyncTransport:
             self._lanes = {}
             self._session.close()
         for pool in pools:
-            queue = pool.pool
+            queue: Any = pool.pool
             pool.close()
-            # Who waits for a connection would not be told.
-            with suppress(Full):
-                while queue is not None:
+            # Who waits for a connection would not be told. There is no queue in a closed pool.
+            with suppress(Full, AttributeError):
+                while True:
                     queue.put(None, block=False)
 
     def start_over(self) -> None:
         """Leave the connections to the parent process; a child that read from them would rob it."""
         self._lock = threading.Lock()
         self._lanes = {}
-        if self._config.session is None and self._session is not None:
-            _inherited.append(self._session)
-            self._session = None
+        _inherited.append(self._session)
+        self._session = self._config.session
 
 
 _transports: weakref.WeakSet[SyncTransport] = weakref.WeakSet()
-_inherited: list[requests.Session] = []
+_inherited: list[requests.Session | None] = []
 """Sessions of the parent process: never closed here, as another thread of it may hold a lock."""
 
 

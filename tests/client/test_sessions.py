@@ -223,6 +223,23 @@ async def test_tls_counts_with_a_factory(kind: Kind, tls_server: Server, ca_pem:
     assert len(factory.calls) == 1
 
 
+def test_tls_that_a_factory_keeps_out_is_told(tls_server: Server, ca_pem: Path) -> None:
+    """Where the adapter of a factory makes the TLS, `tls` would be ignored, and is refused."""
+
+    class Adapter(HTTPAdapter):
+        """An adapter of the user's."""
+
+    def factory() -> requests.Session:
+        session = requests.Session()
+        session.mount("https://", Adapter())
+        return session
+
+    client = SyncClient(tls_server.url, session_factory=factory, tls=TLS(ca=ca_pem))
+    with pytest.raises(ConfigurationError, match="session_factory mounted for https"):
+        client.get("/echo")
+    assert tls_server.log == []
+
+
 def test_hooks_and_adapters_of_a_brought_session_count(server: Server) -> None:
     """What a user mounted on a requests session, and hooked into it, is asked."""
     seen: list[Any] = []
