@@ -280,7 +280,7 @@ async def _drained(read: Callable[[], Awaitable[bytes]]) -> dict[str, Any]:
 
 
 async def status(request: web.Request) -> web.Response:
-    """Answer with any final status; `?body=` is json, text, html or empty.
+    """Answer with any final status; `?body=` is json, echo, text, html or empty.
 
     Every other pair of the query becomes a header: `/status/429?Retry-After=1`.
     """
@@ -291,6 +291,8 @@ async def status(request: web.Request) -> web.Response:
     match headers.pop("body", "json"):
         case "json":
             response = _message(code, f"This is status {code}.")
+        case "echo":
+            response = web.json_response(_described(request), status=code)
         case "text":
             response = web.Response(status=code, text=f"This is status {code}.")
         case "html":
@@ -299,7 +301,7 @@ async def status(request: web.Request) -> web.Response:
         case "empty":
             response = web.Response(status=code)
         case body:
-            raise ValueError(f"The body must be json, text, html or empty, not {body!r}.")
+            raise ValueError(f"The body must be json, echo, text, html or empty, not {body!r}.")
     response.headers.extend(headers)
     return response
 

@@ -89,7 +89,7 @@ def test_users(server: Server) -> None:
         ("POST", "/users", "x", 400, "Expecting value: line 1 column 1 (char 0)"),
         ("GET", "/status/199", None, 400, "The status must be from 200 to 599, not 199."),
         ("GET", "/status/200?body=x", None, 400,
-         "The body must be json, text, html or empty, not 'x'."),
+         "The body must be json, echo, text, html or empty, not 'x'."),
         ("GET", "/repos/no/one", None, 404, "Not Found"),
         ("GET", "/json", None, 400, "'value'"),
     ],

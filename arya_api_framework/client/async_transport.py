@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, cast
 
 import aiohttp
 from aiohttp import hdrs, http_exceptions
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from ..errors import (
@@ -50,6 +51,7 @@ from .call import Call, Phase
 from .config import ClientConfig
 from .decoding import decode
 from .http1 import MAX_FIELDS, MAX_HEAD_SIZE
+from .redaction import redact_url
 from .request import Request
 from .response import RawResponse
 from .url import Origin
@@ -293,6 +295,7 @@ class AsyncTransport:
             if isinstance(error, FrameworkException) or not isinstance(error, _RAISED):
                 raise
             translated = _translate(error, request, call, answer)
+            _hush(error, request)
             if self._closed:
                 closed = ClientClosedError("the client was closed while a call was made")
                 closed.sent = translated.sent
@@ -468,6 +471,7 @@ async def _read(
         response.body_error = str(error)
     except (aiohttp.ClientError, OSError, http_exceptions.HttpProcessingError) as error:
         translated = _translate(error, response.request, call, answer)
+        _hush(error, response.request)
         answer.close()
         if answer.status < 300:
             raise translated from error
@@ -634,6 +638,26 @@ def _translate_body(
         received=received,
         expected=answer.content_length,
     )
+
+
+def _hush(error: BaseException, request: Request) -> None:
+    """Take from aiohttp's errors what they would tell: query, header fields, bytes that came."""
+    current: BaseException | None = error
+    while current is not None:
+        if isinstance(current, aiohttp.ClientResponseError):
+            url = URL(redact_url(request.url))
+            nothing = CIMultiDictProxy(CIMultiDict[str]())
+            info = aiohttp.RequestInfo(url, request.method, nothing, url)
+            current.request_info, current.headers = info, None
+            current.message = current.message.partition("\n")[0]
+            current.args = (info, ())
+        elif isinstance(current, http_exceptions.HttpProcessingError):
+            current.message = current.message.partition("\n")[0]
+            current.args = (current.message,)
+        elif isinstance(current, aiohttp.ServerDisconnectedError):
+            current.message = "Server disconnected"
+            current.args = (current.message,)
+        current = current.__cause__ or current.__context__
 
 
 def _limit_passed(error: BaseException) -> ResponseTooLarge | None:

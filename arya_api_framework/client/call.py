@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ..errors import (
@@ -23,7 +23,7 @@ from ..options import FollowRedirects, Timeout
 from ..retry import parse_retry_after
 from .formats import Format, is_json
 from .outcome import http_error
-from .redaction import clean_text, redact_url
+from .redaction import clean_text, hide_in, redact_url, secrets_of
 from .redirects import REDIRECTS, follow
 from .request import Request
 from .response import RawResponse, ResponseInfo
@@ -199,6 +199,7 @@ class Call:
         if self.history and error.sent == "no":
             error.sent = "yes"
         error.url = redact_url(self.request.url)
+        error._hide = _hider(self.request)  # pyright: ignore[reportPrivateUsage]
         error.attempts = self.attempts
         error.elapsed = time.monotonic() - self.started
         text = str(error)
@@ -209,6 +210,16 @@ class Call:
             wishes = headers.getall("Retry-After", ())
             if len(wishes) == 1:
                 error.retry_after = parse_retry_after(wishes[0], headers.get("Date"), time.time())
+
+
+def _hider(request: Request) -> Callable[[Any], Any]:
+    """Return the function that hides in a value what a request carried."""
+
+    # A function, because a deep copy of an error does not copy those.
+    def hide(value: Any) -> Any:
+        return hide_in(value, secrets_of(request.headers.items(), request.target))
+
+    return hide
 
 
 def _matches(found: str, pattern: str) -> bool:

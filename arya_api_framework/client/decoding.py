@@ -33,6 +33,11 @@ _INPUT = 16 * 1024
 """The most bytes inflated from at a time: zlib copies what follows the end of a gzip member, which
 would cost the square of the length for a body of many tiny members."""
 
+_TINY = 1024
+_MAX_TINY_MEMBERS = 10_000
+"""The most gzip members of less than 1 KiB each. Each costs a microsecond, whatever is in it: a
+body of nothing else would take seconds, on an event loop too."""
+
 
 def decode(data: bytes, encoding: bytes | str, limit: int) -> bytes:
     """Decode a whole body. An empty body is an empty body, whatever its coding.
@@ -142,12 +147,14 @@ class _Gzip:
     that were written in blocks have it. Anything behind them is an error.
     """
 
-    __slots__ = ("_inflater", "_is_padding", "_is_started")
+    __slots__ = ("_inflater", "_is_padding", "_is_started", "_size", "_tiny")
 
     def __init__(self) -> None:
         self._inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
         self._is_started = False
         self._is_padding = False
+        self._size = 0
+        self._tiny = 0
 
     def decode(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for data in _split(pieces):
@@ -159,9 +166,20 @@ class _Gzip:
                         if data.strip(b"\0"):
                             raise ContentEncodingError("the gzip body has bytes behind its padding")
                         break
-                    self._inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
-                yield from _inflate(self._inflater, data)
+                    self._begin_member()
+                for piece in _inflate(self._inflater, data):
+                    self._size += len(piece)
+                    yield piece
                 data = self._inflater.unused_data
+
+    def _begin_member(self) -> None:
+        self._tiny += self._size < _TINY
+        if self._tiny > _MAX_TINY_MEMBERS:
+            raise ContentEncodingError(
+                f"the gzip body has more than {_MAX_TINY_MEMBERS} members below {_TINY} bytes"
+            )
+        self._inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        self._size = 0
 
     def finish(self) -> None:
         if self._is_started and not self._inflater.eof:

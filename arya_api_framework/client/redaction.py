@@ -5,9 +5,20 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["HIDDEN", "clean_text", "hide_secrets", "is_safe_header", "redact_url", "secrets_of"]
+from .shapes import is_mapping, is_model, is_sequence
+
+__all__ = [
+    "HIDDEN",
+    "clean_text",
+    "hide_in",
+    "hide_secrets",
+    "is_safe_header",
+    "redact_url",
+    "secrets_of",
+]
 
 HIDDEN = "***"
 
@@ -115,3 +126,32 @@ def hide_secrets(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
     return text
+
+
+def hide_in(value: Any, secrets: Iterable[str]) -> Any:
+    """Return a value with every one of `secrets` hidden in it: text, bytes, JSON data, a model.
+
+    A model that does not allow for that becomes plain data.
+    """
+    if isinstance(value, str):
+        return hide_secrets(value, secrets)
+    if isinstance(value, bytes):
+        for secret in secrets:
+            value = value.replace(secret.encode("utf-8", "replace"), HIDDEN.encode())
+        return value
+    if is_sequence(value):
+        hidden = [hide_in(item, secrets) for item in value]
+        return tuple(hidden) if isinstance(value, tuple) else hidden
+    if is_mapping(value):
+        items = value.items()
+        return {hide_in(key, secrets): hide_in(item, secrets) for key, item in items}
+    if not is_model(value):
+        return value
+    plain = value.model_dump(warnings="none")
+    data = hide_in(plain, secrets)
+    if data == plain:
+        return value
+    try:
+        return type(value).model_validate(data)
+    except ValueError:
+        return data

@@ -11,7 +11,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from typing_extensions import TypeForm
 from yarl import URL
 
-from .redaction import HIDDEN, is_safe_header, redact_url, secrets_of
+from .redaction import hide_in, is_safe_header, redact_url, secrets_of
 
 if TYPE_CHECKING:
     from http.cookies import SimpleCookie
@@ -220,12 +220,10 @@ class RawResponse(ResponseInfo):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a pickle may hold: the content too, but no secret that it tells back."""
-        content = self.content
-        for secret in secrets_of(self.request.headers.items(), self.request.target):
-            content = content.replace(secret.encode("utf-8", "replace"), HIDDEN.encode())
+        secrets = secrets_of(self.request.headers.items(), self.request.target)
         return {
             **super().__getstate__(),
-            "content": content,
+            "content": hide_in(self.content, secrets),
             "_native": None,
             "body_error": self.body_error,
         }

@@ -38,6 +38,7 @@ from ..errors import (
 from .body import Body
 from .call import Call
 from .decoding import decode
+from .redaction import redact_url
 from .request import Request
 from .response import RawFields, RawResponse
 from .sync_exchange import NO_LENGTH, PIECE, Exchange, too_large
@@ -84,6 +85,7 @@ def send_through(session: requests.Session, request: Request, call: Call) -> Raw
                 raise
             if (own := _own(error)) is not None:
                 raise own from own.__cause__
+            _hush(error, request)
             raise _translate(error, request, call) from error
     hooks.restore(answer)
     return RawResponse(
@@ -385,6 +387,16 @@ def _translate_body(
         received=received,
         expected=int(length) if length.isdigit() else None,
     )
+
+
+def _hush(error: BaseException, request: Request) -> None:
+    """Take the values of the query from the texts of errors of requests and urllib3."""
+    target, shown = request.target, redact_url(request.target)
+    for one in _reasons(error):
+        if any(isinstance(arg, str) and target in arg for arg in one.args):
+            one.args = tuple(
+                arg.replace(target, shown) if isinstance(arg, str) else arg for arg in one.args
+            )
 
 
 def _own(error: BaseException) -> FrameworkException | None:

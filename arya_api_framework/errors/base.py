@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self
 
 __all__ = [
@@ -54,6 +55,8 @@ class FrameworkException(Exception):
     retry_after: float | None = None
 
     _transient: ClassVar[bool] = False
+    _hide: Callable[[Any], Any] | None = None
+    """Hides in a value what the call was not to show; a pickle goes who knows where."""
 
     @property
     def retryable(self) -> bool:
@@ -70,7 +73,8 @@ class FrameworkException(Exception):
 
     def __reduce_ex__(self, protocol: Any, /) -> tuple[Any, ...]:
         function, arguments, state = self.__reduce__()
-        sent = {key: _portable(value, protocol) for key, value in state.items()}
+        hide = state.pop("_hide", None) or _as_it_is
+        sent = {key: _portable(hide(value), protocol) for key, value in state.items()}
         return function, arguments, sent
 
     def __copy__(self) -> Self:
@@ -84,6 +88,10 @@ class FrameworkException(Exception):
         for key, value in self.__dict__.items():
             twin.__dict__[key] = _deep_copied(value, memo)
         return twin
+
+
+def _as_it_is(value: object) -> object:
+    return value
 
 
 def _restore(cls: type[Any], args: tuple[Any, ...]) -> Any:

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import traceback
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,16 @@ from typing import Any
 import pytest
 
 from arya_api_framework import TLS, AsyncClient, SyncClient
-from arya_api_framework.errors import ConfigurationError, ProtocolError, ResponseTooLarge
+from arya_api_framework.errors import (
+    ConfigurationError,
+    ConnectError,
+    FrameworkException,
+    ProtocolError,
+    ResponseTooLarge,
+)
+from tests.client.conftest import Lane
 from tests.conftest import Kind
+from tests.faults import HANDLERS, Faults, listener
 from tests.servers import Certificate
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -103,3 +112,62 @@ def test_a_value_that_holds_itself_is_refused(base: Any, option: str) -> None:
     endless["x"] = endless
     with pytest.raises(ConfigurationError):
         base("https://api.test").build("POST", "/", **{option: endless})
+
+
+# What libraries put into the texts of their errors
+
+SECRETS: dict[str, Any] = {
+    "bearer_token": "token-of-mine",
+    "headers": {"X-Api-Key": "key-of-mine"},
+    "cookies": {"session": "cookie-of-mine"},
+    "parameters": {"signature": "parameter-of-mine"},
+}
+
+
+def shown(error: BaseException) -> str:
+    """Return all that a traceback, or a log of it, shows of an error and its causes."""
+    error.__traceback__ = None
+    text = "".join(traceback.format_exception(error))
+    current: BaseException | None = error
+    while current is not None:
+        text += repr(current) + repr(current.args)
+        current = current.__cause__ or current.__context__
+    return text
+
+
+@pytest.mark.parametrize("path", sorted(HANDLERS))
+async def test_no_traceback_shows_a_secret(lane: Lane, faults: Faults, path: str) -> None:
+    """Whatever a server does wrong, the errors of the libraries behind ours tell no secret."""
+    client = lane.client(faults.url, timeout=0.15, max_redirects=2, **SECRETS)
+    raised: FrameworkException | None = None
+    try:
+        await client.get(path)
+    except FrameworkException as error:
+        raised = error
+    # Some of what the server does is no fault.
+    assert raised is None or "of-mine" not in shown(raised)
+
+
+async def test_no_traceback_shows_what_came(lane: Lane) -> None:
+    """The bytes of a broken response head are not shown: one could be a cookie."""
+    broken = b"Set-Cookie: session=of-mine\x00\r\nX-A : of-mine\r\n"
+    answers = {
+        "/whole": OK + broken + b"Content-Length: 2\r\n\r\n{}",
+        "/cut": OK + b"Set-Cookie: session=of-mine\r\n",
+    }
+    with answering(answers) as port:
+        for path in answers:
+            client = lane.client(f"http://127.0.0.1:{port}", timeout=0.2)
+            with pytest.raises(FrameworkException) as caught:
+                await client.get(path)
+            assert "of-mine" not in shown(caught.value)
+
+
+async def test_no_traceback_shows_the_query_of_a_call_that_was_refused(lane: Lane) -> None:
+    """Where nobody listens, the text of no error in the chain holds a value of the query."""
+    with listener(backlog=None) as url:
+        client = lane.client(url, **SECRETS)
+        with pytest.raises(ConnectError) as caught:
+            await client.get("/")
+    assert "of-mine" not in shown(caught.value)
+    assert caught.value.__cause__ is not None

@@ -5,7 +5,7 @@ import logging
 import pickle
 import time
 import traceback
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 import pytest
@@ -19,7 +19,11 @@ from arya_api_framework.client.redaction import (
     redact_url,
     secrets_of,
 )
-from arya_api_framework.errors import FrameworkException, HTTPError
+from arya_api_framework.errors import (
+    FrameworkException,
+    HTTPError,
+    ResponseValidationError,
+)
 from tests.app import Server
 from tests.conftest import Kind
 
@@ -182,6 +186,54 @@ async def test_no_error_shows_a_secret(
         assert b"of-mine" not in pickle.dumps(error)
         assert "of-mine" not in repr(error.raw)
         assert repr(copy.copy(error)) == repr(error)
+
+
+class Echoed(BaseModel):
+    """What the test server says of a request."""
+
+    headers: list[tuple[str, str]]
+    target: str
+
+
+class Strict(BaseModel):
+    """A model that takes no value but the one that was sent."""
+
+    target: Literal["/status/418?body=echo&signature=parameter-of-mine"]
+
+
+@pytest.mark.parametrize("model", [None, Echoed, Strict])
+async def test_a_pickled_error_holds_no_secret_that_the_server_told_back(
+    kind: Kind, server: Server, model: Any
+) -> None:
+    """Of an error whose body repeats the request, only the error itself shows it."""
+    client = kind.client(
+        server.url,
+        headers={"X-Api-Key": f"key-{SECRET}"},
+        parameters={"signature": "parameter-of-mine"},
+        error_responses={"default": model} if model else {},
+    )
+    with pytest.raises(HTTPError) as caught:
+        await client.post("/status/418?body=echo")
+    error = caught.value
+    assert "of-mine" in str(error.response)
+    for twin in (copy.copy(error), copy.deepcopy(error)):
+        assert twin.response == error.response
+    stored = pickle.dumps(error)
+    assert b"of-mine" not in stored
+    found = pickle.loads(pickle.dumps(pickle.loads(stored)))
+    assert "***" in str(found.response)
+    assert (found.method, found.status_code, str(found)) == ("POST", 418, str(error))
+
+
+async def test_a_pickled_parse_error_holds_no_secret_that_the_server_told_back(
+    kind: Kind, server: Server
+) -> None:
+    """The content that did not fit is kept, and travels without what was sent."""
+    client = kind.client(server.url, parameters={"signature": "parameter-of-mine"})
+    with pytest.raises(ResponseValidationError) as caught:
+        await client.get("/echo", response_format=Plain)
+    assert b"of-mine" in caught.value.body
+    assert b"of-mine" not in pickle.dumps(caught.value)
 
 
 async def test_no_object_of_a_call_shows_a_secret(kind: Kind, server: Server) -> None:
