@@ -22,8 +22,8 @@ __all__ = ["BaseModel", "PaginatedResponse", "Response"]
 class BaseModel(pydantic.BaseModel):
     """A pydantic model that tolerates fields it does not know.
 
-    An API that adds a field must not break its clients, so unknown fields are ignored. Validation
-    errors do not show the input, which may be private.
+    An API that adds a field must not break its clients, so unknown fields are ignored, which is
+    pydantic's default. Validation errors do not show the input, which may be private.
 
     Example:
         >>> class Address(BaseModel):
@@ -35,7 +35,7 @@ class BaseModel(pydantic.BaseModel):
         {'name': 'Ann', 'address.city': 'Oslo'}
     """
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(hide_input_in_errors=True)
 
     def flatten(self, prefix: str | None = None) -> dict[str, Any]:
         """Return the set fields as one flat dict, nested names joined by a dot.
@@ -69,7 +69,7 @@ class Response(BaseModel):
 
     # A slot costs nothing per nested model; a private attribute of pydantic's would make every
     # element of a list dearer to create.
-    __slots__ = ("_info",)
+    __slots__ = ("__info",)
 
     @property
     def model_response(self) -> ResponseInfo | Any:
@@ -79,7 +79,7 @@ class Response(BaseModel):
         It is no field: never dumped, never compared. Copies keep it, pickles drop it.
         """
         try:
-            return cast("ResponseInfo", self._info)  # type: ignore[attr-defined]
+            return cast("ResponseInfo", self.__info)  # type: ignore[attr-defined]
         except AttributeError:
             return None
 
@@ -111,15 +111,18 @@ class Response(BaseModel):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            if name in RENAMED_ATTRIBUTES:
+            try:
+                return super().__getattr__(name)
+            except AttributeError:
+                if name not in RENAMED_ATTRIBUTES:
+                    raise
                 raise AttributeError(
                     f"{type(self).__name__} has no attribute {name!r}; since 0.3.9 it is "
                     f"`{RENAMED_ATTRIBUTES[name]}`"
-                )
-            return super().__getattr__(name)
+                ) from None
 
 
-set_info: Callable[[Response, ResponseInfo], None] = Response.__dict__["_info"].__set__
+set_info: Callable[[Response, ResponseInfo], None] = Response.__dict__["_Response__info"].__set__
 """Set the slot of a model, past pydantic's own `__setattr__`."""
 
 

@@ -2,12 +2,12 @@
 
 import copy
 import pickle
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NewType, TypeVar
 
 import pydantic
 import pytest
 from multidict import CIMultiDict
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, PrivateAttr, RootModel, TypeAdapter
 
 from arya_api_framework import BaseModel, PaginatedResponse, Request, Response
 from arya_api_framework.client.response import ResponseInfo
@@ -260,3 +260,56 @@ async def test_a_call_fills_it(kind: Kind, server: Server) -> None:
     assert 0 < info.elapsed < 60
     assert info.history == ()
     assert (info.request.method, info.request.url) == ("GET", str(info.url))
+
+
+def test_an_unknown_field_may_have_a_renamed_name() -> None:
+    """A model that keeps unknown fields keeps one named as an attribute of 0.3.9."""
+
+    class Open(Response):
+        model_config = ConfigDict(extra="allow")
+
+    assert Open.model_validate({"time": 5}).time == 5  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=r"model_response\.url"):
+        Open().base_uri  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_a_private_attribute_of_any_name_is_the_models() -> None:
+    """What came with a response does not take a name that a model could want."""
+
+    class Own(Response):
+        _info: int = PrivateAttr(default=4)
+
+    assert Own().model_response is None
+    assert Own()._info == 4
+
+
+async def test_root_models_carry_it(kind: Kind, server: Server) -> None:
+    """A `Response` may be a root model of pydantic's too."""
+
+    class Numbers(Response, RootModel[list[int]]):
+        """A list with a name."""
+
+    numbers = await kind.client(server.url).get(
+        "/json", parameters={"value": "[1,2]"}, response_format=Numbers
+    )
+    assert numbers.root == [1, 2]
+    assert numbers.model_response.status == 200
+
+
+class Id(Response):
+    """A model with another name."""
+
+    id: int
+
+
+Other = NewType("Other", Id)
+
+
+async def test_new_types_carry_it(kind: Kind, server: Server) -> None:
+    """Another name for a model carries it as the model does."""
+    client = kind.client(server.url)
+    one = await client.get("/json", parameters={"value": '{"id":1}'}, response_format=Other)
+    many = await client.get(
+        "/json", parameters={"value": '[{"id":1}]'}, response_format=list[Other]
+    )
+    assert one.model_response.status == many[0].model_response.status == 200

@@ -53,6 +53,8 @@ class AsyncClient(AsyncVerbs, BaseClient):
     _logger_name = "arya_api_framework.AsyncClient"
 
     async def __aenter__(self) -> Self:
+        if self.closed:
+            raise self._closed_error()
         return self
 
     async def __aexit__(

@@ -122,7 +122,15 @@ class AsyncTransport:
     @property
     def session(self) -> aiohttp.ClientSession:
         """The session of the running event loop, made when it is first asked for."""
-        return self._brought or self._enter(asyncio.get_running_loop()).session
+        if self._brought is not None:
+            return self._brought
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError as error:
+            raise ConfigurationError(
+                "the session of an AsyncClient belongs to an event loop; ask for it in a coroutine"
+            ) from error
+        return self._enter(loop).session
 
     def _enter(self, loop: asyncio.AbstractEventLoop) -> _Room:
         """Return what works in a loop, which is the current one from now on."""

@@ -23,7 +23,7 @@ from .call import Call, Policy
 from .config import ClientConfig, freeze_options, merge_config, near_miss
 from .defaults import Defaults
 from .extensions import Extensions
-from .live import LiveCookies, LiveErrorResponses, LiveHeaders, LiveParameters
+from .live import Live, LiveCookies, LiveErrorResponses, LiveHeaders, LiveParameters
 from .node import Node, made_anew
 from .prepare import AUTOMATIC_HEADERS, build_request, check_options, make_call
 from .redaction import is_safe_header, redact_url
@@ -197,10 +197,15 @@ class BaseClient(Node, metaclass=ClientMeta):
         own = {
             name: given.pop(name) for name in list(given) if name in ClientOptions.__optional_keys__
         }
+        loaded = self._own_config.extensions
         if own:
             self._configure(merge_config(self._current_config(), own, "option"))
         if given or args:
             self._check_post_init(args, given)
+        if self._completed:  # What the class declares was asked for before.
+            self._origin_path  # noqa: B018 - raises where there is no absolute `uri`
+            self._check_session()
+            self._load_extensions(one for one in self._own_config.extensions if one not in loaded)
         self._complete()
         self.__post_init__(*args, **given)
 
@@ -236,6 +241,14 @@ class BaseClient(Node, metaclass=ClientMeta):
         except BaseException:
             self._unload()
             raise
+
+    @override
+    def _wake(self) -> bool:
+        # An `__init__` of the user's that asks for a sub-client before, or without, `super()`.
+        if vars(self).get("_completed", True) or self._own_config.uri is None:
+            return False
+        self._complete()
+        return True
 
     def _load_extensions(self, extensions: Iterable[str | tuple[str, str]]) -> None:
         for extension in extensions:
@@ -382,8 +395,12 @@ class BaseClient(Node, metaclass=ClientMeta):
             ExtensionNotFound: There is no such module.
             ExtensionAlreadyLoaded: It is loaded already.
             ExtensionEntryPointError: It has no function `setup`.
-            ExtensionFailed: It raised; nothing of it stays.
+            ExtensionFailed: It raised. Its sub-clients, the extensions that it loaded and what it
+                wrote to `headers` and the like are gone.
+            ClientClosedError: The client is closed.
         """
+        if self.closed:
+            raise self._closed_error()
         self._extensions.load(name, package)
 
     def unload_extension(self, name: str, *, package: str | None = None) -> None:
@@ -402,8 +419,17 @@ class BaseClient(Node, metaclass=ClientMeta):
         Raises:
             ExtensionNotLoaded: It is not loaded.
             ExtensionError: The new version cannot be loaded; the old one is in place again.
+            ClientClosedError: The client is closed.
         """
+        if self.closed:
+            raise self._closed_error()
         self._extensions.reload(name, package)
+
+    @override
+    def _adopt(self, subclient: SubClient) -> None:
+        if self.closed:
+            raise self._closed_error()
+        super()._adopt(subclient)
 
     @override
     def _describe(self) -> dict[str, Any]:
@@ -560,12 +586,31 @@ class BaseClient(Node, metaclass=ClientMeta):
         with self._mutex:
             return dataclasses.replace(
                 self._own_config,
-                headers=MappingProxyType(self._live_headers.copy()),
+                headers=MappingProxyType({**self._live_headers.snapshot}),
                 cookies=MappingProxyType(self._live_cookies.copy()),
                 parameters=MappingProxyType(self._live_parameters.copy()),
                 error_responses=MappingProxyType(self._live_error_responses.copy()),
                 bearer_token=self._bearer,
             )
+
+    def _live_values(self) -> tuple[Any, ...]:
+        """Return what was written to the live mappings, to be put back by `_set_live_values`."""
+        return (*(live.snapshot for live in self._lives()), self._bearer)
+
+    def _set_live_values(self, values: tuple[Any, ...]) -> None:
+        with self._mutex:
+            *snapshots, self._bearer = values
+            for live, snapshot in zip(self._lives(), snapshots, strict=True):
+                live.restore(snapshot)
+            self._forget()
+
+    def _lives(self) -> tuple[Live, ...]:
+        return (
+            self._live_headers,
+            self._live_cookies,
+            self._live_parameters,
+            self._live_error_responses,
+        )
 
     @property
     def _origin_path(self) -> tuple[Origin, str]:

@@ -1,5 +1,8 @@
 """Extensions: modules with a `setup(client)` that adds something to a client at run time."""
 
+# A client and its extensions are friends.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import importlib
@@ -74,7 +77,11 @@ class Extensions:
         try:
             fresh = _import(name)
             _entry_point(name, fresh)
-            self._tear_down(name)
+            try:
+                self._tear_down(name)
+            except ExtensionFailed:
+                # The new version may be the one that repairs it.
+                self._client.logger.warning("extension %r failed in teardown", name, exc_info=True)
             self._set_up(name, fresh)
         except BaseException:
             forgotten.restore()
@@ -118,13 +125,20 @@ class Extensions:
     def _set_up(self, name: str, module: ModuleType) -> None:
         setup = _entry_point(name, module)
         before = [child for _, child in _placed(self._client)]
+        values = self._client._live_values()
+        loaded = set(self._modules)
         self._modules[name] = module
         self._borrowed.discard(name)
         try:
             _call(setup, self._client)
         except BaseException as error:
+            for other in [other for other in reversed(self._modules) if other not in loaded]:
+                if other != name:
+                    with suppress(ExtensionFailed):
+                        self._tear_down(other)
             self._added[name] = self._placed_since(before)
             self._drop(name)
+            self._client._set_live_values(values)
             if isinstance(error, Exception):
                 raise ExtensionFailed(name, error) from error
             raise
@@ -146,11 +160,18 @@ class Extensions:
     def _drop(self, name: str) -> list[Exception]:
         """Forget an extension and remove its sub-clients; return what their `on_unloaded` raised.
 
-        A sub-client of its name that somebody else put in its place stays.
+        Those of its classes that it added later count too. A sub-client of its name that somebody
+        else put in its place stays.
         """
         errors: list[Exception] = []
         del self._modules[name]
-        for node, child in reversed(self._added.pop(name, [])):
+        added = self._added.pop(name, [])
+        added += (
+            (node, child)
+            for node, child in _placed(self._client)
+            if _is_added_by(child, name) and not any(child is other for _, other in added)
+        )
+        for node, child in reversed(added):
             if node.subclients.get(child.name) is child:
                 try:
                     node.remove_subclient(child.name)
@@ -204,6 +225,11 @@ def _placed(node: Node) -> Iterator[tuple[Node, SubClient]]:
     for child in node.subclients.values():
         yield node, child
         yield from _placed(child)
+
+
+def _is_added_by(child: SubClient, name: str) -> bool:
+    """Return whether a sub-client is of a class of an extension, and not declared."""
+    return child._declared_as is None and f"{type(child).__module__}.".startswith(f"{name}.")
 
 
 def _resolve(name: str, package: str | None) -> str:

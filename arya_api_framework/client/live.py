@@ -59,9 +59,14 @@ class Live(MutableMapping[Any, Any]):
         """The values as they are now; never changed in place."""
         return self._values
 
+    @property
+    def _shown(self) -> Mapping[Any, Any]:
+        """The values that are there for who reads; a snapshot may hold more."""
+        return self._values
+
     def copy(self) -> dict[Any, Any]:
         """Return the values as they are now as a dict of its own."""
-        return {key: own_value(value) for key, value in self._values.items()}
+        return {key: own_value(value) for key, value in self._shown.items()}
 
     __copy__ = copy
 
@@ -69,6 +74,10 @@ class Live(MutableMapping[Any, Any]):
         return self.copy()
 
     # Writing
+
+    def restore(self, snapshot: Mapping[Any, Any]) -> None:
+        """Put back an earlier snapshot."""
+        self._values = snapshot
 
     def replace(self, values: Any) -> None:
         """Put other values in place of all."""
@@ -93,7 +102,7 @@ class Live(MutableMapping[Any, Any]):
     def __delitem__(self, key: Any) -> None:
         with self._lock:
             values = dict(self._values)
-            del values[self._key(key, values)]
+            del values[self._key(key, self._shown)]
             self._values = values
             self._changed()
 
@@ -134,37 +143,41 @@ class Live(MutableMapping[Any, Any]):
 
     @override
     def __getitem__(self, key: Any) -> Any:
-        values = self._values
+        values = self._shown
         return own_value(values[self._key(key, values)])
 
     @override
     def __contains__(self, key: object) -> bool:
-        values = self._values
+        values = self._shown
         return self._key(key, values) in values
 
     @override
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._values)
+        return iter(self._shown)
 
     @override
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._shown)
 
     @override
     def items(self) -> ItemsView[Any, Any]:
         """Return the items as they are now."""
-        return self.copy().items()
+        return ItemsView(self._detached())
 
     @override
     def values(self) -> ValuesView[Any]:
         """Return the values as they are now."""
-        return self.copy().values()
+        return ValuesView(self._detached())
+
+    def _detached(self) -> Self:
+        """Return a copy that no write reaches, and that shows as little as this one."""
+        return type(self)(self._values, self._lock, self._changed)
 
     @override
     def __eq__(self, other: object) -> bool:
         if not is_mapping(other):
             return NotImplemented
-        return self._comparable(self._values) == self._comparable(other)
+        return self._comparable(self._shown) == self._comparable(other)
 
     def _comparable(self, values: Mapping[Any, Any]) -> dict[Any, Any]:
         return dict(values)
@@ -172,14 +185,21 @@ class Live(MutableMapping[Any, Any]):
     __hash__ = None  # type: ignore[assignment]
 
     def __or__(self, values: Any) -> dict[Any, Any]:
-        return type(self).merge(self.copy(), values)
+        return self._merged(self.copy(), values)
+
+    def __ror__(self, values: Any) -> dict[Any, Any]:
+        return self._merged(type(self).merge({}, values), self)
+
+    def _merged(self, values: Mapping[Any, Any], others: Any) -> dict[Any, Any]:
+        merged = type(self).merge(values, others)
+        return {key: value for key, value in merged.items() if value is not None}
 
     def _is_shown(self, key: Any) -> bool:
         return True
 
     @override
     def __repr__(self) -> str:
-        return repr({k: v if self._is_shown(k) else HIDDEN for k, v in self._values.items()})
+        return repr({k: v if self._is_shown(k) else HIDDEN for k, v in self._shown.items()})
 
 
 class LiveHeaders(Live):
@@ -187,6 +207,15 @@ class LiveHeaders(Live):
 
     __slots__ = ()
     merge = staticmethod(merge_headers)
+
+    @property
+    @override
+    def _shown(self) -> Mapping[Any, Any]:
+        # `None` keeps an automatic field, such as `Accept`, from being sent.
+        values = self._values
+        if None not in values.values():
+            return values
+        return {name: value for name, value in values.items() if value is not None}
 
     @override
     def _key(self, key: Any, values: Mapping[Any, Any]) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
-from typing_extensions import TypeIs
+from typing_extensions import Format, TypeIs, get_annotations
 
 from ..errors import (
     ConfigurationError,
@@ -51,6 +51,11 @@ class Node(Verbs):
                     raise ConfigurationError(
                         f"{cls.__name__} defines {name!r}, which the framework has a use of its "
                         "own for; name it otherwise"
+                    )
+                if is_subclient(value) and _is_own_attribute(name, cls):
+                    raise ConfigurationError(
+                        f"{cls.__name__} declares a sub-client {name!r}, which is an attribute of "
+                        "every client; give it another name"
                     )
                 if _is_subclient_class(value) and value.__name__ != name:
                     raise ConfigurationError(
@@ -119,6 +124,10 @@ class Node(Verbs):
 
     else:
         tree = Tree()
+
+    def _wake(self) -> bool:
+        """Load what the class declares, where nothing was so far; return whether it was done."""
+        return False
 
     @abstractmethod
     def _describe(self) -> dict[str, Any]:
@@ -228,6 +237,8 @@ class Node(Verbs):
             children = self.__dict__.get("_children", {})
             if name in children:
                 return children[name]
+            if self._wake():
+                return getattr(self, name)
             if _class_attribute(type(self), name) is not _MISSING:
                 # A property raised an AttributeError, which Python dropped in order to ask here.
                 # Asked a second time, it tells what is wrong.
@@ -291,6 +302,15 @@ def _is_reserved(name: str, cls: type[Any]) -> bool:
     if not name.startswith("_") or name.endswith("__") or _is_ours(cls):
         return False
     return any(name in base.__dict__ and _is_ours(base) for base in cls.__mro__[1:])
+
+
+def _is_own_attribute(name: str, cls: type[Any]) -> bool:
+    """Return whether the framework has an attribute of this name, on a class or its instances."""
+    return any(
+        name in base.__dict__ or name in get_annotations(base, format=Format.STRING)
+        for base in cls.__mro__[1:]
+        if _is_ours(base)
+    )
 
 
 def _is_ours(cls: type[Any]) -> bool:

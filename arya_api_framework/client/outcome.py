@@ -85,7 +85,13 @@ def _make(
     """Make a user's error class; one with an `__init__` of its own is given body and text."""
     if cls.__init__ is HTTPError.__init__:
         return cls(parsed, message, raw=response, body_error=body_error)
-    error = cls(parsed, message)
+    try:
+        error = cls(parsed, message)
+    except TypeError as problem:
+        raise ConfigurationError(
+            f"the error_responses class {cls.__name__} for {response.status} cannot be made from "
+            "the body and a text; give its `__init__` these two arguments"
+        ) from problem
     error.raw = response
     error.status_code = response.status
     error.body_error = body_error

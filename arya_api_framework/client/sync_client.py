@@ -53,6 +53,8 @@ class SyncClient(SyncVerbs, BaseClient):
     _logger_name = "arya_api_framework.SyncClient"
 
     def __enter__(self) -> Self:
+        if self.closed:
+            raise self._closed_error()
         return self
 
     def __exit__(

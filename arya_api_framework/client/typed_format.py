@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from inspect import isabstract
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, NewType, cast, get_args, get_origin
 
 import pydantic
 from pydantic import PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter, ValidationError
@@ -50,10 +50,10 @@ class TypedFormat(Format):
             raise ConfigurationError(
                 f"response_format must be a type that pydantic can validate, got {_shown(target)}"
             ) from error
-        if isabstract(target) and issubclass(target, pydantic.BaseModel):
+        for model in _abstract_models(target):
             raise ConfigurationError(
-                f"response_format {self.name} is abstract, it lacks "
-                f"{', '.join(sorted(target.__abstractmethods__))}"
+                f"response_format {self.name} cannot be made: {model.__name__} is abstract, it "
+                f"lacks {', '.join(sorted(model.__abstractmethods__))}"
             )
         self._validate = validator.validate_json
         self._single = _is_response(target)
@@ -149,7 +149,18 @@ def _may_carry(target: Any) -> bool:
     if hasattr(target, "__value__"):
         # An alias may refer to itself, so it is not looked into.
         return True
+    if isinstance(target, NewType):
+        return _may_carry(target.__supertype__)
     return any(map(_may_carry, get_args(target)))
+
+
+def _abstract_models(target: Any) -> Iterator[type[Any]]:
+    """Return the models that a type would have made, and that cannot be."""
+    if isabstract(target) and issubclass(target, pydantic.BaseModel):
+        yield target
+    inner = (target.__supertype__,) if isinstance(target, NewType) else get_args(target)
+    for argument in inner:
+        yield from _abstract_models(argument)
 
 
 def _attach(result: Any, info: ResponseInfo) -> None:

@@ -139,3 +139,12 @@ async def test_a_hook_that_fails_hinders_nothing(
     assert "LookupError: mine" in caplog.text
     with pytest.raises(ClientClosedError):
         await client.get("/echo")
+
+
+async def test_a_closed_client_cannot_be_entered(kind: Kind, server: Server) -> None:
+    """A `with` that could do nothing says so at once."""
+    client = make(kind, server)
+    await client.close()
+    with pytest.raises(ClientClosedError, match="make a new one"):
+        async with client:
+            pass

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from arya_api_framework import AsyncClient, Response, SubClient, SyncClient
+from arya_api_framework.errors import ConfigurationError
 from tests.app import Server
 from tests.conftest import Kind
 
@@ -282,3 +283,53 @@ async def test_with_options(kind: Kind, server: Server) -> None:
     assert "X-Copy" not in server.log[-1].headers
     await copied.close()
     assert (await client.repos.of("psf", "requests")).full_name == "psf/requests"
+
+
+# Asked for early
+
+
+@pytest.mark.parametrize("base", [SyncClient, AsyncClient])
+def test_an_init_without_super_may_use_them(base: Any) -> None:
+    """What the class declares is there for an `__init__` that knows nothing of ours."""
+
+    class Old(base, uri="https://h.test"):  # type: ignore[call-arg,misc]
+        """A client as they were written for 0.3.9."""
+
+        repos = Repos()
+
+        def __init__(self) -> None:
+            self.path = str(self.repos.qualified_path)
+
+    client = Old()
+    assert client.path == "https://h.test/repos"
+    assert list(client.subclients) == ["repos"]
+    with pytest.raises(AttributeError, match="nothing"):
+        client.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("base", [SyncClient, AsyncClient])
+def test_an_init_may_use_them_before_super(base: Any) -> None:
+    """What is given afterwards still counts, and nothing is there twice."""
+
+    class Early(base, uri="https://h.test"):  # type: ignore[call-arg,misc]
+        """Looks before it leaps."""
+
+        repos = Repos()
+
+        def __init__(self, **options: Any) -> None:
+            self.first = self.repos
+            super().__init__(**options)
+
+    client = Early(uri="https://other.test", timeout=5)
+    assert client.repos is client.first
+    assert str(client.repos.qualified_path) == "https://other.test/repos"
+    with pytest.raises(ConfigurationError, match="not both"):
+        Early(session=object(), session_factory=object)
+
+
+@pytest.mark.parametrize("name", ["close", "get", "headers", "config", "uri", "_mutex"])
+def test_names_of_a_client_cannot_be_declared(name: str) -> None:
+    """A sub-client may not take the place of what every client has."""
+    for base in (SyncClient, AsyncClient):
+        with pytest.raises(ConfigurationError, match=f"'{name}', which is an attribute of every"):
+            type("Taken", (base,), {name: Repos()})

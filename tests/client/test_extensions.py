@@ -13,6 +13,7 @@ import pytest
 
 from arya_api_framework import AsyncClient, SubClient, SyncClient
 from arya_api_framework.errors import (
+    ClientClosedError,
     ConfigurationError,
     ExtensionAlreadyLoaded,
     ExtensionEntryPointError,
@@ -44,6 +45,29 @@ REPOS = """
 
     def teardown(client):
         client.calls.append(f"teardown 1, {list(client.subclients)}")
+"""
+
+
+FAILING = """
+    def setup(client):
+        client.headers["X-B"] = "2"
+        client.cookies["c"] = "3"
+        client.bearer_token = "after"
+        client.load_extension("plugins.other")
+        client.load_extension("plugins.nothing")
+"""
+
+LATE = """
+    from arya_api_framework import SubClient
+
+    class Late(SubClient, name="late"):
+        ...
+
+    def setup(client):
+        ...
+
+    def more(client):
+        client.add_subclient(Late())
 """
 
 
@@ -249,6 +273,47 @@ def test_failing_setup_leaves_nothing(write: Write) -> None:
     assert client.extensions == {}
 
 
+def test_failing_setup_takes_back_what_it_wrote_and_loaded(write: Write) -> None:
+    """Headers, cookies, the token and further extensions are as they were before."""
+    write(
+        "plugins/other",
+        "def setup(client): client.calls.append('other')\ndef teardown(client): 1 / 0",
+    )
+    write("plugins/broken", FAILING)
+    client = Client(extensions=["plugins.repos"], headers={"X-A": "1"}, bearer_token="before")
+    with pytest.raises(ExtensionFailed):
+        client.load_extension("plugins.broken")
+    assert client.calls == ["setup 1", "other"]
+    assert client.headers == {"X-A": "1"}
+    assert client.cookies == {}
+    assert client.bearer_token is not None
+    assert client.bearer_token.get_secret_value() == "before"
+    assert list(client.extensions) == ["plugins.repos"]
+
+
+def test_sub_clients_that_an_extension_added_later(write: Write) -> None:
+    """Unloading takes those too, but none that the client declares or another extension added."""
+    write("plugins/late", LATE)
+    client: Any = Client(extensions=["plugins.repos", "plugins.late"])
+    client.extensions["plugins.late"].more(client)
+    assert list(client.subclients) == ["base", "repos", "late"]
+    client.unload_extension("plugins.late")
+    assert list(client.subclients) == ["base", "repos"]
+
+
+def test_closed_clients_take_nothing_more(write: Write) -> None:
+    """What would never be unloaded is not loaded."""
+    client = Client(extensions=["plugins.repos"])
+    client.close()
+    with pytest.raises(ClientClosedError):
+        client.load_extension("plugins.repos")
+    with pytest.raises(ClientClosedError):
+        client.reload_extension("plugins.repos")
+    with pytest.raises(ClientClosedError):
+        client.add_subclient(SubClient())
+    assert client.subclients == {}
+
+
 def test_failing_setup_of_a_second_client(write: Write) -> None:
     """A module that another client uses stays the one that Python knows."""
     first, second = Client(extensions=["plugins.repos"]), Client()
@@ -356,18 +421,15 @@ def test_reload_of_a_faulty_version(write: Write, code: str) -> None:
     assert len(client.calls) == (3 if torn_down else 1)
 
 
-def test_reload_with_a_failing_teardown(write: Write) -> None:
-    """An old version that cannot be torn down stays, and the reload says why."""
+def test_reload_with_a_failing_teardown(write: Write, caplog: pytest.LogCaptureFixture) -> None:
+    """An old version that cannot be torn down gives way, and the log says why."""
     write("plugins/tearing", f"{textwrap.dedent(REPOS)}    raise KeyError('x')\n")
     client: Any = Client(extensions=["plugins.tearing"])
-    old = client.extensions["plugins.tearing"]
-    write("plugins/tearing", "def setup(client): pass")
-    with pytest.raises(ExtensionFailed) as caught:
-        client.reload_extension("plugins.tearing")
-    assert isinstance(caught.value.original, KeyError)
-    assert client.extensions["plugins.tearing"] is old
-    assert client.calls == ["setup 1", "teardown 1, ['base', 'repos']", "setup 1"]
-    assert client.repos.version == 1
+    write("plugins/tearing", REPOS.replace("1", "2"))
+    client.reload_extension("plugins.tearing")
+    assert client.calls == ["setup 1", "teardown 1, ['base', 'repos']", "setup 2"]
+    assert client.repos.version == 2
+    assert "'plugins.tearing' failed in teardown" in caplog.text
 
 
 def test_reload_of_what_python_forgot(write: Write) -> None:

@@ -231,8 +231,9 @@ class Pages(PaginatedResponse):
 
 def test_an_abstract_format_is_refused_with_what_it_lacks() -> None:
     """No answer can become one."""
-    with pytest.raises(ConfigurationError, match="Pages is abstract, it lacks end, is_paginating"):
-        find_format(Pages)
+    for target in (Pages, list[Pages], dict[str, Pages | None], NewType("Alias", Pages)):
+        with pytest.raises(ConfigurationError, match="Pages is abstract, it lacks end, is_pagin"):
+            find_format(target)
 
 
 # No content

@@ -396,3 +396,49 @@ def test_threads_that_set_the_same_default_agree_on_it() -> None:
         found.clear()
         run_in_threads(*[settle] * 4)
         assert found == [client.parameters["once"]] * 4
+
+
+@pytest.mark.parametrize("base", [SyncClient, AsyncClient])
+def test_an_automatic_header_that_is_removed_is_not_there(base: Any) -> None:
+    """`None` keeps it from being sent, and leaves no trace for who reads the mapping."""
+
+    class Parent(base, uri="https://h.test", headers={"Accept": "text/csv", "X-A": "1"}):  # type: ignore[call-arg,misc]
+        """Sends another type."""
+
+    class Child(Parent, headers={"accept": None}):  # type: ignore[call-arg]
+        """Sends none."""
+
+    client = Child()
+    assert client.headers == {"X-A": "1"}
+    assert (dict(client.headers), len(client.headers)) == ({"X-A": "1"}, 1)
+    assert "Accept" not in client.headers
+    assert repr(client.headers) == "{'X-A': '***'}"
+    with pytest.raises(KeyError):
+        del client.headers["Accept"]
+    assert "Accept" not in client.build("GET").headers
+    assert "Accept" not in client.with_options(timeout=1).build("GET").headers
+    client.headers["ACCEPT"] = "text/html"
+    assert client.build("GET").headers["Accept"] == "text/html"
+    client.headers = {}
+    assert "json" in client.build("GET").headers["Accept"]
+
+
+def test_a_dict_and_a_live_mapping_can_be_laid_over_each_other() -> None:
+    """Both ways give a dict; `None` removes in both."""
+    client = SyncClient("https://h.test", headers={"X-A": "1", "Accept": "text/csv"})
+    assert client.headers | {"x-a": "2", "accept": None} == {"x-a": "2"}
+    assert {"X-B": "0", "x-a": "0"} | client.headers == {
+        "X-B": "0",
+        "X-A": "1",
+        "Accept": "text/csv",
+    }
+
+
+def test_views_hide_what_the_mapping_hides() -> None:
+    """Items and values show no secret, and stay as they were."""
+    client = SyncClient("https://h.test", headers={"X-Key": "of-mine"})
+    items, values = client.headers.items(), client.headers.values()
+    client.headers["X-Key"] = "other"
+    assert "of-mine" not in f"{items!r} {values!r}"
+    assert (list(items), list(values)) == ([("X-Key", "of-mine")], ["of-mine"])
+    assert items == {"X-Key": "of-mine"}.items()

@@ -436,3 +436,17 @@ def test_a_broken_login_is_no_error(login: str) -> None:
         "GET", Origin("https", "api.test", 443), "/x", CIMultiDict({"Authorization": login})
     )
     assert "no" in str(http_error(answer(401, {"message": "no"}, request=request), {}))
+
+
+class Numbered(HTTPError):
+    """An error of a user's own that is made from something else."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+
+
+def test_a_class_that_cannot_be_made_is_told() -> None:
+    """The error says which class, for which status, and what it must take."""
+    with pytest.raises(ConfigurationError, match="class Numbered for 404 cannot be made") as caught:
+        http_error(answer(404, {"message": "gone"}), {404: Numbered})
+    assert isinstance(caught.value.__cause__, TypeError)

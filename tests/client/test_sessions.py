@@ -308,3 +308,9 @@ async def test_a_session_of_a_client_is_at_hand(kind: Kind, server: Server) -> N
     assert client.target.session is session
     with pytest.raises(AttributeError):
         client.session = None
+
+
+def test_the_session_of_an_async_client_is_that_of_a_loop() -> None:
+    """Where no event loop runs, there is none to give."""
+    with pytest.raises(ConfigurationError, match="in a coroutine"):
+        AsyncClient("https://h.test").session  # noqa: B018
