@@ -207,7 +207,7 @@ class SendOptions(TypedDict, total=False):
         retry: `None` or a `Retry`.
         follow_redirects: `"safe"`, `"same-origin"` or `False`; `True` is `"safe"`.
         max_redirects: The most redirects of one call.
-        max_response_size: The most bytes of a decoded body.
+        max_response_size: The most bytes of a body, as it came and decoded.
         json_content_types: The media types taken as JSON, such as `("application/*+json",)`;
             `None` takes any.
     """

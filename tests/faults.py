@@ -514,6 +514,7 @@ async def closes_when_idle(peer: Peer) -> None:
     await peer.read_body()
     await peer.send(WELL)
     peer.close()
+    await peer.writer.wait_closed()
 
 
 @handles("/drops-the-second")
@@ -633,6 +634,34 @@ async def upload_slowly(peer: Peer) -> None:
 async def upload_stall(peer: Peer) -> None:
     """Read nothing of an upload, and say nothing."""
     await asyncio.sleep(NEVER)
+
+
+# Bodies that are broken in the same packet as their head.
+
+NOT_FOUND = b"HTTP/1.1 404 Not Found\r\n"
+FOUND = b"HTTP/1.1 302 Found\r\nLocation: /ok\r\n"
+answers("/error-chunks-broken-at-once", chunked(b"zz\r\n", head=NOT_FOUND))
+answers("/error-trailers-broken-at-once", chunked(b"0\r\nno field\r\n\r\n", head=NOT_FOUND))
+answers("/redirect-chunks-broken-at-once", chunked(b"zz\r\n", head=FOUND))
+answers("/status-000", b"HTTP/1.1 000 None\r\nContent-Length: 0\r\n\r\n", close=False)
+answers("/status-099", b"HTTP/1.1 099 None\r\nContent-Length: 0\r\n\r\n", close=False)
+answers("/excess-at-once", OK, b'Content-Length: 11\r\n\r\n{"ok":true}EXTRA', close=False)
+answers("/excess-chunk", chunked(b'b\r\n{"ok":true}\r\n0\r\n\r\nEXTRA'), close=False)
+
+
+@handles("/body-for-head")
+async def body_for_head(peer: Peer) -> None:
+    """Answer a HEAD with a body, as some servers do."""
+    await peer.send(WELL)
+
+
+@handles("/no-reading")
+async def no_reading(peer: Peer) -> None:
+    """Refuse an upload and close the connection with most of it unread, which resets it."""
+    peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    await peer.send(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
+    await asyncio.sleep(PAUSE)
+    peer.close()
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from .async_verbs import AsyncVerbs
 from .base import BaseClient
 from .body import check_async_body
 from .call import REDIRECTS, Call
-from .request import Request
+from .request import Request, check_request
 
 if TYPE_CHECKING:
     import aiohttp
@@ -97,6 +97,7 @@ class AsyncClient(AsyncVerbs, BaseClient):
 
     @override
     def _send(self, request: Request, options: Any) -> Any:
+        check_request(request)
         return self._request(request.method, None, options, request)
 
     @override

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import select
 import sys
 from collections.abc import Callable
@@ -21,12 +22,12 @@ import aiohttp
 from aiohttp import hdrs
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.helpers import _EXC_SENTINEL
-from aiohttp.http_exceptions import HttpProcessingError
 from typing_extensions import override
 
 from ..errors import FrameworkException, ProtocolError, ResponseTooLarge
+from .async_parser import Parser
 from .call import Phase
-from .http1 import MAX_HEAD_SIZE, MAX_INTERIM
+from .http1 import MAX_HEAD_SIZE
 
 __all__ = ["Connector", "find_fault", "head_too_large", "pool_timeout", "reached_phase"]
 
@@ -49,14 +50,14 @@ class Connector(aiohttp.TCPConnector):
 
 
 class _Protocol(ResponseHandler):
-    """A connection that is used again only if it is silent, and refuses endless interim responses.
+    """A connection that is used again only if it is silent, and is read by rules of ours.
 
     A server may have closed it, or have written what nobody asked for, which would be taken for the
     answer to the next request.
     """
 
-    _interim = 0
     _poll: Any = None
+    _is_written = False
 
     @override
     def is_connected(self) -> bool:
@@ -71,22 +72,68 @@ class _Protocol(ResponseHandler):
         return not poll(0)
 
     @override
-    def feed_data(self, data: Any, size: int = 0) -> None:
-        status = data[0].code
-        if (self._interim or status < 200) and self._is_flooded(status):
-            return
-        if (status >= 200 or status == 101) and (fault := find_fault(data[0], status)) is not None:
-            self.set_exception(fault)
-            return
-        _feed_data(self, data, size)
+    def set_response_params(
+        self,
+        *,
+        skip_payload: bool = False,
+        read_timeout: float | None = None,
+        read_bufsize: int = 2**16,
+        timeout_ceil_threshold: float = 5,
+        **_: Any,
+    ) -> None:
+        self._is_written = False
+        self._skip_payload = skip_payload
+        self._read_bufsize = read_bufsize
+        self._read_timeout = read_timeout
+        self._timeout_ceil_threshold = timeout_ceil_threshold
+        method = "HEAD" if skip_payload else "GET"
+        parser: Any = Parser(self, self._loop, read_bufsize, method)
+        self._parser = parser
+        self._drain_tail()
+
+    @override
+    def start_timeout(self) -> None:
+        self._is_written = True
+        super().start_timeout()
+
+    @override
+    def _reschedule_timeout(self) -> None:
+        # While a body is on its way, silence is the server's right, interim responses or not.
+        if self._is_written:
+            super()._reschedule_timeout()
 
     @override
     def set_exception(self, exc: BaseException, exc_cause: BaseException = _EXC_SENTINEL) -> None:
+        if isinstance(exc, OSError):
+            self._read_last_words()
         super().set_exception(exc, exc_cause)
-        # aiohttp forgets to tell who reads the body that no more of it can be understood.
-        payload = self._payload
-        if isinstance(exc, HttpProcessingError) and payload is not None and not payload.is_eof():
-            payload.set_exception(exc)
+
+    @override
+    def connection_lost(self, exc: BaseException | None) -> None:
+        parser: Any = self._parser
+        if parser is not None and exc is not None:
+            self._read_last_words()
+            parser.is_broken = True
+        super().connection_lost(exc)
+
+    def _read_last_words(self) -> None:
+        """Read what a server said before it closed a connection that was being written to.
+
+        It is still in the buffer of the system, which the event loop does not look at any more
+        once writing has failed.
+        """
+        parser: Any = self._parser
+        transport = self.transport
+        if parser is None or not parser.in_head or transport is None:
+            return
+        if not transport.is_closing() or transport.get_extra_info("sslcontext"):
+            return
+        try:
+            file = transport.get_extra_info("socket").fileno()
+            while data := os.read(file, 2**16):
+                self.data_received(data)
+        except (AttributeError, OSError):
+            return  # No more is there.
 
     @override
     def close(self) -> None:
@@ -98,16 +145,6 @@ class _Protocol(ResponseHandler):
             self.abort()
         else:
             super().close()
-
-    def _is_flooded(self, status: int) -> bool:
-        if self._interim <= MAX_INTERIM:
-            self._interim = self._interim + 1 if status < 200 else 0
-            if self._interim > MAX_INTERIM:
-                self.set_exception(ProtocolError(f"more than {MAX_INTERIM} interim responses came"))
-        return self._interim > MAX_INTERIM
-
-
-_feed_data = ResponseHandler.feed_data
 
 
 def find_fault(head: Any, status: int) -> FrameworkException | None:

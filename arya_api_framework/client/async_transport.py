@@ -299,7 +299,7 @@ class AsyncTransport:
                 response.body_error = str(failure)
                 return response
             if isinstance(body, Body) and body.error is not None:
-                raise body.error from None
+                raise body.error from body.error.__cause__
             if isinstance(error, FrameworkException) or not isinstance(error, _RAISED):
                 raise
             translated = _translate(error, request, call, answer)
@@ -411,7 +411,7 @@ class _Upload:
         body = self.body
         sent = 0
         source = body.async_chunks()
-        chunks = iter(body.chunks()) if source is None else None
+        chunks = body.begun_chunks() if source is None else None
         try:
             while True:
                 if chunks is not None:
@@ -440,6 +440,8 @@ class _Upload:
                     # connection whose body is not at its end by then.
                     return
         except Exception as error:
+            if isinstance(error, ConfigurationError):
+                error.sent = "maybe"
             body.error = error
             raise
 

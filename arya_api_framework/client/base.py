@@ -524,10 +524,10 @@ class BaseClient(Node, metaclass=ClientMeta):
         self, method: str, path: URLPath, options: Any, request: Request | None = None
     ) -> Call:
         """Return the call that a method with these options means."""
-        if self._closed or (self._copied_from is not None and self.closed):
-            self.logger.warning("a call was made on a closed %s", type(self).__name__)
-            raise self._closed_error()
         try:
+            if self._closed or (self._copied_from is not None and self.closed):
+                self.logger.warning("a call was made on a closed %s", type(self).__name__)
+                raise self._closed_error()
             check_options(options, sending=request is not None)
             if request is None:
                 defaults = self._encoded_defaults or self._encode_defaults()
@@ -539,9 +539,16 @@ class BaseClient(Node, metaclass=ClientMeta):
                 self._check_body(request.body)
             return make_call(self._call_policy or self._make_policy(), request, options)
         except FrameworkException as error:
-            error.method = method
-            error.url = redact_url(str(path or ""))
+            error.method = str(getattr(method, "value", method)).upper()
+            error.url = redact_url(self._shown_url(path) if request is None else request.url)
             raise
+
+    def _shown_url(self, path: URLPath) -> str:
+        text = str(path or "")
+        if "//" in text:
+            return text
+        origin, base = self._origin_path
+        return f"{origin.prefix}{base}/{text.lstrip('/')}" if text else origin.prefix + base
 
     def _make_policy(self) -> Policy:
         with self._mutex:

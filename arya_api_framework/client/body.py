@@ -68,6 +68,14 @@ class Body(ABC):
     def chunks(self) -> Iterator[bytes]:
         """Read the body from its start."""
 
+    def begun_chunks(self) -> Iterator[bytes]:
+        """Read the body of a request whose head is on its way: the server may have read that."""
+        try:
+            yield from self.chunks()
+        except ConfigurationError as error:
+            error.sent = "maybe"
+            raise
+
     def async_chunks(self) -> AsyncIterator[bytes] | None:
         """Read a body that is asynchronous, `None` for any other."""
         return None
@@ -119,14 +127,14 @@ class FileBody(Body):
     def chunks(self) -> Iterator[bytes]:
         if isinstance(self._source, os.PathLike):
             with _open(self._source) as file:
-                yield from self._read(file)
+                yield from self._read(_Readable(file))
         else:
             self._take()
             if self.replayable:
                 self._source.seek(self._start)
             yield from self._read(self._source)
 
-    def _read(self, file: BinaryIO) -> Iterator[bytes]:
+    def _read(self, file: BinaryIO | _Readable) -> Iterator[bytes]:
         left = self.length
         while left is None or left > 0:
             chunk = file.read(CHUNK_SIZE if left is None else min(CHUNK_SIZE, left))
@@ -141,6 +149,21 @@ class FileBody(Body):
             yield bytes(chunk)
         if left:
             raise ConfigurationError(f"the file became {left} bytes shorter while it was sent")
+
+
+class _Readable:
+    """A file that we opened, whose errors are not the user's."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            raise ConfigurationError(
+                f"file {self._file.name!r} cannot be read: {type(error).__name__}"
+            ) from error
 
 
 class IteratorBody(Body):
@@ -200,8 +223,9 @@ def encode_text(text: str, what: str) -> bytes:
     """
     try:
         return text.encode()
-    except UnicodeEncodeError as error:
-        raise ConfigurationError(f"{what} is no valid text") from error
+    except UnicodeEncodeError:
+        # It would hold the text, which may be a secret.
+        raise ConfigurationError(f"{what} is no valid text") from None
 
 
 def file_body(source: object, what: str) -> bytes | Body:

@@ -23,7 +23,7 @@ from ..options import FollowRedirects, Timeout
 from ..retry import parse_retry_after
 from .formats import Format, is_json
 from .outcome import http_error
-from .redaction import clean_text, hide_in, redact_url, secrets_of
+from .redaction import clean_text, hide_in, hide_secrets, redact_url, secrets_of
 from .redirects import REDIRECTS, follow
 from .request import Request
 from .response import RawResponse, ResponseInfo
@@ -64,7 +64,7 @@ class Call:
         request: What is sent; after a redirect, what is sent next.
         method: The method that was asked for, which a redirect can change.
         format: What the content becomes.
-        raw: Whether the `RawResponse` is the result.
+        raw: Whether the `RawResponse` is the result, of any status that is no error.
         policy: How it is made.
         deadline: When everything must be over, on the monotonic clock.
         ends: When the work must be over, on the monotonic clock; set by `begin`.
@@ -176,7 +176,7 @@ class Call:
             if self.raw and response.status < 400:
                 return response
             raise http_error(response, self.policy.error_responses)
-        if self.raw:
+        if self.raw or response.request.method == "HEAD":
             return response
         if self.policy.json_content_types is not None and response.content and is_json(self.format):
             self._check_media_type(response, self.policy.json_content_types)
@@ -203,6 +203,10 @@ class Call:
         error.attempts = self.attempts
         error.elapsed = time.monotonic() - self.started
         text = str(error)
+        if not isinstance(error, HTTPError):
+            # A server may have told back what it was sent, in any place that is quoted.
+            text = hide_secrets(text, secrets_of(self.request.headers.items(), ""))
+            error.args = (text, *error.args[1:])
         if error.url not in text:
             error.args = (f"{self.request.method} {error.url}: {text}", *error.args[1:])
         if isinstance(error, HTTPError) and error.raw is not None:

@@ -54,6 +54,7 @@ OUR_HEADERS = frozenset(
 
 _NAMES_ONLY = frozenset({str})
 _SECRET_SHOWN = b"**********"
+_INF_NAN = "ser_json_inf_nan"
 
 
 def reveal(value: object) -> object:
@@ -177,16 +178,16 @@ def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
     """Return a query, everything but unreserved characters percent-encoded (RFC 3986 2.3)."""
     try:
         return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
-    except UnicodeEncodeError as error:
-        raise ConfigurationError("a parameter is no valid text") from error
+    except UnicodeEncodeError:
+        raise ConfigurationError("a parameter is no valid text") from None
 
 
 def encode_form(pairs: Iterable[tuple[str, str]]) -> bytes:
     """Return an `application/x-www-form-urlencoded` body (WHATWG URL 5.2)."""
     try:
         text = "&".join(f"{quote_plus(n, safe='*')}={quote_plus(v, safe='*')}" for n, v in pairs)
-    except UnicodeEncodeError as error:
-        raise ConfigurationError("a form field is no valid text") from error
+    except UnicodeEncodeError:
+        raise ConfigurationError("a form field is no valid text") from None
     return text.replace("~", "%7E").encode("ascii")
 
 
@@ -208,7 +209,10 @@ def encode_header(name: str, value: Any) -> str:
     if isinstance(value, datetime):
         value = format_http_date(value)
     elif isinstance(value, bytes):
-        value = value.decode("latin-1")
+        try:
+            value = value.decode()  # What is sent is UTF-8, and so the bytes that were given.
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"the bytes of header {name!r} are no UTF-8 text") from None
     text = encode_scalar(value, f"header {name!r}")
     if not _FIELD_VALUE.fullmatch(text):
         raise ConfigurationError(
@@ -261,11 +265,25 @@ def encode_json(value: Any) -> bytes:
             content = _any().to_json(_with_secrets(value))
         if b"NaN" in content or b"Infinity" in content:
             from_json(content, allow_inf_nan=False)
+        if b"null" in content and not (is_model(value) and _INF_NAN in value.model_config):
+            # Models write `null` for what JSON has no number for, unless they are told otherwise.
+            _refuse_nan(_any().to_python(value, by_alias=True, exclude_unset=True, warnings="none"))
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         raise ConfigurationError(
             f"`body` is a {type(value).__name__} that does not serialise: {type(error).__name__}"
         ) from error
     return content
+
+
+def _refuse_nan(value: Any) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("JSON has no such number")
+    if is_mapping(value):
+        for one in value.values():
+            _refuse_nan(one)
+    elif is_sequence(value) or isinstance(value, set | frozenset):
+        for one in cast("Iterable[Any]", value):
+            _refuse_nan(one)
 
 
 @cache

@@ -55,11 +55,17 @@ def http_error(response: RawResponse, error_responses: Mapping[Any, Any]) -> Exc
     if is_factory(entry):
         made = _with_whole(response, whole, entry)
         if not isinstance(made, Exception):
-            raise ConfigurationError(
+            wrong = ConfigurationError(
                 f"the error_responses function for {status} returned {type(made).__name__}, "
                 "not an exception"
-            ) from built_in(parsed, message, raw=response, body_error=body_error)
-        return made
+            )
+            wrong.sent = "yes"
+            raise wrong from built_in(parsed, message, raw=response, body_error=body_error)
+        failure: Exception = made
+        if isinstance(made, HTTPError) and made.raw is None:
+            made.raw = response
+            made.status_code = made.status_code or status
+        return failure
     if isinstance(entry, type) and issubclass(entry, HTTPError):
         return _make(entry, parsed, message, response, body_error)
     try:
@@ -88,10 +94,12 @@ def _make(
     try:
         error = cls(parsed, message)
     except TypeError as problem:
-        raise ConfigurationError(
+        wrong = ConfigurationError(
             f"the error_responses class {cls.__name__} for {response.status} cannot be made from "
             "the body and a text; give its `__init__` these two arguments"
-        ) from problem
+        )
+        wrong.sent = "yes"
+        raise wrong from problem
     error.raw = response
     error.status_code = response.status
     error.body_error = body_error

@@ -146,7 +146,7 @@ def make_call(policy: Policy, request: Request, options: Any) -> Call:
     return Call(
         request,
         find_format(get("response_format", UNSET)),
-        get("raw", False) or request.method == "HEAD",
+        get("raw", False),
         policy,
     )
 
@@ -180,6 +180,8 @@ def _method_text(method: object) -> str:
     text = method.value if isinstance(method, Enum) else method
     if not isinstance(text, str) or not _METHOD.fullmatch(text):
         raise ConfigurationError(f"method must be an HTTP method such as 'GET', got {method!r}")
+    if text.upper() == "CONNECT":
+        raise ConfigurationError("method CONNECT asks a proxy for a tunnel, which is no call")
     return text.upper()
 
 

@@ -110,7 +110,8 @@ def secrets_of(headers: Iterable[tuple[str, str]], target: str) -> list[str]:
     for pair in target.partition("?")[2].split("&"):
         name, _, value = pair.partition("=")
         if name not in SAFE_PARAMETERS:
-            found.update(one for one in (value, unquote(value)) if len(one) >= _SHORTEST_SECRET)
+            shortest = 3 if _CREDENTIAL.search(name) else _SHORTEST_SECRET
+            found.update(one for one in (value, unquote(value)) if len(one) >= shortest)
     return sorted(found, key=len, reverse=True)
 
 

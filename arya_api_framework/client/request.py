@@ -72,7 +72,9 @@ class Request:
         if not _TARGET.fullmatch(self.target):
             raise ConfigurationError("the target of a request must be encoded, and start with '/'")
         if isinstance(self.body, Body) and self.body.is_spent:
-            raise BodyNotReplayable("the body of this request can be read once, and has been")
+            spent = BodyNotReplayable("the body of this request can be read once, and has been")
+            spent.sent = "no"
+            raise spent
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {redact_url(self.url)}>"
@@ -91,6 +93,18 @@ class Request:
             "headers": CIMultiDict(safe),
             "body": None,
         }
+
+
+def check_request(request: object) -> None:
+    """Refuse what `build` has not made.
+
+    Raises:
+        ConfigurationError: It is no `Request`.
+    """
+    if not isinstance(request, Request):
+        raise ConfigurationError(
+            f"send takes a Request that `build` made, got {type(request).__name__}"
+        )
 
 
 class Content:

@@ -103,11 +103,12 @@ class ResponseInfo:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a pickle may hold: no header outside the safe list, nothing of the body."""
+        secrets = secrets_of(self.request.headers.items(), self.request.target)
         return {
             "status": self.status,
-            "reason": self.reason,
+            "reason": hide_in(self.reason, secrets),
             "raw_headers": tuple(
-                (name, value)
+                (name, hide_in(value, secrets))
                 for name, value in self.raw_headers
                 if is_safe_header(name.decode("latin-1"))
             ),

@@ -13,7 +13,7 @@ from ..options import URLPath
 from .base import BaseClient
 from .body import check_sync_body
 from .call import REDIRECTS, Call
-from .request import Request
+from .request import Request, check_request
 from .sync_verbs import SyncVerbs
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ class SyncClient(SyncVerbs, BaseClient):
 
     @override
     def _send(self, request: Request, options: Any) -> Any:
+        check_request(request)
         return self._request(request.method, None, options, request)
 
     @override

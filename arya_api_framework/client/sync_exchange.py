@@ -48,6 +48,7 @@ class Exchange:
             before it had read it.
         reusable: Whether the connection can be used again; known when the body was read.
         ended: Whether the whole body was read.
+        connecting: Whether the connection is still being made, where a pool makes it.
     """
 
     __slots__ = (
@@ -56,6 +57,7 @@ class Exchange:
         "_failure",
         "_interim",
         "_request",
+        "connecting",
         "ended",
         "reusable",
         "sock",
@@ -66,6 +68,7 @@ class Exchange:
         self.sock = sock
         self._request = request
         self._call = call
+        self.connecting = False
         self.restart()
 
     @property
@@ -133,7 +136,7 @@ class Exchange:
     def _write_body(self, body: Body) -> None:
         frame = encode_chunk if body.length is None else bytes
         sent = 0
-        for chunk in body.chunks():
+        for chunk in body.begun_chunks():
             if not self.write(frame(chunk)):
                 return
             sent += len(chunk)
@@ -293,7 +296,11 @@ class Exchange:
         received = 0
         data = rest
         while True:
-            pieces = reader.feed(data)
+            try:
+                pieces = reader.feed(data)
+            except ProtocolError as fault:
+                fault.sent = "yes"
+                raise
             if reader.done:
                 self.ended = True
                 self.reusable = head.keep_alive and not reader.excess and not self._is_left_over()

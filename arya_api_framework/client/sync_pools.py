@@ -147,6 +147,16 @@ class _Bounded(HTTPConnection):
                 headers[name] = SKIP_HEADER
         super().request(method, url, body, headers, **options)
 
+    def connect(self) -> None:
+        """Connect; what fails meanwhile was not read by any server."""
+        exchange = _exchange()
+        if exchange is None:
+            super().connect()
+            return
+        exchange.connecting = True
+        super().connect()
+        exchange.connecting = False
+
     def send(self, data: Any) -> None:
         exchange, sock = _exchange(), self.sock
         if exchange is None or not isinstance(sock, socket.socket):

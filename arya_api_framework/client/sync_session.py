@@ -79,14 +79,14 @@ def send_through(session: requests.Session, request: Request, call: Call) -> Raw
         except _BodyFailed:
             assert isinstance(request.body, Body)
             assert request.body.error is not None
-            raise request.body.error from None
+            raise request.body.error from request.body.error.__cause__
         except _RAISED as error:
             if hooks.raised is error:
                 raise
             if (own := _own(error)) is not None:
                 raise own from own.__cause__
             _hush(error, request)
-            raise _translate(error, request, call) from error
+            raise _translate(error, request, call, exchange) from error
     hooks.restore(answer)
     return RawResponse(
         answer.status_code,
@@ -236,7 +236,7 @@ def _tell_progress(body: Body) -> Iterator[bytes]:
     body.error = None
     sent = 0
     try:
-        for chunk in body.chunks():
+        for chunk in body.begun_chunks():
             yield chunk
             sent += len(chunk)
             if body.on_progress is not None:
@@ -318,7 +318,9 @@ def _encode(text: str | bytes) -> bytes:
 # Errors
 
 
-def _translate(error: BaseException, request: Request, call: Call) -> FrameworkException:
+def _translate(
+    error: BaseException, request: Request, call: Call, exchange: Exchange
+) -> FrameworkException:
     """Return the error of the framework for one of requests, urllib3 or the socket."""
     found = list(_reasons(error))
     for cause in found:
@@ -327,7 +329,7 @@ def _translate(error: BaseException, request: Request, call: Call) -> FrameworkE
         ) and not isinstance(cause, urllib3_errors.NewConnectionError):
             return call.timed_out("connect")
         if isinstance(cause, urllib3_errors.ReadTimeoutError | requests.ReadTimeout):
-            return call.timed_out("read")
+            return call.timed_out("connect" if exchange.connecting else "read")
     for cause in found:
         if isinstance(
             cause,

@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from inspect import isabstract
+from inspect import isabstract, isroutine
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NewType, cast, get_args, get_origin
 
 import pydantic
 from pydantic import PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter, ValidationError
-from pydantic_core import SchemaError, SchemaValidator
+from pydantic_core import SchemaError, SchemaValidator, from_json
 from typing_extensions import override
 
 from ..errors import ConfigurationError, ResponseParseError, ResponseValidationError
 from ..models import Response, set_info
 from .formats import Format, no_json, place, recode
 from .redaction import clean_text
-from .shapes import is_mapping
+from .shapes import is_mapping, is_sequence
 
 if TYPE_CHECKING:
     from .response import RawResponse, ResponseInfo
@@ -34,6 +34,11 @@ class TypedFormat(Format):
 
     def __init__(self, target: Any) -> None:
         self.name = _name_of(target)
+        if isroutine(target):
+            raise ConfigurationError(
+                f"response_format must be a type that pydantic can validate, got the function "
+                f"{self.name}"
+            )
         try:
             adapter = TypeAdapter[Any](target)
             adapter.rebuild(raise_errors=True)
@@ -59,6 +64,7 @@ class TypedFormat(Format):
         self._single = _is_response(target)
         self._elements = get_origin(target) is list and any(map(_is_response, get_args(target)))
         self._carries = _may_carry(target)
+        self._schema: Any = adapter.core_schema
 
     @override
     def parse(self, response: RawResponse) -> Any:
@@ -69,11 +75,13 @@ class TypedFormat(Format):
             # UTF-8 is what JSON must be (RFC 8259 8.1); what is not gets a second look.
             recoded = recode(response)
             if recoded is None:
-                raise self._explain(error, response, content) from error
+                explained, cause = self._explain(error, response, content)
+                raise explained from cause
             try:
                 result = self._validate(recoded)
             except ValidationError as second:
-                raise self._explain(second, response, recoded) from second
+                explained, cause = self._explain(second, response, recoded)
+                raise explained from cause
         try:
             if self._single:
                 set_info(result, response.info)
@@ -88,16 +96,19 @@ class TypedFormat(Format):
 
     def _explain(
         self, error: ValidationError, response: RawResponse, content: bytes
-    ) -> ResponseParseError:
+    ) -> tuple[ResponseParseError, ValidationError | None]:
+        """Return the error for one of pydantic's, and that one if it may be shown."""
         if not content:
-            return ResponseParseError(
+            nothing = ResponseParseError(
                 f"{place(response)}: the response has no content, but response_format "
                 f"{self.name} needs some",
                 status=response.status,
             )
-        rows = error.errors(include_url=False, include_context=False, include_input=False)
-        if rows[0]["type"] == "json_invalid":
-            return no_json(self, response)
+            return nothing, error
+        found = error.errors(include_url=False, include_input=False)
+        if found[0]["type"] == "json_invalid":
+            return no_json(self, response), error
+        rows = self._without_input(found, content)
         shown = "; ".join(
             f"{'.'.join(map(str, row['loc'])) or 'the whole'}: {row['msg']}" for row in rows[:3]
         )
@@ -105,13 +116,75 @@ class TypedFormat(Format):
         hint = ""
         if content.lstrip().startswith(b"[") and _missed_the_list(rows):
             hint = f" (the content is a list: use response_format=list[{self.name}])"
-        return ResponseValidationError(
+        explained = ResponseValidationError(
             f"{place(response)}: the response does not fit {self.name}: "
             f"{clean_text(shown, _SHOWN_LENGTH)}{more}{hint}",
             status=response.status,
             body=content,
-            errors=cast("list[dict[str, Any]]", rows),
+            errors=rows,
         )
+        shows = [(row["loc"], row["msg"]) for row in rows] != [
+            (full["loc"], full["msg"]) for full in found
+        ]
+        return explained, None if shows else error
+
+    def _without_input(self, found: Iterable[Any], content: bytes) -> list[dict[str, Any]]:
+        """Return pydantic's errors without what the response held: no values, no keys of its own.
+
+        Keys are part of the place of an error; those that are no names of fields are `*`.
+        """
+        rows = [{key: row[key] for key in ("type", "loc", "msg")} for row in found]
+        for row, full in zip(rows, found, strict=True):
+            if row["type"] in _TELLTALE:
+                row["msg"] = _TELLTALE[row["type"]].format(**full.get("ctx", {}))
+        if any(isinstance(part, str) for row in rows for part in row["loc"]):
+            names = set(_names_in(self._schema))
+            data = from_json(content)
+            for row in rows:
+                row["loc"] = tuple(_without_keys(row["loc"], data, names))
+        return rows
+
+
+_TELLTALE = {
+    "union_tag_invalid": "The tag in {discriminator} is none of {expected_tags}",
+}
+"""Kinds of errors whose text holds a value of the input, and what they say instead."""
+
+
+def _names_in(schema: Any) -> Iterator[str]:
+    """Return the names and aliases of all fields in a schema of pydantic's."""
+    queue: list[Any] = [schema]
+    while queue:
+        part = queue.pop()
+        if is_mapping(part):
+            for key, value in part.items():
+                if key == "fields" and is_mapping(value):
+                    yield from value
+                if key in ("alias", "validation_alias", "name"):
+                    yield from _texts(value)
+                queue.append(value)
+        elif is_sequence(part):
+            queue.extend(part)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif is_sequence(value):
+        for one in value:
+            yield from _texts(one)
+
+
+def _without_keys(place: Iterable[int | str], data: Any, names: set[str]) -> Iterator[int | str]:
+    """Return the place of an error, keys of the input that are no names of fields as `*`."""
+    for part in place:
+        if is_mapping(data) and part in data:
+            yield part if part in names else "*"
+            data = data[part]
+        else:
+            if isinstance(part, int) and is_sequence(data) and part < len(data):
+                data = data[part]
+            yield part
 
 
 def _missed_the_list(rows: Iterable[Any]) -> bool:

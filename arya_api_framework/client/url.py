@@ -19,11 +19,15 @@ from .redaction import redact_url
 __all__ = ["Origin", "PathTemplate", "compile_path", "encode_value", "parse_uri"]
 
 _FIELD = re.compile(r"\{([^{}/?]+)\}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _KEPT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNRESERVED = re.compile(r"[A-Za-z0-9\-._~]+")
 _HOST = re.compile(r"[a-z0-9._\-]+|[0-9a-f:.]*:[0-9a-f:.]*")
+# A name that ends in a number is an IPv4 address, and the short and hexadecimal forms of those are
+# read in several ways (WHATWG URL 3.5).
+_NUMBER = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)\.?$")
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
 _QUERY_SAFE = _PATH_SAFE + "?"
 _DOTS = (".", "..")
@@ -54,7 +58,7 @@ class Origin:
         if not isinstance(url, URL) or url.scheme not in _DEFAULT_PORTS or not url.port:
             raise ConfigurationError("a URL must be absolute, with http or https and a host")
         host = (url.raw_host or "").lower()
-        if not _HOST.fullmatch(host):
+        if not _HOST.fullmatch(host) or (_NUMBER.search(host) and not _IPV4.fullmatch(host)):
             raise ConfigurationError("a URL must have the name or address of a host")
         return cls(url.scheme, host, url.port)
 
@@ -217,8 +221,8 @@ def encode_value(name: str, value: str) -> str:
         raise ConfigurationError(f"path parameter {name!r} is a dot segment, which servers walk up")
     try:
         return quote(value, safe="")
-    except UnicodeEncodeError as error:
-        raise ConfigurationError(f"path parameter {name!r} is no valid text") from error
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"path parameter {name!r} is no valid text") from None
 
 
 def _encode_path(path: str, text: str) -> str:
@@ -246,8 +250,8 @@ def _quote(text: str, safe: str) -> str:
         )
     try:
         return quote(_KEPT.sub("%25", text), safe=safe)
-    except UnicodeEncodeError as error:
-        raise ConfigurationError("the path is no valid text") from error
+    except UnicodeEncodeError:
+        raise ConfigurationError("the path is no valid text") from None
 
 
 def _decode_fully(text: str) -> str:

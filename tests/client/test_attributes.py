@@ -114,12 +114,13 @@ def test_a_property_that_fails_once() -> None:
 def test_declared_ones_before_init() -> None:
     """Asking for a declared sub-client too early says what is wrong."""
 
-    class Early(SyncClient, uri="https://h.test"):
+    class Early(SyncClient):
         sub = Sub()
 
         def __init__(self) -> None:
             with pytest.raises(AttributeError, match="asked for before `__init__` of the client"):
                 _ = self.sub
+            super().__init__("https://h.test")
 
     assert Early().sub.parent is not None
 

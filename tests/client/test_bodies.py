@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from arya_api_framework import BaseModel, Response
 from arya_api_framework.client.body import CHUNK_SIZE, file_body
 from arya_api_framework.errors import BodyNotReplayable, ConfigurationError
 from tests.app import MiB, Server
+from tests.client.conftest import Lane
 from tests.conftest import Kind
 
 BIG = os.urandom(5 * CHUNK_SIZE // 2)
@@ -267,13 +268,16 @@ async def test_a_pipe_is_sent_in_chunks(kind: Kind, server: Server) -> None:
     assert server.log[-1].headers["Transfer-Encoding"] == "chunked"
 
 
+class Odd:
+    """A file that is none."""
+
+    def read(self, size: int) -> str:
+        """Read text."""
+        return "text"
+
+
 async def test_a_file_that_gives_no_bytes_ends_the_call(kind: Kind, server: Server) -> None:
     """What `read` returns is looked at."""
-
-    class Odd:
-        def read(self, size: int) -> str:
-            return "text"
-
     client = kind.client(server.url)
     with pytest.raises(ConfigurationError, match="does not give bytes"):
         await client.post("/echo", data=Odd())
@@ -387,3 +391,52 @@ def test_a_model_is_no_file() -> None:
     """Models iterate over their fields, which are no bytes."""
     with pytest.raises(ConfigurationError, match="got Reply"):
         file_body(Reply(name="x"), "a file")
+
+
+async def test_a_file_that_the_system_cannot_read_ends_the_call(kind: Kind, server: Server) -> None:
+    """What goes wrong with a file that we opened is an error of ours."""
+    # The system says that it has 4096 bytes, and fails to read them.
+    client = kind.client(server.url, timeout=5)
+    with pytest.raises(ConfigurationError, match="cannot be read: OSError") as caught:
+        await client.stream_file("/sys/class/net/lo/speed", "/upload")
+    assert caught.value.sent == "maybe"
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+@pytest.mark.parametrize("data", [lambda: iter([b"a", 1]), Odd])
+async def test_what_goes_wrong_on_the_way_may_have_been_read(
+    lane: Lane, server: Server, data: Callable[[], Any]
+) -> None:
+    """The head of a request is sent before its body is looked at."""
+    with pytest.raises(ConfigurationError) as caught:
+        await lane.client(server.url, timeout=5).post("/echo", data=data())
+    assert caught.value.sent == "maybe"
+    assert caught.value.attempts == 1
+
+
+async def test_a_request_that_cannot_be_sent_again_was_not_sent(kind: Kind, server: Server) -> None:
+    """The second time nothing is sent, and the error says so."""
+    client = kind.client(server.url)
+    request = client.build("POST", "/echo", data=iter([b"a"]))
+    await client.send(request)
+    with pytest.raises(BodyNotReplayable) as caught:
+        await client.send(request)
+    assert caught.value.sent == "no"
+    assert caught.value.url == f"{server.url}/echo"
+    assert len(server.log) == 1
+
+
+async def test_text_that_is_none_is_not_kept_by_its_error(kind: Kind, server: Server) -> None:
+    """A lone surrogate is refused, and the error does not hold what stands around it."""
+    client = kind.client(server.url)
+    for options in (
+        {"data": "of-mine\ud800"},
+        {"data": {"a": "of-mine\ud800"}},
+        {"parameters": {"a": "of-mine\ud800"}},
+        {"path_parameters": {"name": "of-mine\ud800"}},
+    ):
+        path = "/{name}" if "path_parameters" in options else "/echo"
+        with pytest.raises(ConfigurationError) as caught:
+            await client.post(path, **options)
+        assert caught.value.__cause__ is None
+        assert "of-mine" not in repr(caught.value)

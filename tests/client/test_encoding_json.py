@@ -1,6 +1,7 @@
 """JSON bodies: what pydantic makes of a value, with secrets as their values."""
 
 import json
+import math
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
@@ -214,3 +215,29 @@ def test_json_has_no_infinite_numbers(value: Any) -> None:
 def test_the_names_of_infinite_numbers_are_text() -> None:
     """Only the numbers are refused."""
     assert json.loads(encode_json(["NaN", "-Infinity"])) == ["NaN", "-Infinity"]
+
+
+class Measured(BaseModel):
+    """A model with a number."""
+
+    value: float
+    rest: list[float | None] = Field(default_factory=list)
+
+
+class Lenient(Measured, ser_json_inf_nan="null"):
+    """The same, told what to write for what is no number."""
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_json_does_not_have_is_refused_in_models_too(value: float) -> None:
+    """Pydantic would write `null`, and the server read another thing than was meant."""
+    for body in (
+        Measured(value=value),
+        Measured(value=1, rest=[None, value]),
+        {"a": [Measured(value=value)]},
+        {"a": {1.5, value}, "b": None},
+    ):
+        with pytest.raises(ConfigurationError, match="does not serialise"):
+            encode_json(body)
+    assert encode_json(Measured(value=1, rest=[None])) == b'{"value":1.0,"rest":[null]}'
+    assert encode_json(Lenient(value=value)) == b'{"value":null}'

@@ -14,7 +14,7 @@ from uuid import UUID
 import pydantic
 import pytest
 from multidict import CIMultiDict
-from pydantic import Field, RootModel
+from pydantic import ConfigDict, Field, RootModel
 from typing_extensions import TypeAliasType, TypedDict
 
 from arya_api_framework import BaseModel, PaginatedResponse, RawResponse, Response
@@ -372,3 +372,58 @@ def test_an_error_keeps_a_bounded_body() -> None:
     with pytest.raises(ResponseParseError) as caught:
         find_format(UNSET).parse(answer(b"[" + b"1," * 500_000))
     assert len(caught.value.body) == 64 * 1024
+
+
+class Lion(BaseModel):
+    """One of two."""
+
+    kind: Literal["lion"]
+    lives: int = Field(alias="livesLeft")
+
+
+class Wolf(BaseModel):
+    """The other."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["dog"]
+    ages: dict[str, int] = Field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("target", "content", "shown"),
+    [
+        (dict[str, int], '{"of-mine": "a"}', "*: Input should be a valid integer"),
+        (Wolf, '{"kind": "dog", "of-mine": 1}', "*: Extra inputs are not permitted"),
+        (list[Wolf], '[{"kind": "dog", "ages": {"of-mine": []}}]', "0.ages.*: Input should be"),
+        (
+            Annotated[Lion | Wolf, Field(discriminator="kind")],
+            '{"kind": "of-mine"}',
+            "the whole: The tag in 'kind' is none of 'lion', 'dog'",
+        ),
+    ],
+)
+def test_no_error_shows_a_key_or_tag_of_the_input(target: Any, content: str, shown: str) -> None:
+    """Keys that are no fields, and tags, are the input's, and may be as private as values."""
+    with pytest.raises(ResponseValidationError) as caught:
+        find_format(target).parse(answer(content.encode()))
+    error = caught.value
+    assert shown in str(error)
+    text = "".join(traceback.format_exception(error))
+    assert "of-mine" not in f"{text}{error.errors()}{error.args}"
+    assert error.__cause__ is None
+
+
+def test_names_of_fields_are_shown() -> None:
+    """Where an error is about a field, it says which, by the name that the API gives it."""
+    with pytest.raises(ResponseValidationError, match=r"0\.livesLeft: Input") as caught:
+        find_format(list[Lion]).parse(answer(b'[{"kind": "lion", "livesLeft": "of-mine"}]'))
+    assert caught.value.__cause__ is not None
+    with pytest.raises(ResponseValidationError, match="livesLeft: Field required"):
+        find_format(Lion).parse(answer(b'{"kind": "lion"}'))
+
+
+def test_a_function_is_no_format() -> None:
+    """Pydantic would call it with what came."""
+    with pytest.raises(ConfigurationError, match="got the function"):
+        find_format(lambda value: value)

@@ -450,3 +450,18 @@ def test_a_class_that_cannot_be_made_is_told() -> None:
     with pytest.raises(ConfigurationError, match="class Numbered for 404 cannot be made") as caught:
         http_error(answer(404, {"message": "gone"}), {404: Numbered})
     assert isinstance(caught.value.__cause__, TypeError)
+
+
+def test_an_error_that_a_function_made_tells_of_its_response() -> None:
+    """What the function left out is filled in."""
+    response = answer(404, {"message": "gone"})
+    error = http_error(response, {404: lambda _: Gone({"a": 1}, "mine")})
+    assert isinstance(error, Gone)
+    assert (error.status_code, error.raw, error.response) == (404, response, {"a": 1})
+    own = Gone(None, "mine", status_code=410)
+    assert http_error(response, {404: lambda _: own}) is own
+    assert own.status_code == 410
+    for wrong in (lambda _: None, Numbered):
+        with pytest.raises(ConfigurationError) as caught:
+            http_error(response, {404: wrong})
+        assert caught.value.sent == "yes"

@@ -256,3 +256,31 @@ async def test_no_object_of_a_call_shows_a_secret(kind: Kind, server: Server) ->
         assert SECRET.encode() not in pickle.dumps(thing)
     with pytest.raises(TypeError):
         pickle.dumps(client.target)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/redirect-to?url=ftp://evil.test/token-{}",
+        "/status/200?body=text&Content-Type=text/x-token-{}",
+    ],
+)
+async def test_no_error_quotes_a_secret_that_the_server_told_back(
+    kind: Kind, server: Server, path: str
+) -> None:
+    """Whatever part of a response an error shows, a credential in it is hidden."""
+    client = kind.client(server.url, bearer_token=f"token-{SECRET}")
+    with pytest.raises(FrameworkException, match=r"\*\*\*") as caught:
+        await client.get(path.format(SECRET))
+    assert "of-mine" not in repr(caught.value)
+    assert b"of-mine" not in pickle.dumps(caught.value)
+
+
+async def test_no_pickle_holds_a_reason_or_field_with_a_secret(kind: Kind, server: Server) -> None:
+    """The head of a response travels without what was sent, too."""
+    client = kind.client(server.url, bearer_token=f"token-{SECRET}")
+    raw = await client.get("/status/200?Content-Language=token-" + SECRET, raw=True)
+    assert raw.headers["Content-Language"] == f"token-{SECRET}"
+    for one in (raw, raw.info):
+        assert b"of-mine" not in pickle.dumps(one)
+        assert pickle.loads(pickle.dumps(one)).headers["Content-Language"] == "***"

@@ -19,6 +19,7 @@ from arya_api_framework.client.call import Call
 from arya_api_framework.client.sync_exchange import Exchange
 from arya_api_framework.errors import (
     ClientClosedError,
+    ClientError,
     ConfigurationError,
     ConnectionLost,
     DNSError,
@@ -249,12 +250,16 @@ async def test_session_closed_from_outside(faults: Faults) -> None:
         await AsyncClient(faults.url, session=session).get("/ok")
 
 
-async def test_host_that_aiohttp_refuses(faults: Faults) -> None:
-    """A host that is no proper address is refused before anything is sent."""
-    async with AsyncClient(f"http://127.1:{faults.port}", timeout=5) as client:
-        with pytest.raises((ConfigurationError, FrameworkException)) as caught:
-            await client.get("/ok")
-    assert caught.value.sent == "no"
+@pytest.mark.parametrize(
+    "host", ["127.1", "2130706433", "0x7f.1", "127.0.0.01", "1.2.3.4.5", "a.9"]
+)
+async def test_odd_forms_of_addresses(kind: Kind, faults: Faults, host: str) -> None:
+    """What some resolvers take for an address, and others for a name, is refused everywhere."""
+    with pytest.raises(ClientError):
+        kind.client(f"http://{host}:{faults.port}")
+    client = kind.client(faults.url)
+    with pytest.raises(ConfigurationError):
+        await client.get(f"http://{host}:{faults.port}/ok", foreign=True)
     assert faults.log == []
 
 

@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from arya_api_framework.errors import ConfigurationError
+from arya_api_framework.errors import (
+    ClientClosedError,
+    ConfigurationError,
+    HTTPFound,
+    HTTPNotModified,
+)
 from tests.app import Server
 from tests.conftest import Kind
 
@@ -68,3 +73,45 @@ async def test_templates(kind: Kind, server: Server, path: Any) -> None:
     user = await kind.client(server.url).get(path, path_parameters={"id": 3})
     assert user["id"] == 3
     assert server.log[-1].target == "/users/3"
+
+
+async def test_a_head_that_is_not_followed_is_an_error(kind: Kind, server: Server) -> None:
+    """As for any other method, unless the raw response was asked for."""
+    client = kind.client(server.url)
+    with pytest.raises(HTTPNotModified) as caught:
+        await client.head("/status/304")
+    assert caught.value.status_code == 304
+    with pytest.raises(HTTPFound):
+        await client.head("/redirect/1", follow_redirects=False)
+    raw = await client.request("HEAD", "/redirect/1", follow_redirects=False, raw=True)
+    assert raw.status == 302
+    assert (await client.head("/redirect/1")).status == 200
+
+
+async def test_connect_is_no_method_of_a_client(kind: Kind, server: Server) -> None:
+    """It asks for a tunnel, and has another target than all others."""
+    client = kind.client(server.url)
+    with pytest.raises(ConfigurationError, match="CONNECT") as caught:
+        await client.request("connect", "/echo")
+    assert (caught.value.method, caught.value.url) == ("CONNECT", f"{server.url}/echo")
+    assert server.log == []
+
+
+async def test_an_error_before_sending_tells_method_and_url(kind: Kind, server: Server) -> None:
+    """What was asked for is on every error of a call."""
+    client = kind.client(f"{server.url}/v1")
+    for path, url in (("users?token=x", "/v1/users?token=***"), (None, "/v1"), ("/a", "/v1/a")):
+        with pytest.raises(ConfigurationError) as caught:
+            await client.request("get", path, timeout="soon")
+        assert (caught.value.method, caught.value.url) == ("GET", server.url + url)
+    request = client.build("PUT", "/a")
+    request.headers["X-A"] = "a\nb"
+    with pytest.raises(ConfigurationError) as caught:
+        await client.send(request)
+    assert (caught.value.method, caught.value.url) == ("PUT", f"{server.url}/v1/a")
+    with pytest.raises(ConfigurationError, match="send takes a Request that `build` made, got str"):
+        await client.send("/a")
+    await client.close()
+    with pytest.raises(ClientClosedError) as closed:
+        await client.get("/a")
+    assert (closed.value.method, closed.value.url) == ("GET", f"{server.url}/v1/a")
