@@ -14,6 +14,7 @@ import os
 import select
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from itertools import chain
 from typing import Any
@@ -58,6 +59,7 @@ class _Protocol(ResponseHandler):
 
     _poll: Any = None
     _is_written = False
+    _used: asyncio.Transport | None = None
 
     @override
     def is_connected(self) -> bool:
@@ -82,6 +84,7 @@ class _Protocol(ResponseHandler):
         **_: Any,
     ) -> None:
         self._is_written = False
+        self._used = self.transport  # aiohttp forgets it when it closes the connection.
         self._skip_payload = skip_payload
         self._read_bufsize = read_bufsize
         self._read_timeout = read_timeout
@@ -123,17 +126,14 @@ class _Protocol(ResponseHandler):
         once writing has failed.
         """
         parser: Any = self._parser
-        transport = self.transport
+        transport = self._used
         if parser is None or not parser.in_head or transport is None:
             return
         if not transport.is_closing() or transport.get_extra_info("sslcontext"):
             return
-        try:
-            file = transport.get_extra_info("socket").fileno()
-            while data := os.read(file, 2**16):
+        with suppress(OSError):  # No more is there.
+            while data := os.read(transport.get_extra_info("socket").fileno(), 2**16):
                 self.data_received(data)
-        except (AttributeError, OSError):
-            return  # No more is there.
 
     @override
     def close(self) -> None:

@@ -196,5 +196,5 @@ class Parser:
         """Close a connection that sent what nobody asked for, or what nobody understands."""
         protocol: Any = self._protocol
         protocol.force_close()
-        if protocol.transport is not None:
+        if protocol.transport is not None:  # What came last is read when it is gone.
             protocol.transport.close()

@@ -71,7 +71,7 @@ _RAISED = (
     http_exceptions.HttpProcessingError,
     OSError,
     RuntimeError,
-    ValueError,
+    UnicodeError,
 )
 """What aiohttp raises; all else is of a mock, a recorder or a callback, or a cancellation."""
 
@@ -607,7 +607,8 @@ def _translate(
         return call.timed_out(reached_phase(error.__cause__))
     if isinstance(error, TimeoutError):
         return call.timed_out("read")
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
+    # What is no host name cannot be encoded to be asked for.
+    if isinstance(error, aiohttp.ClientConnectorDNSError | aiohttp.InvalidURL | UnicodeError):
         return DNSError(f"the host name {request.origin.host!r} cannot be resolved")
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         reason = getattr(error.certificate_error, "verify_message", "it is not trusted")
@@ -627,8 +628,6 @@ def _translate(
         return ConnectionLost("the server closed the connection before a whole response head")
     if isinstance(error, RuntimeError) and "closed" in str(error):
         return ClientClosedError("the session was closed while a call was made")
-    if isinstance(error, aiohttp.InvalidURL | ValueError):
-        return ConfigurationError(f"aiohttp cannot send this request: {type(error).__name__}")
     if reached_phase(error) != "read":
         return ConnectError(f"no connection to {place} could be made")
     return ConnectionLost(f"the connection broke: {type(error).__name__}")
@@ -639,8 +638,6 @@ def _translate_body(
 ) -> FrameworkException:
     if isinstance(error, TimeoutError):
         return call.timed_out("read", "yes")
-    if isinstance(error, http_exceptions.HttpProcessingError):
-        return ProtocolError("the response body is no chunked body")
     received = answer.content.total_bytes
     return IncompleteResponse(
         f"the response body was cut after {received} bytes",

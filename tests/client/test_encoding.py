@@ -333,7 +333,7 @@ def test_text_that_is_no_unicode_is_refused() -> None:
     ],
 )
 def test_a_header_value_becomes_its_text(value: Any, text: str) -> None:
-    """Moments are HTTP dates, bytes are latin-1, the rest is as anywhere."""
+    """Moments are HTTP dates, bytes are UTF-8, the rest is as anywhere."""
     assert encode_header("X-Value", value) == text
 
 
@@ -449,3 +449,11 @@ async def test_cookies_arrive_as_given(kind: Kind, server: Server) -> None:
     answer = await client.get("/cookies", cookies={"b": SecretStr("3"), "c": "a=b", "a": None})
     assert answer["cookies"] == {"b": "3", "c": "a=b"}
     assert len(server.log[-1].headers.getall("Cookie")) == 1
+
+
+def test_header_bytes_that_are_no_text_are_refused_and_not_shown() -> None:
+    """What is sent is UTF-8, so bytes that are not would be other ones."""
+    with pytest.raises(ConfigurationError, match="'X-Value' are no UTF-8 text") as caught:
+        encode_header("X-Value", b"hunter2\xff")
+    assert "hunter2" not in repr(caught.value)
+    assert caught.value.__cause__ is None

@@ -14,7 +14,7 @@ from uuid import UUID
 import pydantic
 import pytest
 from multidict import CIMultiDict
-from pydantic import ConfigDict, Field, RootModel
+from pydantic import AliasChoices, AliasPath, ConfigDict, Field, RootModel
 from typing_extensions import TypeAliasType, TypedDict
 
 from arya_api_framework import BaseModel, PaginatedResponse, RawResponse, Response
@@ -379,6 +379,7 @@ class Lion(BaseModel):
 
     kind: Literal["lion"]
     lives: int = Field(alias="livesLeft")
+    cubs: int = Field(default=0, validation_alias=AliasChoices("cubCount", AliasPath("all", 0)))
 
 
 class Wolf(BaseModel):
@@ -419,6 +420,8 @@ def test_names_of_fields_are_shown() -> None:
     with pytest.raises(ResponseValidationError, match=r"0\.livesLeft: Input") as caught:
         find_format(list[Lion]).parse(answer(b'[{"kind": "lion", "livesLeft": "of-mine"}]'))
     assert caught.value.__cause__ is not None
+    with pytest.raises(ResponseValidationError, match="cubCount: Input should"):
+        find_format(Lion).parse(answer(b'{"kind": "lion", "livesLeft": 1, "cubCount": "of-mine"}'))
     with pytest.raises(ResponseValidationError, match="livesLeft: Field required"):
         find_format(Lion).parse(answer(b'{"kind": "lion"}'))
 

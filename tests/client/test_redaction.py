@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from arya_api_framework import BaseModel
 from arya_api_framework.client.redaction import (
     clean_text,
+    hide_in,
     hide_secrets,
     is_safe_header,
     redact_url,
@@ -198,7 +199,7 @@ class Echoed(BaseModel):
 class Strict(BaseModel):
     """A model that takes no value but the one that was sent."""
 
-    target: Literal["/status/418?body=echo&signature=parameter-of-mine"]
+    target: Literal["/status/418?signature=parameter-of-mine&body=echo"]
 
 
 @pytest.mark.parametrize("model", [None, Echoed, Strict])
@@ -284,3 +285,11 @@ async def test_no_pickle_holds_a_reason_or_field_with_a_secret(kind: Kind, serve
     for one in (raw, raw.info):
         assert b"of-mine" not in pickle.dumps(one)
         assert pickle.loads(pickle.dumps(one)).headers["Content-Language"] == "***"
+
+
+def test_values_without_a_secret_are_left_as_they_are() -> None:
+    """What has nothing to hide is not copied; what is no data is not looked into."""
+    problem, thing = Problem(message="gone"), object()
+    assert hide_in(problem, ["hunter2"]) is problem
+    assert hide_in(thing, ["hunter2"]) is thing
+    assert hide_in(Problem(message="hunter2"), ["hunter2"]) == Problem(message="***")

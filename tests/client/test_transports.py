@@ -24,6 +24,7 @@ from arya_api_framework.errors import (
     ConnectionLost,
     DNSError,
     FrameworkException,
+    HTTPRequestEntityTooLarge,
     IncompleteResponse,
     PoolTimeout,
     ProtocolError,
@@ -33,8 +34,9 @@ from arya_api_framework.errors import (
 )
 from tests.app import Server
 from tests.client.conftest import Lane
+from tests.client.test_hostile import SECRETS, shown
 from tests.conftest import Kind
-from tests.faults import Faults, listener, speaks_first
+from tests.faults import HANDLERS, Faults, listener, speaks_first
 
 # Sessions with connections that are not ours
 
@@ -183,10 +185,11 @@ def test_very_many_origins(monkeypatch: pytest.MonkeyPatch) -> None:
                 client.get(f"http://host{number}.test/", foreign=True)
 
 
-def test_label_that_is_too_long() -> None:
+async def test_label_that_is_too_long(lane: Lane) -> None:
     """A host name that no resolver can be asked for cannot be resolved."""
-    with SyncClient(f"http://{'a' * 64}.test") as client, pytest.raises(DNSError) as caught:
-        client.get("/")
+    client = lane.client(f"http://{'a' * 64}.test")
+    with pytest.raises(DNSError) as caught:
+        await client.get("/")
     assert caught.value.sent == "no"
 
 
@@ -223,6 +226,35 @@ async def test_connections_of_theirs(faults: Faults, brought: bool) -> None:
             await faults.settle()
             await asyncio.sleep(0.01)  # The server closes the connection, which aiohttp keeps.
         assert await client.get("/hints") == {"ok": True}
+
+
+@pytest.mark.parametrize("path", sorted(HANDLERS))
+async def test_faults_on_connections_of_theirs(faults: Faults, path: str) -> None:
+    """Whatever aiohttp's own parser makes of a fault, it is an error of ours that tells nothing."""
+    async with aiohttp.ClientSession() as session:
+        client = AsyncClient(faults.url, session=session, timeout=0.2, **SECRETS)
+        raised: FrameworkException | None = None
+        try:
+            await client.get(path)
+        except FrameworkException as error:
+            raised = error
+        # Some of what the server does is no fault.
+        assert raised is None or "of-mine" not in shown(raised)
+
+
+async def test_last_words(faults: Faults) -> None:
+    """What a server said before it reset the connection is read, though writing has failed."""
+
+    async def pieces() -> Any:
+        yield bytes(65536)
+        # The loop is held, so that it hears of the answer and of the reset at once.
+        time.sleep(0.3)  # noqa: ASYNC251
+        yield bytes(65536)
+        yield bytes(65536)
+
+    async with AsyncClient(faults.url, timeout=5) as client:
+        with pytest.raises(HTTPRequestEntityTooLarge):
+            await client.post("/no-reading", data=pieces())
 
 
 async def test_proxy_of_a_factory() -> None:
