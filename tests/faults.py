@@ -655,13 +655,20 @@ async def body_for_head(peer: Peer) -> None:
     await peer.send(WELL)
 
 
-@handles("/no-reading")
-async def no_reading(peer: Peer) -> None:
-    """Refuse an upload and close the connection with most of it unread, which resets it."""
-    peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
-    await peer.send(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}")
-    await asyncio.sleep(PAUSE)
-    peer.close()
+def refuses(path: str, excess: bytes = b"") -> None:
+    """Register a path that answers an upload and closes with most of it unread, which resets it."""
+    said = b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+
+    @handles(path)
+    async def answer(peer: Peer) -> None:
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await peer.send(said, excess)
+        await asyncio.sleep(PAUSE)
+        peer.close()
+
+
+refuses("/no-reading")
+refuses("/no-reading-excess", b"EXTRA")
 
 
 @contextlib.contextmanager

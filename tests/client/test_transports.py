@@ -242,7 +242,8 @@ async def test_faults_on_connections_of_theirs(faults: Faults, path: str) -> Non
         assert raised is None or "of-mine" not in shown(raised)
 
 
-async def test_last_words(faults: Faults) -> None:
+@pytest.mark.parametrize("path", ["/no-reading", "/no-reading-excess"])
+async def test_last_words(faults: Faults, path: str) -> None:
     """What a server said before it reset the connection is read, though writing has failed."""
 
     async def pieces() -> Any:
@@ -254,7 +255,7 @@ async def test_last_words(faults: Faults) -> None:
 
     async with AsyncClient(faults.url, timeout=5) as client:
         with pytest.raises(HTTPRequestEntityTooLarge):
-            await client.post("/no-reading", data=pieces())
+            await client.post(path, data=pieces())
 
 
 async def test_proxy_of_a_factory() -> None:
