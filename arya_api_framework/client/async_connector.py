@@ -100,10 +100,15 @@ class _Protocol(ResponseHandler):
         super().start_timeout()
 
     @override
-    def _reschedule_timeout(self) -> None:
-        # While a body is on its way, silence is the server's right, interim responses or not.
-        if self._is_written:
-            super()._reschedule_timeout()
+    def data_received(self, data: bytes) -> None:
+        parser: Any = self._parser
+        if parser is None:
+            super().data_received(data)
+        elif data:  # aiohttp asks for what a parser holds back; this one holds nothing.
+            # While a body is on its way, silence is the server's right, interim responses or not.
+            if self._read_timeout and self._is_written:
+                self._reschedule_timeout()
+            parser.feed(data)
 
     @override
     def set_exception(self, exc: BaseException, exc_cause: BaseException = _EXC_SENTINEL) -> None:

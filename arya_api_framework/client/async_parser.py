@@ -9,14 +9,16 @@ told. It has no synchronous twin: `sync_exchange` asks its socket for what comes
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-from aiohttp import HttpVersion11
+from aiohttp import HttpVersion11, hdrs
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import RawResponseMessage
 from aiohttp.http_exceptions import ContentLengthError
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
+from typing_extensions import override
 
 from ..errors import FrameworkException, ProtocolError
 from .http1 import MAX_INTERIM, ChunkedReader, Head, parse_head
@@ -24,9 +26,7 @@ from .http1 import MAX_INTERIM, ChunkedReader, Head, parse_head
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
-__all__ = ["Parser"]
-
-_Parsed: TypeAlias = "tuple[list[tuple[RawResponseMessage, StreamReader]], bool, bytes]"
+__all__ = ["LazyHeaders", "Parser"]
 
 
 class Parser:
@@ -55,7 +55,7 @@ class Parser:
     def __init__(
         self, protocol: ResponseHandler, loop: AbstractEventLoop, limit: int, method: str
     ) -> None:
-        self._protocol = protocol
+        self._protocol: Any = protocol
         self._loop = loop
         self._limit = limit
         self._method = method
@@ -68,17 +68,20 @@ class Parser:
         self.in_head = True
         self.is_broken = False
 
-    def feed_data(self, data: bytes) -> _Parsed:
-        """Take what came next; return the head, once, with the stream of its body."""
-        if not data:
-            pass  # aiohttp asks for what a parser holds back; this one holds nothing.
-        elif self._has_ended:
+    def feed(self, data: bytes) -> None:
+        """Take what came next; the head, once it is whole, is given to the protocol."""
+        if self._has_ended:
             self._close()
-        elif self.in_head:
-            return self._feed_head(data)
-        else:
+        elif not self.in_head:
             self._feed_body(data)
-        return [], False, b""
+        else:
+            try:
+                head = self._find_head(self._buffer + data if self._buffer else data)
+            except FrameworkException as fault:
+                self._fail(fault)
+                return
+            if head is not None:
+                self._begin(head)
 
     def feed_eof(self) -> None:
         """Take note that nothing more will come.
@@ -95,37 +98,6 @@ class Parser:
     def pause_reading(self) -> None:
         """Do nothing: the transport is paused, and nothing is held back here."""
 
-    def _feed_head(self, data: bytes) -> _Parsed:
-        buffer = self._buffer + data if self._buffer else data
-        try:
-            head = self._find_head(buffer)
-        except FrameworkException as fault:
-            self._fail(fault)
-            return [], False, b""
-        if head is None:
-            return [], False, b""
-        self.in_head = False
-        message = RawResponseMessage(
-            HttpVersion11,
-            head.status,
-            head.reason,
-            CIMultiDictProxy(
-                CIMultiDict(
-                    (name.decode(), value.decode("utf-8", "surrogateescape"))
-                    for name, value in head.fields
-                )
-            ),
-            head.fields,
-            not head.keep_alive,
-            None,
-            False,
-            head.chunked,
-        )
-        rest = self._buffer[head.end :]
-        self._buffer = b""
-        self._begin_body(head, rest)
-        return [(message, self._payload)], False, b""
-
     def _find_head(self, buffer: bytes) -> Head | None:
         """Return the final head once it is whole; interim ones are skipped (RFC 9110 15.2)."""
         while buffer:
@@ -140,18 +112,40 @@ class Parser:
         self._buffer = buffer
         return None
 
-    def _begin_body(self, head: Head, rest: bytes) -> None:
+    def _begin(self, head: Head) -> None:
+        """Tell the head, and begin with the body."""
+        protocol = self._protocol
+        self.in_head = False
+        rest = self._buffer[head.end :]
+        self._buffer = b""
+        if not head.keep_alive:
+            protocol.force_close()
         if head.length == 0:
             self._has_ended = True
             if rest:
                 self._close()
-            return
-        self._payload = StreamReader(self._protocol, self._limit, loop=self._loop)
-        self._left = head.length
-        if head.chunked:
-            self._chunks = ChunkedReader()
-        if rest:
-            self._feed_body(rest)
+            protocol._drop_timeout()
+        else:
+            self._payload = StreamReader(protocol, self._limit, loop=self._loop)
+            self._left = head.length
+            if head.chunked:
+                self._chunks = ChunkedReader()
+            if rest:
+                self._feed_body(rest)
+            self._payload.on_eof(protocol._drop_timeout)
+        protocol._payload = self._payload
+        message = RawResponseMessage(
+            HttpVersion11,
+            head.status,
+            head.reason,
+            LazyHeaders(head),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            head.fields,
+            not head.keep_alive,
+            None,
+            False,
+            head.chunked,
+        )
+        protocol.feed_data((message, self._payload), 0)
 
     def _feed_body(self, data: bytes) -> None:
         payload = self._payload
@@ -194,7 +188,76 @@ class Parser:
 
     def _close(self) -> None:
         """Close a connection that sent what nobody asked for, or what nobody understands."""
-        protocol: Any = self._protocol
+        protocol = self._protocol
         protocol.force_close()
         if protocol.transport is not None:  # What came last is read when it is gone.
             protocol.transport.close()
+
+
+class LazyHeaders(MultiMapping[str]):
+    """The header fields as aiohttp keeps them, made when somebody asks: most calls never do.
+
+    Attributes:
+        is_coded: Whether the body has a content coding.
+    """
+
+    __slots__ = ("_fields", "_made", "_sets_cookies", "is_coded")
+
+    def __init__(self, head: Head) -> None:
+        self._fields = head.fields
+        self._sets_cookies = head.sets_cookies
+        self._made: CIMultiDictProxy[str] | None = None
+        self.is_coded = bool(head.content_encoding)
+
+    def _make(self) -> CIMultiDictProxy[str]:
+        if self._made is None:
+            self._made = CIMultiDictProxy(
+                CIMultiDict(
+                    (name.decode(), value.decode("utf-8", "surrogateescape"))
+                    for name, value in self._fields
+                )
+            )
+        return self._made
+
+    @override
+    def getall(self, key: str, *default: Any, **options: Any) -> Any:
+        # What aiohttp asks of every response.
+        if key is hdrs.SET_COOKIE and default and not self._sets_cookies:
+            return default[0]
+        return self._make().getall(key, *default, **options)
+
+    @override
+    def getone(self, key: str, *default: Any, **options: Any) -> Any:
+        return self._make().getone(key, *default, **options)
+
+    @override
+    def __getitem__(self, key: str) -> str:
+        return self._make()[key]
+
+    @override
+    def __contains__(self, key: object) -> bool:
+        return key in self._make()
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._make())
+
+    @override
+    def __len__(self) -> int:
+        return len(self._make())
+
+    @override
+    def __repr__(self) -> str:
+        return repr(self._make())
+
+    def items(self) -> Any:
+        """Return the fields, a repeated one repeated."""
+        return self._make().items()
+
+    def values(self) -> Any:
+        """Return the values, those of a repeated field too."""
+        return self._make().values()
+
+    def copy(self) -> CIMultiDict[str]:
+        """Return the fields as a multidict of its own."""
+        return self._make().copy()

@@ -46,6 +46,7 @@ from .async_connector import (
     pool_timeout,
     reached_phase,
 )
+from .async_parser import LazyHeaders
 from .body import CHUNK_SIZE, Body, BytesBody
 from .call import Call, Phase
 from .config import ClientConfig
@@ -273,10 +274,13 @@ class AsyncTransport:
                     status=answer.status,
                 )
             stream = answer.content
+            found: Any = answer._headers  # pyright: ignore[reportPrivateUsage]
             if (
                 stream.is_eof()
                 and stream.exception() is None
-                and hdrs.CONTENT_ENCODING not in answer.headers
+                and not (
+                    found.is_coded if type(found) is LazyHeaders else hdrs.CONTENT_ENCODING in found
+                )
                 and stream.total_bytes <= policy.max_response_size
             ):
                 # All of it came with the head; the stream holds no more than its buffer.

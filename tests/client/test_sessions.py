@@ -314,3 +314,22 @@ def test_the_session_of_an_async_client_is_that_of_a_loop() -> None:
     """Where no event loop runs, there is none to give."""
     with pytest.raises(ConfigurationError, match="in a coroutine"):
         AsyncClient("https://h.test").session  # noqa: B018
+
+
+async def test_fields_of_aiohttps_own_response(server: Server) -> None:
+    """They are the multidict that aiohttp gives, for traces and for who asks `native`."""
+    async with AsyncClient(server.url) as client:
+        raw = await client.get("/set-cookie?a=1&b=2", raw=True)
+    found, fields = raw.native.headers, raw.headers
+    assert "content-type" in found
+    assert found["Content-Type"] == found.getone("content-type") == found.get("Content-Type")
+    assert (
+        found.getall("Set-Cookie") == fields.getall("Set-Cookie") == ["a=1; Path=/", "b=2; Path=/"]
+    )
+    assert found.getall("X-Nothing", ["none"]) == ["none"]
+    assert (len(found), list(found)) == (len(fields), list(fields))
+    assert list(found.items()) == list(fields.items())
+    assert list(found.values()) == list(fields.values())
+    assert found.copy() == fields.copy()
+    assert repr(found) == repr(fields)
+    assert raw.native.cookies["a"].value == "1"
