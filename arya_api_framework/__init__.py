@@ -8,7 +8,15 @@ from .client.response import RawResponse, ResponseInfo
 from .client.shared import shared
 from .client.subclient import AsyncSubClient, SubClient, SyncSubClient
 from .client.sync_client import SyncClient
-from .options import CallOptions, ClientOptions, RequestOptions, ServerVariable, Timeout
+from .options import (
+    CallOptions,
+    ClientOptions,
+    FileOptions,
+    RequestOptions,
+    SendOptions,
+    ServerVariable,
+    Timeout,
+)
 from .retry import Retry
 from .tls import TLS, InsecureTLSWarning
 from .version import __version__
@@ -20,6 +28,7 @@ __all__ = [
     "BaseModel",
     "CallOptions",
     "ClientOptions",
+    "FileOptions",
     "InsecureTLSWarning",
     "PaginatedResponse",
     "RawResponse",
@@ -28,6 +37,7 @@ __all__ = [
     "Response",
     "ResponseInfo",
     "Retry",
+    "SendOptions",
     "ServerVariable",
     "SubClient",
     "SyncClient",
@@ -36,8 +46,6 @@ __all__ = [
     "__version__",
     "shared",
 ]
-
-_MODULES = {"async_framework", "constants", "framework", "models", "sync_framework", "utils"}
 
 if TYPE_CHECKING:
     from .models import BaseModel, PaginatedResponse, Response

@@ -29,8 +29,11 @@ else:
 
         __optional_keys__ = frozenset()
 
-        def __init_subclass__(cls, *, total):
+        def __init_subclass__(cls, *, total=True):
             cls.__optional_keys__ = cls.__optional_keys__ | cls.__annotations__.keys()
+
+        def __new__(cls, /, *given, **options):
+            return dict(*given, **options)
 
 
 __all__ = [
@@ -117,6 +120,9 @@ Progress: TypeAlias = Callable[[int, int | None], object]
 @dataclass(frozen=True, slots=True)
 class Timeout:
     """How long the parts of a call may take, in seconds; `None` is no limit.
+
+    A number in its place changes the total alone; a `Timeout` says all of it, and what it leaves
+    out has the defaults here: a total of 300 seconds, and 30 to connect.
 
     Attributes:
         total: The whole work of a call: connecting, sending, redirects, the last byte.
@@ -285,14 +291,14 @@ class ClientOptions(TypedDict, total=False):
         bearer_token: Sent as `Authorization: Bearer ...`.
         rate_limit: Requests that may be sent in any `rate_limit_interval`; `None` for no limit.
         rate_limit_interval: In seconds, 1 when not given.
-        timeout: See `CallOptions`; 300 seconds when not given.
-        deadline: See `CallOptions`; `None` when not given.
-        retry: See `CallOptions`.
-        follow_redirects: See `CallOptions`; `"safe"` when not given.
-        max_redirects: See `CallOptions`; 10 when not given.
+        timeout: See `SendOptions`; 300 seconds when not given.
+        deadline: See `SendOptions`; `None` when not given.
+        retry: See `SendOptions`.
+        follow_redirects: See `SendOptions`; `"safe"` when not given.
+        max_redirects: See `SendOptions`; 10 when not given.
         trusted_origins: Origins that get the client's credentials too.
-        max_response_size: See `CallOptions`; 64 MiB when not given.
-        json_content_types: See `CallOptions`; any when not given.
+        max_response_size: See `SendOptions`; 64 MiB when not given.
+        json_content_types: See `SendOptions`; any when not given.
         tls: A `TLS` value: whom to trust and which certificate to show.
         session: A session of yours, which the client uses and never closes.
         session_factory: Called once with the arguments of the session, to make it yourself.

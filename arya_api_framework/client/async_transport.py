@@ -396,16 +396,14 @@ class _Upload:
     Attributes:
         body: The body.
         through: Whether all of it was handed over: an answer before that is an early one.
-        stalled: Whether a piece of it was not taken within the write timeout.
     """
 
-    __slots__ = ("_call", "_room", "_write", "body", "stalled", "through")
+    __slots__ = ("_call", "_room", "_write", "body", "through")
 
     def __init__(self, body: bytes | Body, call: Call, room: _Room) -> None:
         self.body = body if isinstance(body, Body) else BytesBody(body)
         self.body.error = None
         self.through = False
-        self.stalled = False
         self._room = room
         self._call = call
         self._write = call.policy.timeout.write
@@ -450,7 +448,6 @@ class _Upload:
             raise
 
     def _stall(self) -> None:
-        self.stalled = True
         self._room.timer.fire(self._call)
 
 
@@ -620,9 +617,9 @@ def _translate(
     if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
         return ProxyError(f"the proxy for {place} cannot be used")
     if isinstance(error, aiohttp.ClientSSLError):
-        return TLSError(f"the TLS handshake with {place} failed")
+        return TLSError(f"the TLS handshake with {place} failed{_reason(error)}")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return ConnectError(f"no connection to {place} could be made")
+        return ConnectError(f"no connection to {place} could be made{_reason(error)}")
     if isinstance(error, aiohttp.ClientResponseError | http_exceptions.HttpProcessingError):
         if (own := _limit_passed(error)) is not None:
             return own
@@ -635,6 +632,14 @@ def _translate(
     if reached_phase(error) != "read":
         return ConnectError(f"no connection to {place} could be made")
     return ConnectionLost(f"the connection broke: {type(error).__name__}")
+
+
+def _reason(error: aiohttp.ClientConnectorError | aiohttp.ClientSSLError) -> str:
+    """Return what the system or the TLS library said, in its own short words."""
+    cause = getattr(error, "os_error", None) or error.__cause__
+    if isinstance(cause, ssl.SSLError):
+        return f": {cause.reason.replace('_', ' ').lower()}" if cause.reason else ""
+    return f": {os.strerror(cause.errno)}" if isinstance(cause, OSError) and cause.errno else ""
 
 
 def _translate_body(

@@ -25,7 +25,7 @@ from .defaults import Defaults
 from .extensions import Extensions
 from .live import Live, LiveCookies, LiveErrorResponses, LiveHeaders, LiveParameters
 from .node import Node, made_anew
-from .prepare import AUTOMATIC_HEADERS, build_request, check_options, make_call
+from .prepare import AUTOMATIC_HEADERS, SEND_OPTIONS, build_request, check_options, make_call
 from .redaction import is_safe_header, redact_url
 from .request import Request
 from .server_variables import resolve_uri
@@ -485,7 +485,7 @@ class BaseClient(Node, metaclass=ClientMeta):
         vars(copy).update(
             {name: value for name, value in vars(self).items() if name not in vars(copy)}
         )
-        copy._copied_from = self._copied_from or self
+        copy._copied_from = self if self._owns_transport else self._copied_from
         copy._configure(config)
         copy._origin_path  # noqa: B018 - raises where the new `uri` is not absolute
         copy._check_session()
@@ -501,6 +501,17 @@ class BaseClient(Node, metaclass=ClientMeta):
         copy._load_extensions(one for one in config.extensions if one not in loaded)
         return copy
 
+    if not TYPE_CHECKING:
+
+        def __setattr__(self, name, value):
+            # Options that have no attribute would be kept, and do nothing.
+            if name in ClientOptions.__optional_keys__ and not hasattr(type(self), name):
+                raise AttributeError(
+                    f"{name!r} of a {type(self).__name__} cannot be assigned; use "
+                    f"`with_options({name}=...)` for a copy that has it"
+                )
+            super().__setattr__(name, value)
+
     # Calls
 
     def build(
@@ -508,7 +519,8 @@ class BaseClient(Node, metaclass=ClientMeta):
     ) -> Request:
         """Return the request that a call would send, without sending it.
 
-        Its headers may be changed before it is given to `send`.
+        Its headers may be changed before it is given to `send`, which takes the options that say
+        how it is sent, such as `timeout`.
 
         Args:
             method: The method.
@@ -518,6 +530,9 @@ class BaseClient(Node, metaclass=ClientMeta):
         Raises:
             ConfigurationError: It can never be sent.
         """
+        if not options.keys().isdisjoint(SEND_OPTIONS):
+            name = next(name for name in options if name in SEND_OPTIONS)
+            raise ConfigurationError(f"{name!r} is an option of `send`, not of `build`")
         return self._prepare(method, path, options).request
 
     def _prepare(
@@ -585,7 +600,7 @@ class BaseClient(Node, metaclass=ClientMeta):
 
     def _closed_error(self) -> ClientClosedError:
         return ClientClosedError(
-            f"this {type(self).__name__} is closed; make a new one, or close it later"
+            f"this client, {type(self).__name__}, is closed; make a new one, or close it later"
         )
 
     def _current_config(self) -> ClientConfig:

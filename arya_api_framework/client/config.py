@@ -151,9 +151,12 @@ _ELSEWHERE = {
     "cert": "tls=TLS(cert=..., key=...)",
     "content": "data",
     "json": "body",
+    "max_retries": "retry",
     "params": "parameters",
     "path": "relative_path",
+    "query": "parameters",
     "ssl": "tls=TLS(...)",
+    "token": "bearer_token",
     "url": "uri",
     "verify": "tls=TLS(...)",
 }

@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from arya_api_framework.errors import ContentEncodingError, ResponseTooLarge
+from ..errors import ContentEncodingError, ResponseTooLarge
 
 __all__ = ["ACCEPT_ENCODING", "Decoder", "decode"]
 

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from arya_api_framework.errors import ConfigurationError, ProtocolError, ResponseTooLarge
+from ..errors import ConfigurationError, ProtocolError, ResponseTooLarge
 
 __all__ = [
     "LAST_CHUNK",
@@ -87,7 +87,7 @@ _is_token = re.compile(_TOKEN).fullmatch
 _is_visible = re.compile(_VISIBLE).fullmatch
 
 _DECISIVE = frozenset(
-    b"connection content-encoding content-length location set-cookie transfer-encoding".split()
+    b"connection content-encoding content-length set-cookie transfer-encoding".split()
 )
 _MAX_LENGTH_DIGITS = 19  # Enough for 2**63, and far below what `int()` refuses.
 
@@ -104,7 +104,6 @@ class Head:
         chunked: Whether the body is chunked.
         keep_alive: Whether the connection may be used again after the body.
         content_encoding: The content codings in lower case, empty where there are none.
-        location: The first `Location`.
         sets_cookies: Whether there is a `Set-Cookie`.
         end: Where in the buffer the body begins.
     """
@@ -116,7 +115,6 @@ class Head:
     chunked: bool
     keep_alive: bool
     content_encoding: bytes
-    location: bytes | None
     sets_cookies: bool
     end: int
 
@@ -177,7 +175,7 @@ def parse_head(buffer: bytes | bytearray, method: str) -> Head | None:
         if key in _DECISIVE:
             if key not in decisive:
                 decisive[key] = value
-            elif key != b"location" and key != b"set-cookie":
+            elif key != b"set-cookie":
                 # RFC 9110 5.3. What is no list, a length or a coding, is invalid from here on.
                 decisive[key] += b", " + value
     status = int(digits)
@@ -190,7 +188,6 @@ def parse_head(buffer: bytes | bytearray, method: str) -> Head | None:
         chunked,
         keep_alive,
         decisive.get(b"content-encoding", b"").lower(),
-        decisive.get(b"location"),
         b"set-cookie" in decisive,
         end + 4,
     )

@@ -180,6 +180,8 @@ def _method_text(method: object) -> str:
     text = method.value if isinstance(method, Enum) else method
     if not isinstance(text, str) or not _METHOD.fullmatch(text):
         raise ConfigurationError(f"method must be an HTTP method such as 'GET', got {method!r}")
+    if text.upper() == "ANY":
+        raise ConfigurationError("method ANY stands for any method in a declaration, name one")
     if text.upper() == "CONNECT":
         raise ConfigurationError("method CONNECT asks a proxy for a tunnel, which is no call")
     return text.upper()
@@ -191,5 +193,5 @@ def _encode_path_value(value: Any) -> str:
     if type(value) is int and -_PLAIN < value < _PLAIN:
         return str(value)
     if value is None:
-        raise ConfigurationError("a path parameter is None; every one needs a value")
+        raise ConfigurationError("a path parameter is None; each needs a value")
     return encode_scalar(value, "a path parameter")

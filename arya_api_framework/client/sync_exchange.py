@@ -231,7 +231,7 @@ class Exchange:
             if length > limit:
                 raise too_large(limit, length)
             if len(rest) >= length:
-                self.reusable = head.keep_alive and len(rest) == length and not self._is_left_over()
+                self.reusable = head.keep_alive and len(rest) == length and not self.unsent
                 return rest[:length]
         # One buffer: a server may cut a body into pieces of a byte, each an object of its own.
         content = bytearray()
@@ -240,16 +240,6 @@ class Exchange:
             if len(content) > limit:
                 raise too_large(limit, None)
         return bytes(content)
-
-    def _is_left_over(self) -> bool:
-        """Return whether something of the request or of the connection's input is left over.
-
-        Input that TLS has decrypted already is not seen by who asks the operating system.
-        """
-        if self.unsent:
-            return True
-        pending = getattr(self.sock, "pending", None)
-        return pending is not None and pending() > 0
 
     def pieces(self, head: Head, rest: bytes) -> Iterator[bytes]:
         """Yield the body as it comes, without its framing.
@@ -274,7 +264,7 @@ class Exchange:
             received += len(data)
             if received == length:
                 self.ended = True
-                self.reusable = head.keep_alive and not is_excess and not self._is_left_over()
+                self.reusable = head.keep_alive and not is_excess and not self.unsent
             if data:
                 yield data
             if received == length:
@@ -303,7 +293,7 @@ class Exchange:
                 raise
             if reader.done:
                 self.ended = True
-                self.reusable = head.keep_alive and not reader.excess and not self._is_left_over()
+                self.reusable = head.keep_alive and not reader.excess and not self.unsent
             received += sum(map(len, pieces))
             yield from pieces
             if reader.done:

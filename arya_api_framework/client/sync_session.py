@@ -8,6 +8,7 @@ It has no asynchronous twin: aiohttp is always sent through its session.
 from __future__ import annotations
 
 import http.client
+import os
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -368,8 +369,22 @@ def translate_connect(error: BaseException, request: Request) -> TransportError:
         if isinstance(cause, urllib3_errors.ProxyError | requests.exceptions.ProxyError):
             return ProxyError(f"the proxy for {place} cannot be used")
         if isinstance(cause, ssl.SSLError | urllib3_errors.SSLError | requests.exceptions.SSLError):
-            return TLSError(f"the TLS handshake with {place} failed")
-    return ConnectError(f"no connection to {place} could be made")
+            return TLSError(f"the TLS handshake with {place} failed{_tls_reason(error)}")
+    return ConnectError(f"no connection to {place} could be made{_system_reason(error)}")
+
+
+def _tls_reason(error: BaseException) -> str:
+    """Return what the TLS library said, in its own short words."""
+    reason = next((one.reason for one in _reasons(error) if isinstance(one, ssl.SSLError)), None)
+    return f": {reason.replace('_', ' ').lower()}" if reason else ""
+
+
+def _system_reason(error: BaseException) -> str:
+    """Return what the system said when a connection was refused it."""
+    for cause in _reasons(error):
+        if isinstance(cause, OSError) and cause.errno:
+            return f": {os.strerror(cause.errno)}"
+    return ""
 
 
 def _translate_body(

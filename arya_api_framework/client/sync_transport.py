@@ -129,7 +129,9 @@ class SyncTransport:
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             session.mount("http://", adapters.HTTPAdapter(**_POOLS))
             self._mount_tls(session, tls or TLS())
-        elif tls is not None:
+        else:
+            self._widen(session)
+        if factory is not None and tls is not None:
             if type(session.adapters.get("https://")) is not adapters.HTTPAdapter:
                 raise ConfigurationError(
                     "`tls` does not reach the adapter that your session_factory mounted for "
@@ -138,6 +140,18 @@ class SyncTransport:
             self._mount_tls(session, tls)
         self._use_pools(session)
         return session
+
+    def _widen(self, session: requests.Session) -> None:
+        """Put adapters with a pool of ours in the place of those that were left as they are."""
+        for prefix in ("http://", "https://"):
+            adapter: Any = session.adapters.get(prefix)
+            if (
+                type(adapter) is adapters.HTTPAdapter
+                and adapter._pool_maxsize == adapters.DEFAULT_POOLSIZE
+                and not adapter._pool_block
+                and adapter.max_retries.total in (0, False)
+            ):
+                session.mount(prefix, adapters.HTTPAdapter(**_POOLS))
 
     def _mount_tls(self, session: requests.Session, tls: TLS) -> None:
         session.mount("https://", _TLSAdapter(tls.without_certificate, **_POOLS))

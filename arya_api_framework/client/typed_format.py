@@ -18,7 +18,7 @@ from ..errors import ConfigurationError, ResponseParseError, ResponseValidationE
 from ..models import Response, set_info
 from .formats import Format, no_json, place, recode
 from .redaction import clean_text
-from .shapes import is_mapping, is_sequence
+from .shapes import is_mapping, is_sequence, is_tuple
 
 if TYPE_CHECKING:
     from .response import RawResponse, ResponseInfo
@@ -54,6 +54,7 @@ class TypedFormat(Format):
         ) as error:
             raise ConfigurationError(
                 f"response_format must be a type that pydantic can validate, got {_shown(target)}"
+                f"{_written_otherwise(target)}"
             ) from error
         for model in _abstract_models(target):
             raise ConfigurationError(
@@ -209,6 +210,17 @@ def _shown(target: object) -> str:
     if isinstance(target, pydantic.BaseModel):
         return f"an instance of {type(target).__name__}"
     return clean_text(repr(target), _SHOWN_LENGTH)
+
+
+def _written_otherwise(target: Any) -> str:
+    """Return how to write what was probably meant."""
+    if is_tuple(target):
+        return f"; write `{' | '.join(map(_name_of, target))}`"
+    if is_sequence(target) and len(target) == 1:
+        return f"; write `list[{_name_of(target[0])}]`"
+    if isinstance(target, pydantic.BaseModel):
+        return f"; write `{type(target).__name__}`"
+    return "; give the type, not its name" if isinstance(target, str) else ""
 
 
 def _is_response(target: Any) -> bool:

@@ -148,6 +148,11 @@ class PathTemplate:
             ConfigurationError: A value is missing, surplus, empty or a dot segment.
         """
         if values.keys() != self._names:
+            if not self._names:
+                raise ConfigurationError(
+                    f"path {redact_url(self.text)!r} has no fields to fill, got path_parameters "
+                    f"{list(values)}; write a field as {{{next(iter(values))}}}"
+                )
             raise ConfigurationError(
                 f"path {redact_url(self.text)!r} needs path_parameters {list(self.fields)}, "
                 f"got {list(values)}"

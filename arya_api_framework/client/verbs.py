@@ -132,7 +132,7 @@ class Verbs(ABC):
         Raises:
             ConfigurationError: The file cannot be read; nothing was sent.
         """
-        shape, method, rest = _file_call(file, path, options)
+        shape, method, rest = _file_call(file, path, options, ("body", "files"))
         return self._request(method, path, {**rest, "files": {field: shape}})
 
     def stream_file(
@@ -148,7 +148,7 @@ class Verbs(ABC):
         Raises:
             ConfigurationError: The file cannot be read; nothing was sent.
         """
-        shape, method, rest = _file_call(file, path, options)
+        shape, method, rest = _file_call(file, path, options, ("body", "data", "files"))
         return self._request(method, path, {**rest, "data": shape})
 
     def send(self, request: Request, **options: Unpack[AnySendOptions]) -> Any:
@@ -165,16 +165,20 @@ class Verbs(ABC):
 
 
 def _file_call(
-    file: Any, path: URLPath, options: AnyFileOptions
+    file: Any, path: URLPath, options: AnyFileOptions, taken: tuple[str, ...]
 ) -> tuple[Any, str, dict[str, Any]]:
     """Return the shape that a file is given as, the method, and the options of the request."""
     rest: dict[str, Any] = {**options}
     method = rest.pop("method", "POST")
     source = Path(file) if isinstance(file, str) else file
+    problem = None
     if not _is_source(source):
-        error = ConfigurationError(
-            f"a file must be a path, bytes or an open binary file, got {type(file).__name__}"
-        )
+        problem = f"a file must be a path, bytes or an open binary file, got {type(file).__name__}"
+    elif not rest.keys().isdisjoint(taken):
+        name = next(name for name in taken if name in rest)
+        problem = f"{name!r} has no place beside the file that is sent; use `post(files=...)`"
+    if problem is not None:
+        error = ConfigurationError(problem)
         error.method, error.url = method, redact_url(str(path or ""))
         raise error
     name = file_name(source) or "file"

@@ -41,7 +41,7 @@ class FrameworkException(Exception):
     Attributes:
         method: The method of the request, `None` outside a call.
         url: The URL of the request, query values redacted.
-        attempts: How many requests were sent, or tried to be, for the call.
+        attempts: How many times the call was sent, or tried to be; redirects do not count.
         elapsed: Seconds from the start of the call to the error.
         sent: Whether the server may have read the request: `"no"`, `"maybe"` or `"yes"`.
         retry_after: Seconds the server, or the rate limit, asked to wait, if it did.

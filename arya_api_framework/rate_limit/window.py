@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from arya_api_framework.errors import ConfigurationError, RateLimitTimeout
+from ..errors import ConfigurationError, RateLimitTimeout
 
 __all__ = ["PATIENCE", "SlidingWindow", "Waiter", "normalise"]
 

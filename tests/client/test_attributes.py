@@ -155,4 +155,7 @@ def test_private_names_of_users() -> None:
         def __repr__(self) -> str:
             return "mine"
 
-    Client().add_subclient(Mine())
+    client: Any = Client()
+    client.add_subclient(Mine())
+    assert repr(client.mine) == "mine"
+    assert client.mine._own == 1

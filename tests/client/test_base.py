@@ -15,7 +15,7 @@ from arya_api_framework import AsyncClient, BaseModel, SubClient, SyncClient
 from arya_api_framework.client.base import BaseClient
 from arya_api_framework.errors import AsyncClientError, ClientError, ConfigurationError
 from arya_api_framework.errors import SyncClientError as NoURI
-from arya_api_framework.options import ClientOptions
+from arya_api_framework.options import ClientOptions, RequestOptions
 from tests.app import Server
 from tests.conftest import Kind
 
@@ -366,3 +366,37 @@ async def test_a_base_path_is_part_of_every_call(kind: Kind, server: Server) -> 
     await kind.client(f"{server.url}/echo").get()
     await kind.client(f"{server.url}/echo/").get("?a=1")
     assert [received.target for received in server.log[4:]] == ["/echo", "/echo?a=1"]
+
+
+@pytest.mark.parametrize("base", [SyncClient, AsyncClient])
+def test_an_option_cannot_be_assigned(base: type[Any]) -> None:
+    """It would do nothing; the error names the way that does."""
+    client = base("https://h.test")
+    with pytest.raises(AttributeError, match=r"use `with_options\(timeout=...\)`"):
+        client.timeout = 5
+    client.own = 5
+    assert client.own == 5
+
+
+async def test_a_token_that_is_written_counts_from_the_next_call_on(
+    kind: Kind, server: Server
+) -> None:
+    """Calls that were made before do not keep the old one."""
+    client = kind.client(server.url, bearer_token="one")
+    await client.get("/echo")
+    client.bearer_token = "two"
+    await client.get("/echo")
+    client.bearer_token = None
+    await client.get("/echo")
+    sent = [received.headers.get("Authorization") for received in server.log]
+    assert sent == ["Bearer one", "Bearer two", None]
+
+
+def test_options_can_be_used_as_the_typed_dicts_they_are() -> None:
+    """Made, and subclassed, as users do who pass them on."""
+
+    class More(RequestOptions):
+        extra: int
+
+    assert RequestOptions(timeout=5) == {"timeout": 5}
+    assert More(timeout=5, extra=1) == {"timeout": 5, "extra": 1}

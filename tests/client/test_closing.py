@@ -42,7 +42,7 @@ async def test_a_call_on_a_closed_client_is_an_error(
     server.log.clear()
     with caplog.at_level(logging.WARNING), pytest.raises(ClientClosedError) as error:
         await CALLS[name](client if name != "sub-client" else _Holder(pets))
-    assert "Client is closed; make a new one" in str(error.value)
+    assert "Client, is closed; make a new one" in str(error.value)
     assert isinstance(error.value, RuntimeError)
     assert error.value.sent == "no"
     assert server.log == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from arya_api_framework import AsyncClient, SubClient, SyncClient
+from arya_api_framework import TLS, AsyncClient, SubClient, SyncClient
 from arya_api_framework.errors import (
     AsyncClientError,
     ClientClosedError,
@@ -306,3 +306,19 @@ async def test_a_copy_is_a_context_manager_of_its_own(kind: Kind, server: Server
         await copy.get("/echo")
     assert copy.closed
     assert not original.closed
+
+
+async def test_copy_of_a_copy_with_connections_of_its_own(kind: Kind, server: Server) -> None:
+    """Closing the one whose connections it uses closes a copy, and so does closing the first."""
+    client = kind.client(server.url)
+    own = client.with_options(tls=TLS())
+    copy = own.with_options(timeout=5)
+    assert (await copy.get("/echo"))["method"] == "GET"
+    await own.close()
+    assert copy.closed
+    assert not client.closed
+    with pytest.raises(ClientClosedError, match="make a new one"):
+        await copy.get("/echo")
+    again = client.with_options(tls=TLS()).with_options(timeout=5)
+    await client.close()
+    assert again.closed

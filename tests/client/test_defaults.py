@@ -42,6 +42,7 @@ def query_of(request: Any) -> str:
         ("/x?a=7", {"a": None}, "l=1&l=2&n.m=1"),
         ("/x?flag&e=", {"a": None, "l": None, "n": None}, "flag&e="),
         ("/x?%61=7", None, "l=1&l=2&n.m=1&%61=7"),
+        ("/x?%61=7", {"a": 1}, "l=1&l=2&n.m=1&a=1"),
         ("/x?", None, "a=1&l=1&l=2&n.m=1"),
     ],
 )

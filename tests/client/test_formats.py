@@ -196,7 +196,7 @@ def test_a_format_is_compiled_once_and_not_kept_for_ever(monkeypatch: pytest.Mon
     for number in range(200):
         find_format(Literal[number])
     assert len(formats._FORMATS) <= 51
-    assert find_format(None) is find_format(type(None)) or find_format(None).name == "None"
+    assert find_format(None).name == find_format(type(None)).name == "None"
 
 
 def test_a_format_that_cannot_be_a_key_still_works() -> None:
@@ -221,7 +221,7 @@ async def test_what_is_no_type_is_refused_before_sending(
 
 def test_a_model_given_for_a_type_is_not_shown() -> None:
     """It may hold what nobody is to see."""
-    with pytest.raises(ConfigurationError, match=r"got an instance of Plain$"):
+    with pytest.raises(ConfigurationError, match=r"got an instance of Plain; write `Plain`$"):
         find_format(Plain(id=4711))
 
 
@@ -430,3 +430,18 @@ def test_a_function_is_no_format() -> None:
     """Pydantic would call it with what came."""
     with pytest.raises(ConfigurationError, match="got the function"):
         find_format(lambda value: value)
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ([User], r"write `list\[User\]`"),
+        ((User, Cat), r"write `User \| Cat`"),
+        (Cat(sound="meow"), "write `Cat`"),
+        ("User", "give the type, not its name"),
+    ],
+)
+def test_what_is_no_type_is_told_how_to_be_one(target: Any, said: str) -> None:
+    """The error says what to write."""
+    with pytest.raises(ConfigurationError, match=said):
+        find_format(target)

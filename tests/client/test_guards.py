@@ -123,8 +123,9 @@ def test_an_abstract_page_is_no_format(base: type[Any]) -> None:
     class Page(PaginatedResponse):
         pass
 
+    client = base(URI)
     with pytest.raises(ConfigurationError, match="abstract"):
-        base(URI).build("GET", "/", response_format=Page)
+        client._prepare("GET", "/", {"response_format": Page})
 
 
 async def test_an_automatic_header_can_be_switched_off(kind: Kind, server: Server) -> None:

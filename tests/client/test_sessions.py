@@ -333,3 +333,41 @@ async def test_fields_of_aiohttps_own_response(server: Server) -> None:
     assert found.copy() == fields.copy()
     assert repr(found) == repr(fields)
     assert raw.native.cookies["a"].value == "1"
+
+
+async def test_our_sessions_keep_no_cookies_and_read_no_environment(
+    kind: Kind, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a server sets is not sent back, and the environment does not move a call elsewhere."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    client = kind.client(server.url)
+    raw = await client.get("/set-cookie?a=1", raw=True)
+    assert raw.cookies["a"].value == "1"
+    assert (await client.get("/echo"))["cookies"] == {}
+
+
+def test_a_requests_session_of_ours_keeps_no_cookies(server: Server) -> None:
+    """Not where an adapter of the session would put them, either."""
+    with SyncClient(server.url, session_factory=None) as client:
+        requests_session = client.session
+        client.get("/set-cookie?a=1")
+        requests_session.get(f"{server.url}/set-cookie?a=1")
+        assert len(requests_session.cookies) == 0
+        assert requests_session.trust_env is False
+
+
+def test_adapters_that_a_factory_left_as_they_are_get_our_pool(server: Server) -> None:
+    """The limit of a pool holds there too; an adapter of the user's stays."""
+    own = HTTPAdapter(pool_maxsize=3)
+
+    def factory() -> requests.Session:
+        session = requests.Session()
+        session.mount("https://", own)
+        return session
+
+    with SyncClient(server.url, session_factory=factory) as client:
+        adapter: Any = client.session.adapters["http://"]
+        assert (adapter._pool_maxsize, adapter._pool_block) == (100, True)
+        assert client.session.adapters["https://"] is own
+        assert client.get("/echo")["method"] == "GET"

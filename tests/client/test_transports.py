@@ -183,6 +183,8 @@ def test_very_many_origins(monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(300):
             with pytest.raises(DNSError):
                 client.get(f"http://host{number}.test/", foreign=True)
+        assert client._transport is not None
+        assert 0 < len(client._transport._lanes) <= 256
 
 
 async def test_label_that_is_too_long(lane: Lane) -> None:

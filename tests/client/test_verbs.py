@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
+from arya_api_framework.constants import HTTPMethod
 from arya_api_framework.errors import (
     ClientClosedError,
     ConfigurationError,
@@ -115,3 +116,32 @@ async def test_an_error_before_sending_tells_method_and_url(kind: Kind, server: 
     with pytest.raises(ClientClosedError) as closed:
         await client.get("/a")
     assert (closed.value.method, closed.value.url) == ("GET", f"{server.url}/v1/a")
+
+
+@pytest.mark.parametrize("name", ["body", "data", "files"])
+async def test_nothing_is_dropped_beside_a_file(kind: Kind, server: Server, name: str) -> None:
+    """What has no place in the request is refused; fields have one in a form."""
+    client = kind.client(server.url)
+    options = {name: {"other": b"1"}}
+    with pytest.raises(ConfigurationError, match=f"'{name}' has no place beside the file"):
+        await client.stream_file(b"x", "/echo", **options)
+    if name == "data":
+        told = await client.upload_file(b"x", "/echo", data={"other": "1"})
+        assert told["form"] == [["other", "1"]]
+        return
+    with pytest.raises(ConfigurationError, match=f"'{name}' has no place beside the file"):
+        await client.upload_file(b"x", "/echo", **options)
+    assert server.log == []
+
+
+@pytest.mark.parametrize("name", ["timeout", "retry", "raw", "response_format"])
+def test_build_takes_no_option_of_send(kind: Kind, name: str) -> None:
+    """A request does not keep them, so they are refused."""
+    with pytest.raises(ConfigurationError, match=f"'{name}' is an option of `send`"):
+        kind.client("https://h.test").build("GET", "/", **{name: None})
+
+
+async def test_any_is_no_method_of_a_call(kind: Kind) -> None:
+    """It stands for all of them where endpoints are declared."""
+    with pytest.raises(ConfigurationError, match="ANY"):
+        await kind.client("https://h.test").request(HTTPMethod.ANY, "/")
