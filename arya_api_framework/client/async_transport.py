@@ -659,7 +659,9 @@ def _translate_body(
 def _hush(error: BaseException, request: Request) -> None:
     """Take from aiohttp's errors what they would tell: query, header fields, bytes that came."""
     current: BaseException | None = error
-    while current is not None:
+    seen: set[int] = set()
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
         if isinstance(current, aiohttp.ClientResponseError):
             url = URL(redact_url(request.url))
             nothing = CIMultiDictProxy(CIMultiDict[str]())

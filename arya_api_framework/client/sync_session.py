@@ -418,7 +418,16 @@ def _hush(error: BaseException, request: Request) -> None:
 
 def _own(error: BaseException) -> FrameworkException | None:
     """Return the error of ours that was raised below a library, however it wrapped it."""
-    return next((one for one in _reasons(error) if isinstance(one, FrameworkException)), None)
+    found = list(_reasons(error))
+    own = next((one for one in found if isinstance(one, FrameworkException)), None)
+    if own is not None:
+        # Raised again it has the wrappers as its context, and no chain may lead back to its start.
+        for one in found:
+            if one.__cause__ is own:
+                one.__cause__ = None
+            if one.__context__ is own:
+                one.__context__ = None
+    return own
 
 
 def _reasons(error: BaseException | None) -> Iterator[BaseException]:

@@ -128,11 +128,28 @@ def shown(error: BaseException) -> str:
     """Return all that a traceback, or a log of it, shows of an error and its causes."""
     error.__traceback__ = None
     text = "".join(traceback.format_exception(error))
+    return text + "".join(repr(one) + repr(one.args) for one in chain_of(error))
+
+
+def chain_of(error: BaseException) -> list[BaseException]:
+    """Return an error and what led to it, which must come to an end."""
+    found: list[BaseException] = []
     current: BaseException | None = error
     while current is not None:
-        text += repr(current) + repr(current.args)
+        assert all(current is not one for one in found), f"a chain in a circle: {found!r}"
+        found.append(current)
         current = current.__cause__ or current.__context__
-    return text
+    return found
+
+
+@pytest.mark.parametrize("path", ["/drip-body", "/body-endless", "/hang-in-chunk", "/drip-head"])
+async def test_no_chain_of_errors_runs_in_a_circle(lane: Lane, faults: Faults, path: str) -> None:
+    """Wherever in a library its time is over, an error leads to its causes and not back."""
+    for step in range(20):
+        client = lane.client(faults.url, timeout=0.01 + step / 400)
+        with pytest.raises(FrameworkException) as caught:
+            await client.get(path)
+        assert chain_of(caught.value)
 
 
 @pytest.mark.parametrize("path", sorted(HANDLERS))
