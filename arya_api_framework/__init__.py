@@ -8,6 +8,9 @@ from .client.response import RawResponse, ResponseInfo
 from .client.shared import shared
 from .client.subclient import AsyncSubClient, SubClient, SyncSubClient
 from .client.sync_client import SyncClient
+from .connections import Dns, Pool
+from .events import Event, Events
+from .hooks import Hook
 from .options import (
     CallOptions,
     ClientOptions,
@@ -28,9 +31,14 @@ __all__ = [
     "BaseModel",
     "CallOptions",
     "ClientOptions",
+    "Dns",
+    "Event",
+    "Events",
     "FileOptions",
+    "Hook",
     "InsecureTLSWarning",
     "PaginatedResponse",
+    "Pool",
     "RawResponse",
     "Request",
     "RequestOptions",

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from typing_extensions import TypedDict
 
     from .client.response import RawResponse
+    from .connections import Dns, Pool
     from .errors import HTTPError
+    from .events import Events
+    from .hooks import Hook
     from .retry import Retry
     from .tls import TLS
 
@@ -41,8 +44,11 @@ __all__ = [
     "Body",
     "CallOptions",
     "ClientOptions",
+    "Compression",
+    "CookiePolicy",
     "Cookies",
     "Data",
+    "Egress",
     "ErrorResponses",
     "FileContent",
     "FileOptions",
@@ -51,6 +57,7 @@ __all__ = [
     "Headers",
     "Parameters",
     "Progress",
+    "Proxies",
     "RequestOptions",
     "SendOptions",
     "ServerVariable",
@@ -113,6 +120,12 @@ ErrorResponses: TypeAlias = Mapping[
 """Status (`404`), range (`"4XX"`) or `"default"` to a model, an `HTTPError` class or a callable."""
 
 FollowRedirects: TypeAlias = Literal["safe", "same-origin"] | bool
+CookiePolicy: TypeAlias = Literal["strict", "any", "off"]
+Compression: TypeAlias = Literal["gzip", "deflate", "br", "zstd"]
+Egress: TypeAlias = Literal["any", "public"]
+Proxies: TypeAlias = "str | URL | Mapping[str, str | URL | None]"
+"""A proxy for all, or one for a scheme (`"https"`) or an origin (`"https://api.test"`)."""
+
 Progress: TypeAlias = Callable[[int, int | None], object]
 """Called with the bytes sent so far and the total, `None` where it is not known."""
 
@@ -216,6 +229,8 @@ class SendOptions(TypedDict, total=False):
         max_response_size: The most bytes of a body, as it came and decoded.
         json_content_types: The media types taken as JSON, such as `("application/*+json",)`;
             `None` takes any.
+        hooks: Hooks of this call, after those of the client.
+        trace: A value of yours that every event of this call carries.
     """
 
     error_responses: ErrorResponses | None
@@ -226,6 +241,8 @@ class SendOptions(TypedDict, total=False):
     max_redirects: int
     max_response_size: int
     json_content_types: Sequence[str] | None
+    hooks: Sequence[Hook] | None
+    trace: Any
 
 
 class CallOptions(SendOptions, total=False):
@@ -238,6 +255,7 @@ class CallOptions(SendOptions, total=False):
         parameters: The query, over the client's; `None` removes a default.
         foreign: Let an absolute URL leave the client's origin, carrying nothing of the client.
         idempotency_key: Sent as `Idempotency-Key`.
+        compress: The content coding to send the body in; `None` sends it as it is.
     """
 
     path_parameters: Mapping[str, Any] | BaseModel
@@ -246,6 +264,7 @@ class CallOptions(SendOptions, total=False):
     parameters: Parameters | None
     foreign: bool
     idempotency_key: str | None
+    compress: Compression | None
 
 
 class RequestOptions(CallOptions, total=False):
@@ -299,7 +318,22 @@ class ClientOptions(TypedDict, total=False):
         trusted_origins: Origins that get the client's credentials too.
         max_response_size: See `SendOptions`; 64 MiB when not given.
         json_content_types: See `SendOptions`; any when not given.
+        compress: See `CallOptions`; `None` when not given.
         tls: A `TLS` value: whom to trust and which certificate to show.
+        proxy: The URL of a proxy (`http`, `https`, `socks5`, `socks5h`, `socks4`, `socks4a`), with
+            its credentials; or a mapping of a scheme or an origin to one, `None` for none.
+        no_proxy: Hosts reached without a proxy: names with all below them, addresses, networks.
+        trust_env: Whether proxies and authorities are also read, once, from the environment.
+        pool: A `Pool` value: how many connections there may be and how long idle ones are kept.
+        dns: A `Dns` value: how host names are resolved and for how long that is remembered.
+        unix_socket: The path of a unix socket through which all requests go.
+        socket_options: `(level, name, value)` of `setsockopt` for every socket.
+        local_address: The address that connections are made from, or `(address, port)`.
+        egress: `"public"` refuses to connect to private, loopback and link-local addresses.
+        cookie_policy: `"strict"` keeps cookies for the host that set them, none for addresses;
+            `"any"` keeps them as their `Domain` says, for addresses too; `"off"` keeps none.
+        hooks: `Hook` objects, which see and may change every request and response.
+        events: An `Events` object, which is told what happens to connections and requests.
         session: A session of yours, which the client uses and never closes.
         session_factory: Called once with the arguments of the session, to make it yourself.
         extensions: Modules to load, as names or `(name, package)`.
@@ -322,7 +356,20 @@ class ClientOptions(TypedDict, total=False):
     trusted_origins: Sequence[str | URL] | None
     max_response_size: int
     json_content_types: Sequence[str] | None
+    compress: Compression | None
     tls: TLS | None
+    proxy: Proxies | None
+    no_proxy: str | Sequence[str] | None
+    trust_env: bool
+    pool: Pool | None
+    dns: Dns | None
+    unix_socket: str | PathLike[str] | None
+    socket_options: Sequence[tuple[int, int, int | bytes]] | None
+    local_address: str | tuple[str, int] | None
+    egress: Egress
+    cookie_policy: CookiePolicy
+    hooks: Sequence[Hook] | None
+    events: Events | None
     session: requests.Session | aiohttp.ClientSession | None
     session_factory: Callable[..., Any] | None
     extensions: Sequence[str | tuple[str, str]] | None

@@ -20,7 +20,7 @@ from ..errors import ClientClosedError, ClientError, ConfigurationError, Framewo
 from ..options import UNSET, ClientOptions, RequestOptions, Unset, URLPath
 from .body import Body
 from .call import Call, Policy
-from .config import ClientConfig, freeze_options, merge_config, near_miss
+from .config import CONNECTION_OPTIONS, ClientConfig, freeze_options, merge_config, near_miss
 from .defaults import Defaults
 from .extensions import Extensions
 from .live import Live, LiveCookies, LiveErrorResponses, LiveHeaders, LiveParameters
@@ -263,11 +263,13 @@ class BaseClient(Node, metaclass=ClientMeta):
             return
         if self._own_config.session_factory is not None:
             raise ConfigurationError("give `session` or `session_factory`, not both")
-        if self._own_config.tls is not None:
-            raise ConfigurationError(
-                "`tls` does not reach the connections of a `session` of yours; set it up there, or "
-                "use `session_factory`"
-            )
+        nothing = ClientConfig()
+        for name in sorted(CONNECTION_OPTIONS - {"trust_env"}):
+            if getattr(self._own_config, name) != getattr(nothing, name):
+                raise ConfigurationError(
+                    f"`{name}` does not reach the connections of a `session` of yours; set it up "
+                    "there, or use `session_factory`"
+                )
         self._open_transport()
 
     def _trusted(self) -> frozenset[Origin]:
@@ -455,7 +457,8 @@ class BaseClient(Node, metaclass=ClientMeta):
         """Return a cheap copy with other options.
 
         The copy shares the connections and the rate limit, unless it is given some of its own
-        (`tls`, `session`, `session_factory`; `rate_limit`). Closing it leaves the original open;
+        (`tls`, `proxy`, `pool` and all else that belongs to connections; `session`,
+        `session_factory`; `rate_limit`). Closing it leaves the original open;
         closing the original closes both. Sub-clients and extensions of the original are there as
         copies.
 
@@ -489,7 +492,7 @@ class BaseClient(Node, metaclass=ClientMeta):
         copy._configure(config)
         copy._origin_path  # noqa: B018 - raises where the new `uri` is not absolute
         copy._check_session()
-        if not given.keys() & {"tls", "session", "session_factory"}:
+        if not given.keys() & (CONNECTION_OPTIONS | {"session", "session_factory"}):
             copy._owns_transport = False
             copy._transport = self._open_transport()
         if not elsewhere and not given.keys() & {"rate_limit", "rate_limit_interval"}:
@@ -577,6 +580,8 @@ class BaseClient(Node, metaclass=ClientMeta):
                 config.max_response_size,
                 config.json_content_types,
                 config.trusted_origins | {self._origin_path[0]},
+                config.hooks,
+                config.events,
             )
             return self._call_policy
 

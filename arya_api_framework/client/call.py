@@ -19,6 +19,8 @@ from ..errors import (
     WriteTimeout,
 )
 from ..errors.base import Sent
+from ..events import Events
+from ..hooks import Hook
 from ..options import FollowRedirects, Timeout
 from ..retry import parse_retry_after
 from .formats import Format, is_json
@@ -55,6 +57,9 @@ class Policy(NamedTuple):
     max_response_size: int
     json_content_types: tuple[str, ...] | None
     trusted_origins: frozenset[Origin]
+    hooks: tuple[Hook, ...] = ()
+    events: Events | None = None
+    trace: Any = None
 
 
 class Call:

@@ -7,13 +7,26 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
+from os import PathLike, fspath
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from yarl import URL
 
+from ..connections import Dns, Pool
 from ..errors import ConfigurationError
-from ..options import FollowRedirects, ServerVariable, Timeout, check_number
+from ..events import EVENTS
+from ..hooks import Hook
+from ..options import (
+    Compression,
+    CookiePolicy,
+    Egress,
+    FollowRedirects,
+    ServerVariable,
+    Timeout,
+    check_number,
+)
 from ..retry import Retry
 from .encoding import as_pairs, encode_header, reveal
 from .mappings import (
@@ -24,19 +37,24 @@ from .mappings import (
     merge_parameters,
     own_value,
 )
+from .proxies import Proxy, check_no_proxy, check_proxies
 from .redaction import HIDDEN, SAFE_PARAMETERS, is_safe_header, redact_url
 from .server_variables import variable_names
-from .shapes import is_mapping, is_sequence, is_tuple
+from .shapes import is_bytes, is_mapping, is_sequence, is_tuple
 from .url import Origin
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from ..events import Events
     from ..tls import TLS
 
 __all__ = [
+    "CONNECTION_OPTIONS",
     "ClientConfig",
+    "check_compress",
     "check_deadline",
+    "check_hooks",
     "check_media_types",
     "check_redirects",
     "check_retry",
@@ -49,6 +67,12 @@ __all__ = [
 
 EMPTY: Values = MappingProxyType({})
 DEFAULT_RESPONSE_SIZE = 64 * 1024 * 1024
+
+CONNECTION_OPTIONS = frozenset(
+    "tls proxy no_proxy trust_env pool dns unix_socket socket_options local_address egress".split()
+)
+"""What belongs to the connections: a copy that is given one of them has a pool of its own, and a
+session that was brought has its own instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +96,20 @@ class ClientConfig:
     trusted_origins: frozenset[Origin] = frozenset()
     max_response_size: int = DEFAULT_RESPONSE_SIZE
     json_content_types: tuple[str, ...] | None = None
+    compress: Compression | None = None
     tls: TLS | None = None
+    proxy: Mapping[str, Proxy | None] = field(default_factory=lambda: EMPTY)
+    no_proxy: tuple[str, ...] = ()
+    trust_env: bool = True
+    pool: Pool = field(default_factory=Pool)
+    dns: Dns = field(default_factory=Dns)
+    unix_socket: str | None = None
+    socket_options: tuple[tuple[int, int, int | bytes], ...] = ()
+    local_address: tuple[str, int] | None = None
+    egress: Egress = "any"
+    cookie_policy: CookiePolicy = "strict"
+    hooks: tuple[Hook, ...] = ()
+    events: Events | None = None
     session: Any = None
     session_factory: Callable[..., Any] | None = None
     extensions: tuple[str | tuple[str, str], ...] = ()
@@ -89,7 +126,7 @@ class ClientConfig:
                 value = {n: v if n in SAFE_PARAMETERS else HIDDEN for n, v in value.items()}
             elif spec.name == "uri":
                 value = None if value is None else redact_url(value)
-            elif spec.name.startswith("session"):
+            elif spec.name in _SHOWN_BY_CLASS:
                 value = None if value is None else type(value).__name__
             elif is_mapping(value):
                 value = dict(value)
@@ -154,6 +191,14 @@ _ELSEWHERE = {
     "max_retries": "retry",
     "params": "parameters",
     "path": "relative_path",
+    "event_hooks": "hooks",
+    "limits": "pool",
+    "local_addr": "local_address",
+    "proxies": "proxy",
+    "resolver": "dns=Dns(resolver=...)",
+    "source_address": "local_address",
+    "trace_configs": "events",
+    "uds": "unix_socket",
     "query": "parameters",
     "ssl": "tls=TLS(...)",
     "token": "bearer_token",
@@ -204,6 +249,25 @@ def check_retry(_: Any, value: Any) -> Retry | None:
     if value is None or isinstance(value, Retry):
         return value
     raise ConfigurationError(f"retry must be None or a Retry, got {value!r}")
+
+
+def check_compress(_: Any, value: Any) -> Compression | None:
+    """Return the content coding of uploads."""
+    if value is None or value in ("gzip", "deflate", "br", "zstd"):
+        return value  # type: ignore[no-any-return]
+    raise ConfigurationError(
+        f"compress must be None, 'gzip', 'deflate', 'br' or 'zstd', got {value!r}"
+    )
+
+
+def check_hooks(base: tuple[Hook, ...], value: Any) -> tuple[Hook, ...]:
+    """Return the hooks with others added; `None` adds none."""
+    given = _as_list("hooks", value) if value is not None else ()
+    for one in given:
+        if not isinstance(one, Hook):
+            shown = one.__name__ if isinstance(one, type) else type(one).__name__
+            raise ConfigurationError(f"hooks must hold objects of a subclass of Hook, got {shown}")
+    return (*base, *given)
 
 
 def check_deadline(_: Any, value: Any) -> float | None:
@@ -349,6 +413,89 @@ def _depth_of_caller() -> int:
     return depth
 
 
+def _check_flag(name: str) -> Callable[[Any, Any], bool]:
+    def check(_: Any, value: Any) -> bool:
+        if value is not True and value is not False:
+            raise ConfigurationError(f"{name} must be True or False, got {value!r}")
+        return value
+
+    return check
+
+
+def _check_choice(name: str, *allowed: str) -> Callable[[Any, Any], Any]:
+    def check(_: Any, value: Any) -> Any:
+        if not isinstance(value, str) or value not in allowed:
+            raise ConfigurationError(f"{name} must be one of {list(allowed)}, got {value!r}")
+        return value
+
+    return check
+
+
+def _check_kind(name: str, kind: type[Any]) -> Callable[[Any, Any], Any]:
+    def check(_: Any, value: Any) -> Any:
+        if value is None:
+            return kind()
+        if not isinstance(value, kind):
+            raise ConfigurationError(
+                f"{name} must be a {kind.__name__} value, got {type(value).__name__}"
+            )
+        return value
+
+    return check
+
+
+def _check_unix_socket(_: Any, value: Any) -> str | None:
+    if value is None:
+        return None
+    path = fspath(cast("PathLike[str]", value)) if isinstance(value, str | PathLike) else ""
+    if not path or "\0" in path[1:]:
+        raise ConfigurationError(f"unix_socket must be the path of a socket, got {value!r}")
+    return path
+
+
+def _check_socket_options(_: Any, value: Any) -> tuple[tuple[int, int, int | bytes], ...]:
+    options = _as_list("socket_options", value) if value is not None else ()
+    for one in options:
+        if not (
+            is_sequence(one)
+            and len(one) == 3
+            and all(isinstance(part, int) for part in one[:2])
+            and (isinstance(one[2], int) or is_bytes(one[2]))
+        ):
+            raise ConfigurationError(
+                "socket_options must hold (level, name, value) as setsockopt takes them, such as "
+                f"(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), got {one!r}"
+            )
+    return tuple(tuple(one) for one in options)
+
+
+def _check_local_address(_: Any, value: Any) -> tuple[str, int] | None:
+    if value is None:
+        return None
+    host, port = (value, 0) if isinstance(value, str) else value if is_tuple(value) else ("", 0)
+    try:
+        ip_address(host)
+        if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+            raise ValueError("no port")
+    except ValueError as error:
+        raise ConfigurationError(
+            f"local_address must be an IP address or (address, port), got {value!r}"
+        ) from error
+    return host, port
+
+
+def _check_events(_: Any, value: Any) -> Any:
+    if value is not None and (
+        isinstance(value, type)
+        or not any(callable(getattr(value, f"on_{name}", None)) for name in EVENTS)
+    ):
+        raise ConfigurationError(
+            "events must be an object with methods such as on_request_start, as Events has them, "
+            f"got {value!r}"
+        )
+    return value
+
+
 def _check_factory(_: Any, value: Any) -> Any:
     if value is not None and not callable(value):
         raise ConfigurationError(f"session_factory must be callable, got {type(value).__name__}")
@@ -385,14 +532,30 @@ _CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "trusted_origins": _check_origins,
     "max_response_size": check_whole("max_response_size"),
     "json_content_types": check_media_types,
+    "compress": check_compress,
     "tls": _check_tls,
+    "proxy": lambda _, value: check_proxies(value),
+    "no_proxy": lambda _, value: check_no_proxy(value),
+    "trust_env": _check_flag("trust_env"),
+    "pool": _check_kind("pool", Pool),
+    "dns": _check_kind("dns", Dns),
+    "unix_socket": _check_unix_socket,
+    "socket_options": _check_socket_options,
+    "local_address": _check_local_address,
+    "egress": _check_choice("egress", "any", "public"),
+    "cookie_policy": _check_choice("cookie_policy", "strict", "any", "off"),
+    "hooks": check_hooks,
+    "events": _check_events,
     "session": lambda _, value: value,
     "session_factory": _check_factory,
     "extensions": _check_extensions,
 }
 
 _MAPPINGS = frozenset("server_variables headers cookies parameters".split())
-_LISTS = frozenset("trusted_origins json_content_types extensions".split())
+_LISTS = frozenset(
+    "trusted_origins json_content_types no_proxy socket_options hooks extensions".split()
+)
+_SHOWN_BY_CLASS = frozenset("session session_factory events".split())
 _NONE_GIVES_NOTHING = frozenset(
     "uri server_variables headers cookies parameters error_responses extensions".split()
 )

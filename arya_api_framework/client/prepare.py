@@ -15,6 +15,7 @@ from ..version import __version__
 from .call import Call, Policy
 from .config import (
     check_deadline,
+    check_hooks,
     check_media_types,
     check_redirects,
     check_retry,
@@ -52,6 +53,8 @@ _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "max_redirects": check_whole("max_redirects"),
     "max_response_size": check_whole("max_response_size"),
     "json_content_types": check_media_types,
+    "hooks": check_hooks,
+    "trace": lambda _, value: value,
 }
 _PLAIN = 10**18
 _METHODS = "GET POST PUT PATCH DELETE HEAD OPTIONS".split()

@@ -1,0 +1,34 @@
+"""Where a client with `egress="public"` may connect: to public addresses only."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from ..errors import EgressRefused
+
+__all__ = ["check_egress"]
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def check_egress(address: str, host: str) -> None:
+    """Refuse an address that is not public, whatever form it is written in.
+
+    Args:
+        address: The IP address that is about to be connected to, after the host was resolved.
+        host: The host that was asked for, for the error.
+
+    Raises:
+        EgressRefused: It is private, loopback, link-local, multicast, reserved or unspecified, or
+            an IPv6 address that stands for such an IPv4 one.
+    """
+    # A zone, as in fe80::1%eth0, is of link-local addresses only.
+    found = ipaddress.ip_address(address.partition("%")[0])
+    inner: ipaddress.IPv4Address | ipaddress.IPv6Address | None = found
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or (found.teredo and found.teredo[1]) or found
+        if found in _NAT64:
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+    assert inner is not None
+    if not inner.is_global or inner.is_multicast:
+        raise EgressRefused(f"{host!r} leads to {address}, which is not public (`egress='public'`)")
