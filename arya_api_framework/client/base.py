@@ -26,7 +26,7 @@ from .extensions import Extensions
 from .live import Live, LiveCookies, LiveErrorResponses, LiveHeaders, LiveParameters
 from .meta import ClientMeta
 from .node import Node, made_anew
-from .prepare import AUTOMATIC_HEADERS, SEND_OPTIONS, build_request, check_options, make_call
+from .prepare import SEND_OPTIONS, automatic_headers, build_request, check_options, make_call
 from .redaction import is_safe_header, redact_url
 from .request import Request
 from .server_variables import resolve_uri
@@ -499,8 +499,10 @@ class BaseClient(Node, metaclass=ClientMeta):
             check_options(options, sending=request is not None)
             if request is None:
                 defaults = self._encoded_defaults or self._encode_defaults()
-                trusted = self._own_config.trusted_origins
-                request = build_request(defaults, trusted, method, path, options)
+                config = self._own_config
+                request = build_request(
+                    defaults, config.trusted_origins, method, path, options, config.compress
+                )
             else:
                 request.validate()
             if request.body is not None:
@@ -541,7 +543,7 @@ class BaseClient(Node, metaclass=ClientMeta):
             self._encoded_defaults = Defaults(
                 origin,
                 path,
-                AUTOMATIC_HEADERS,
+                automatic_headers(),
                 self._live_headers.snapshot,
                 self._live_cookies.snapshot,
                 self._live_parameters.snapshot,
