@@ -454,6 +454,7 @@ answers("/length-too-large", OK, b"Content-Length: 1000000000000\r\n\r\n", b"1" 
 answers("/body-large", sized(b"1" * 5000), close=False)
 answers("/body-large-chunked", chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (5000, b"1" * 5000)), close=False)
 answers("/body-large-to-close", b"HTTP/1.1 200 OK\r\n\r\n", b"1" * 5000)
+answers("/error-page-large", sized(b"<p>" + b"1" * 500_000, status=b"500 Oops"), close=False)
 answers("/error-body-large", sized(b"1" * 5000, status=b"500 Oops"), close=False)
 
 
