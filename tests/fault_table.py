@@ -364,6 +364,15 @@ def shown(error: BaseException) -> str:
     return "".join(lines) + "".join(repr(one) + repr(one.args) for one in chain)
 
 
+def check_words(error: FrameworkException) -> None:
+    """Check that the words of an error are its own, and that what was raised first is its cause."""
+    cause = error.__cause__
+    if cause is not None and not isinstance(cause, FrameworkException):
+        assert not str(cause) or str(cause) not in str(error)
+    assert error.url is not None
+    assert error.url in str(error)
+
+
 def check_travels(error: FrameworkException) -> None:
     """Check that an error of a call is the same when it is pickled or copied, without secrets."""
     pickled = pickle.dumps(error)

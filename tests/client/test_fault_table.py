@@ -27,6 +27,7 @@ from tests.fault_table import (
     TABLE,
     check_logs,
     check_travels,
+    check_words,
     committed,
     record,
     render,
@@ -60,6 +61,7 @@ async def failure(call: Awaitable[object]) -> FrameworkException:
     assert error.url is not None
     assert "signature=***" in error.url or error.sent == "yes"
     assert "of-mine" not in shown(error)
+    check_words(error)
     check_travels(error)
     return error
 

@@ -33,7 +33,7 @@ from arya_api_framework.errors import (
 from tests.app import Server
 from tests.client.conftest import Lane, hooked_session
 from tests.conftest import Kind
-from tests.fault_table import SECRETS, check_logs, check_travels, record, shown
+from tests.fault_table import SECRETS, check_logs, check_travels, check_words, record, shown
 from tests.faults import Faults, listener
 from tests.servers import Certificate
 
@@ -132,6 +132,7 @@ async def test_fault(
     assert [read.target for read in faults.log] == [f"{path}?signature=parameter-of-mine"]
     assert await client.get("/ok") == {"ok": True}
     assert "of-mine" not in shown(caught.value)
+    check_words(caught.value)
     check_travels(caught.value)
     check_logs(caplog)
 
