@@ -326,6 +326,8 @@ class Table:
 
     def record(self, name: str, lane: str, error: FrameworkException | None) -> None:
         """Take down what became of a call that met a fault, and compare it with the page."""
+        named = [known for _, known, _ in texts()]
+        assert name in named, f"say in TEXTS of {__name__} what happens in {name}"
         outcome = Outcome(type(error).__name__, error.sent) if error is not None else RIGHT
         self.seen.setdefault(name, {})[lane] = outcome
         if not self.writing:
