@@ -23,6 +23,7 @@ from .call import Call, Policy
 from .config import CONNECTION_OPTIONS, ClientConfig, freeze_options, merge_config, near_miss
 from .defaults import Defaults
 from .extensions import Extensions
+from .hook_chain import HookChain
 from .live import Live, LiveCookies, LiveErrorResponses, LiveHeaders, LiveParameters
 from .node import Node, made_anew
 from .prepare import AUTOMATIC_HEADERS, SEND_OPTIONS, build_request, check_options, make_call
@@ -61,6 +62,15 @@ def _register_fork_hook() -> None:
 def _free_mutexes() -> None:
     for mutex in _mutexes:
         mutex._at_fork_reinit()
+
+
+@functools.cache
+def _read_debug_switch() -> None:
+    value = os.environ.get("ARYA_API_FRAMEWORK_DEBUG", "")
+    if value:
+        from ..log import switch_on
+
+        switch_on(value)
 
 
 def _check_namespace(name: str, namespace: Mapping[str, Any]) -> None:
@@ -140,6 +150,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     _extensions: Extensions
     _live_headers: LiveHeaders
     _limiter: SlidingWindow | None
+    _log: logging.Logger
     _mutex: threading.RLock
     _live_parameters: LiveParameters
     _call_policy: Policy | None
@@ -161,6 +172,7 @@ class BaseClient(Node, metaclass=ClientMeta):
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         """Lay the class configuration, so that an `__init__` of the user's needs no `super()`."""
+        _read_debug_switch()
         self = super().__new__(cls)
         self._mutex = threading.RLock()
         _remember(self._mutex)
@@ -272,11 +284,16 @@ class BaseClient(Node, metaclass=ClientMeta):
                 )
         self._open_transport()
 
+    @abstractmethod
+    def _check_hooks(self, hooks: HookChain) -> None:
+        """Refuse hooks that this kind of client cannot run."""
+
     def _trusted(self) -> frozenset[Origin]:
         """Return the origins that may be shown what identifies this client."""
         return self._own_config.trusted_origins | {self._origin_path[0]}
 
     def _configure(self, config: ClientConfig) -> None:
+        self._check_hooks(config.hooks)
         self._own_config = config
         self._limiter = _make_limiter(config)
         self._resolved_uri = UNSET
@@ -571,6 +588,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     def _make_policy(self) -> Policy:
         with self._mutex:
             config = self._own_config
+            self._log = self.logger
             self._call_policy = Policy(
                 config.timeout,
                 config.deadline,

@@ -32,9 +32,11 @@ class Request:
         headers: The fields that will be sent, to be changed until then; the framing of the
             connection is added by the transport.
         body: The bytes, or the `Body` that gives them, `None` for none.
+        template: The path with its fields not filled, such as `/v1/users/{id}`, for the names of
+            logs and traces; `None` where nobody wrote one, as for a redirect.
     """
 
-    __slots__ = ("body", "headers", "method", "origin", "target")
+    __slots__ = ("_state", "body", "headers", "method", "origin", "target", "template")
 
     def __init__(
         self,
@@ -43,12 +45,27 @@ class Request:
         target: str,
         headers: CIMultiDict[str],
         body: bytes | Body | None = None,
+        template: str | None = None,
     ) -> None:
         self.method = method
         self.origin = origin
         self.target = target
         self.headers = headers
         self.body = body
+        self.template = template
+
+    @property
+    def state(self) -> dict[Any, Any]:
+        """What hooks keep of the call: one dict for all its requests, gone when the call is."""
+        try:
+            return self._state
+        except AttributeError:
+            self._state: dict[Any, Any] = {}
+            return self._state
+
+    @state.setter
+    def state(self, state: dict[Any, Any]) -> None:
+        self._state = state
 
     @property
     def url(self) -> str:
@@ -76,11 +93,25 @@ class Request:
             spent.sent = "no"
             raise spent
 
+    def to_curl(self) -> str:
+        """Return a command of `curl` that sends this request, safe to paste into a shell and show.
+
+        Nothing secret is in it: header values outside the safe list and query values are `***`, to
+        be filled in by hand, and the body is read from standard input.
+        """
+        from .curl import curl_command
+
+        return curl_command(self)
+
     def __repr__(self) -> str:
         return f"<Request {self.method} {redact_url(self.url)}>"
 
     def __copy__(self) -> Request:
-        return Request(self.method, self.origin, self.target, self.headers.copy(), self.body)
+        copy = Request(
+            self.method, self.origin, self.target, self.headers.copy(), self.body, self.template
+        )
+        copy.state = dict(self.state)
+        return copy
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         """Return what a pickle may hold: nothing of the body, no header outside the safe list."""
@@ -92,6 +123,7 @@ class Request:
             "target": shown.removeprefix(self.origin.prefix),
             "headers": CIMultiDict(safe),
             "body": None,
+            "template": self.template,
         }
 
 
