@@ -170,10 +170,20 @@ def check_changes(
     Raises:
         ConfigurationError: It cannot, or must not, be sent.
     """
+    if (
+        request.headers == original.headers
+        and request.target == original.target
+        and request.body is original.body
+        and request.origin is original.origin
+        and request.method == original.method
+    ):
+        return
     if request.origin != original.origin and request.origin not in trusted:
+        shown = getattr(request.origin, "prefix", None)
+        request.origin = original.origin  # It stays in logs and errors.
         raise ConfigurationError(
-            f"a hook sends the request to {request.origin.prefix!r}; add that to trusted_origins "
-            "if it is meant to go there"
+            f"a hook sends the request to {shown!r}; add that to trusted_origins if it is meant to "
+            "go there"
         )
     request.validate()
     if request.body is not None and request.body is not original.body:

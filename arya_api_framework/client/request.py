@@ -19,6 +19,7 @@ from .url import Origin
 
 __all__ = ["Content", "Request", "choose_content"]
 
+_METHOD = re.compile(r"(?!CONNECT$)[A-Z][A-Z0-9\-]*")
 _TARGET = re.compile(r"/[\x21-\x7e]*")
 
 
@@ -78,7 +79,7 @@ class Request:
         return not isinstance(self.body, Body) or self.body.replayable
 
     def validate(self) -> None:
-        """Check what may have been changed by hand; header values become their text.
+        """Check what may have been changed by hand; values become their text.
 
         Raises:
             ConfigurationError: It cannot be sent.
@@ -86,6 +87,12 @@ class Request:
         """
         fields = [(name, encode_header(name, value)) for name, value in self.headers.items()]
         self.headers = CIMultiDict(fields)
+        self.method, self.target = str(self.method), str(self.target)
+        if not _METHOD.fullmatch(self.method):
+            raise ConfigurationError(
+                "the method of a request must be one of HTTP in capitals, other than CONNECT, got "
+                f"{self.method!r}"
+            )
         if not _TARGET.fullmatch(self.target):
             raise ConfigurationError("the target of a request must be encoded, and start with '/'")
         if isinstance(self.body, Body) and self.body.is_spent:

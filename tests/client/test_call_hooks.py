@@ -189,6 +189,9 @@ def _header(name: str, value: str) -> Callable[[Request], None]:
         (_header("Transfer-Encoding", "chunked"), "set by the transport"),
         (_header("X-Split", "a\r\nB: c"), "control character"),
         (_set("target", "/a b"), "must be encoded"),
+        (_set("method", "GET / HTTP/1.1\r\nX: y"), "in capitals"),
+        (_set("method", "CONNECT"), "CONNECT"),
+        (_set("origin", "https://evil.test"), "trusted_origins"),
         (_set("body", "text"), "must be bytes, got str"),
     ],
 )
@@ -324,6 +327,28 @@ async def test_a_failed_hook_neither_swallows_nor_replaces(
     assert record.getMessage() == note
     assert record.exc_info is not None
     assert record.exc_info[0] is KeyError
+
+
+class Halt(BaseException):
+    """What is no error, such as the end of a program."""
+
+
+async def test_what_is_no_error_of_a_hook_has_no_note(lane: Lane, faults: Faults) -> None:
+    """It ends the call, wherever it comes from, and the hooks around see it."""
+
+    def halt(*_: Any) -> None:
+        raise Halt
+
+    log: list[str] = []
+    client = lane.client(faults.url, hooks=[Spy("a", log)])
+    with pytest.raises(Halt) as caught:
+        await client.get("/ok", hooks=[doing(before_attempt=halt)])
+    assert not hasattr(caught.value, "__notes__")
+    assert log[-2:] == ["a attempt_failed Halt", "a call_failed Halt"]
+    with pytest.raises(Halt) as caught:
+        await client.get("/close-in-head", hooks=[doing(attempt_failed=halt)])
+    assert isinstance(caught.value.__context__, ConnectionLost)
+    assert log[-1] == "a call_failed Halt"
 
 
 @pytest.mark.parametrize("method", ["before_call", "after_attempt"])
