@@ -3,12 +3,16 @@
 import asyncio
 import copy
 import gc
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from arya_api_framework import Hook, RawResponse, Request, SubClient, SyncClient
+from arya_api_framework.client.async_hooks import AsyncHooks
+from arya_api_framework.client.call import Call
+from arya_api_framework.client.sync_hooks import SyncHooks
 from arya_api_framework.errors import (
     ConfigurationError,
     ConnectionLost,
@@ -411,6 +415,32 @@ async def test_templates_of_requests(kind: Kind) -> None:
     assert build("GET").template == "/v1"
     assert build("GET", "https://b.test").template == "/"
     assert copy.copy(build("GET")).template == "/v1"
+
+
+async def test_what_is_sent_again_is_changed_anew(kind: Kind) -> None:
+    """What hooks add for one attempt is not there twice in the next one of the same request."""
+    seen: list[list[str]] = []
+
+    def add(request: Request) -> None:
+        request.headers.add("X-Attempt", str(len(seen)))
+
+    def answer(request: Request, _: Call) -> RawResponse:
+        seen.append(request.headers.getall("X-Attempt"))
+        return RawResponse.make(request)
+
+    async def answer_later(request: Request, call: Call) -> RawResponse:
+        return answer(request, call)
+
+    client = kind.client("https://api.test", hooks=[doing(before_attempt=add)]).target
+    call = client._prepare("GET", "/a", {})
+    logger = logging.getLogger("test")
+    hooks: Any = (
+        AsyncHooks(call, answer_later, logger) if kind.is_async else SyncHooks(call, answer, logger)
+    )
+    await kind.call(hooks.before_call)
+    for _ in range(2):
+        await kind.call(hooks.send, call.request, call)
+    assert seen == [["0"], ["1"]]
 
 
 async def test_hooks_of_coroutines(server: Server) -> None:

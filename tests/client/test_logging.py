@@ -69,7 +69,8 @@ async def test_redirects_and_repeated_fields(
     """Each request has its records; what a server tells back of a secret is hidden in them."""
     caplog.set_level(logging.DEBUG)
     client = lane.client(server.url, bearer_token="token-of-mine")
-    path = f"/redirect-to?url={server.url}/status/200?Vary=a%26Vary=b%26Server=token-of-mine"
+    query = "Vary=a%26Vary=b%26Set-Cookie=a%3Dnew-of-mine%26Server=token-of-mine"
+    path = f"/redirect-to?url={server.url}/status/200?{query}"
     await client.get(path, raw=True)
     records = records_of(caplog, lane)
     assert [getattr(one, "http_status", None) for one in records] == [None, 302, None, 200]
