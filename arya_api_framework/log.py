@@ -7,8 +7,9 @@ import os
 import re
 import stat
 import sys
+import threading
 import warnings
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from typing_extensions import override
 
@@ -20,12 +21,20 @@ _QUERY = re.compile(r"\?[^\s\"<>]+")
 _USER = re.compile(r"(?<=://)[^/?#\s@\"]*@")
 _WHOLE_URL = re.compile(r"(?:/|https?://)\S*")
 
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:
+    _StreamHandler = logging.StreamHandler
+
+_lock = threading.Lock()
 _OFF = frozenset({"0", "false", "no", "off"})
 _STDERR = frozenset({"1", "true", "yes", "on"})
 
 
 class RedactingFilter(logging.Filter):
     """Hides the query values and logins of the URLs in log records, and lets every record pass.
+
+    A traceback becomes text, in which they are hidden too.
 
     The libraries below log whole URLs at DEBUG. Add it to their loggers, or to a handler, which
     sees the records of all loggers:
@@ -71,6 +80,14 @@ def switch_on(value: str) -> None:
     """
     if value.lower() in _OFF:
         return
+    with _lock:
+        # Two threads may have made the first client at once.
+        logger = logging.getLogger(__package__)
+        if not any(isinstance(one, _DebugHandler) for one in logger.handlers):
+            _add_handler(logger, value)
+
+
+def _add_handler(logger: logging.Logger, value: str) -> None:
     stream: TextIO = sys.stderr
     if value.lower() not in _STDERR:
         try:
@@ -80,13 +97,12 @@ def switch_on(value: str) -> None:
                 f"ARYA_API_FRAMEWORK_DEBUG names a file that cannot be written: {error}; nothing "
                 "is logged there",
                 RuntimeWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
             return
-    handler = logging.StreamHandler(stream)
+    handler = _DebugHandler(stream)
     handler.setLevel(logging.DEBUG)
     handler.setFormatter(_Formatter("%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"))
-    logger = logging.getLogger(__package__)
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
 
@@ -115,6 +131,10 @@ def _open(name: str) -> TextIO:
         os.close(descriptor)
         raise
     return open(descriptor, "a", encoding="utf-8", errors="backslashreplace", buffering=1)
+
+
+class _DebugHandler(_StreamHandler):
+    """The handler of the debug switch."""
 
 
 class _Formatter(logging.Formatter):

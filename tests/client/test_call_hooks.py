@@ -462,6 +462,27 @@ async def test_hooks_of_coroutines(server: Server) -> None:
     await kind.close()
 
 
+async def test_a_coroutine_answers(server: Server) -> None:
+    """What is awaited may be a response."""
+
+    class Answer(Hook):
+        async def before_attempt(self, request: Request) -> RawResponse | None:
+            await asyncio.sleep(0)
+            return RawResponse.make(request, body="early")
+
+        async def after_call(self, request: Request, response: RawResponse) -> RawResponse:
+            await asyncio.sleep(0)
+            return RawResponse.make(request, body=[response.json()])
+
+        async def call_failed(self, request: Request, error: BaseException) -> None:
+            raise AssertionError
+
+    kind = Kind("async")
+    assert await kind.client(server.url, hooks=[Answer()]).get("/echo") == ["early"]
+    assert server.log == []
+    await kind.close()
+
+
 async def test_cancelled_calls_are_seen_and_stay_cancelled(server: Server) -> None:
     """Hooks see a cancellation, may await, and cannot stop it."""
     kind = Kind("async")

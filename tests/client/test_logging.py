@@ -241,6 +241,19 @@ def test_the_debug_switch_breaks_nothing(server: Server, tmp_path: Path, kind_of
         assert path.read_text() == ""
 
 
+def test_the_debug_switch_writes_once(server: Server, tmp_path: Path) -> None:
+    """Also when it is read in two threads at once."""
+    path = tmp_path / "debug.log"
+    code = "import sys; from arya_api_framework.log import switch_on; switch_on(sys.argv[2])\n"
+    subprocess.run(
+        [sys.executable, "-c", f"{code}{PROGRAM}", server.url, str(path)],
+        env={**os.environ, "ARYA_API_FRAMEWORK_DEBUG": str(path)},
+        check=True,
+        timeout=60,
+    )
+    check_log(path.read_text(), server)
+
+
 def test_logging_is_not_imported_for_nothing() -> None:
     """The package itself needs no logs."""
     code = "import sys, arya_api_framework; assert 'logging' not in sys.modules"
