@@ -77,6 +77,6 @@ def test_unset_is_false_and_says_what_it_is() -> None:
 
 def test_the_values_are_importable_from_the_package() -> None:
     """Users find every value at the root."""
-    for name in ("Timeout", "Retry", "TLS", "ServerVariable"):
+    for name in ("Timeout", "Retry", "TLS", "Pool", "Dns", "ServerVariable"):
         assert name in arya_api_framework.__all__
         assert getattr(arya_api_framework, name).__name__ == name

@@ -473,7 +473,8 @@ def _check_socket_options(_: Any, value: Any) -> tuple[tuple[int, int, int | byt
 def _check_local_address(_: Any, value: Any) -> tuple[str, int] | None:
     if value is None:
         return None
-    host, port = (value, 0) if isinstance(value, str) else value if is_tuple(value) else ("", 0)
+    pair = (value, 0) if isinstance(value, str) else value
+    host, port = pair if is_tuple(pair) and len(pair) == 2 else ("", 0)
     try:
         ip_address(host)
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:

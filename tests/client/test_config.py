@@ -5,6 +5,7 @@ import functools
 import math
 import warnings
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -13,13 +14,27 @@ import requests
 from pydantic import SecretStr
 from yarl import URL
 
-from arya_api_framework import TLS, AsyncClient, RawResponse, Retry, SyncClient, Timeout
+from arya_api_framework import (
+    TLS,
+    AsyncClient,
+    Dns,
+    Events,
+    Hook,
+    Pool,
+    RawResponse,
+    Retry,
+    SyncClient,
+    Timeout,
+)
 from arya_api_framework.client.config import ClientConfig, merge_config, near_miss
+from arya_api_framework.client.proxies import Proxy
 from arya_api_framework.client.url import Origin
 from arya_api_framework.errors import ConfigurationError, HTTPNotFound
 from arya_api_framework.tls import InsecureTLSWarning
 
 URI = "https://api.test/v1"
+HOOK = Hook()
+EVENTS = Events()
 
 
 def make_error(response: RawResponse) -> Exception:
@@ -58,6 +73,23 @@ BAD_VALUES: dict[str, list[Any]] = {
     "uri": [5, b"https://a.test", True, ["https://a.test"]],
     "bearer_token": ["", 5, b"x", SecretStr(""), "a\nb", "a\x00b", "a ", "日本"],
     "tls": [5, True, "/ca.pem", TLS],
+    "compress": ["zip", "GZIP", True, 5, b"gzip"],
+    "proxy": [
+        *[5, b"http://p", "", "ftp://p", "http://", "http://p:99999", "http://p/x", "http://p?x"],
+        *["http://a%00b:c@p", "http://p#x", {"ftp": "p"}, {5: "p"}, {"https://a.test/x": "p"}],
+        *[{"https": 5}, {"all": ""}],
+    ],
+    "no_proxy": [5, b"a", {"a": 1}, [5], [""], [" "]],
+    "trust_env": [None, 1, "yes", 0],
+    "pool": [5, Pool, True],
+    "dns": [5, Dns, print],
+    "unix_socket": [5, "", b"/x", "/a\0b", True],
+    "socket_options": [5, "x", [5], [(1, 2)], [(1, 2, "x")], [("a", 2, 3)], [(1, 2, 3, 4)]],
+    "local_address": [5, "", "host.test", ("127.0.0.1",), ("127.0.0.1", -1), ["127.0.0.1", 1]],
+    "egress": [None, True, "private", 5, ["any"]],
+    "cookie_policy": [None, True, "lax", 5],
+    "hooks": [5, "x", [5], [Hook], [print]],
+    "events": [5, print, Events, object()],
     "session_factory": [5, "x"],
     "headers": [
         *[5, "a", [5], [("a",)], {5: "a"}, {"a": [{}]}, {"a": " b"}, {"a": "b "}],
@@ -133,6 +165,38 @@ def test_an_error_names_the_option_and_shows_no_value_that_may_be_secret(
         ("bearer_token", SecretStr("secret"), SecretStr("secret")),
         ("bearer_token", None, None),
         ("tls", None, None),
+        ("compress", None, None),
+        ("compress", "gzip", "gzip"),
+        ("proxy", None, {}),
+        ("proxy", " p.test ", {"all": Proxy("http", "p.test", 80)}),
+        ("proxy", URL("socks5h://p.test"), {"all": Proxy("socks5h", "p.test", 1080)}),
+        ("proxy", "https://:b%40c@[::1]:1", {"all": Proxy("https", "::1", 1, "", "b@c")}),
+        (
+            "proxy",
+            {"https": "http://p.test:8080", "HTTP://a.test:80/": None},
+            {"https": Proxy("http", "p.test", 8080), "http://a.test": None},
+        ),
+        ("no_proxy", None, ()),
+        ("no_proxy", "a.test, b.test 10.0.0.0/8", ("a.test", "b.test", "10.0.0.0/8")),
+        ("no_proxy", ["a.test"], ("a.test",)),
+        ("trust_env", False, False),
+        ("pool", None, Pool()),
+        ("pool", Pool(total=3), Pool(total=3)),
+        ("dns", Dns(ttl=0), Dns(ttl=0)),
+        ("unix_socket", None, None),
+        ("unix_socket", Path("/run/x.sock"), "/run/x.sock"),
+        ("unix_socket", "\0abstract", "\0abstract"),
+        ("socket_options", None, ()),
+        ("socket_options", [[1, 2, b"x"], (1, 2, 3)], ((1, 2, b"x"), (1, 2, 3))),
+        ("local_address", None, None),
+        ("local_address", "127.0.0.1", ("127.0.0.1", 0)),
+        ("local_address", ("::1", 99), ("::1", 99)),
+        ("egress", "public", "public"),
+        ("cookie_policy", "off", "off"),
+        ("hooks", None, ()),
+        ("hooks", [HOOK], (HOOK,)),
+        ("events", None, None),
+        ("events", EVENTS, EVENTS),
         ("session_factory", None, None),
         ("extensions", ["a", ("b", "c"), "a"], ("a", ("b", "c"))),
         ("headers", [("A", "1"), ("a", 2), ("B", "3")], {"A": ["1", 2], "B": "3"}),
@@ -157,6 +221,11 @@ def test_unset_keywords_have_the_documented_defaults() -> None:
     assert (config.timeout.total, config.deadline) == (300, None)
     assert (config.retry, config.follow_redirects, config.max_redirects) == (Retry(), "safe", 10)
     assert (config.max_response_size, config.json_content_types) == (64 * 1024 * 1024, None)
+    assert (config.compress, config.cookie_policy, config.egress) == (None, "strict", "any")
+    assert (config.pool, config.dns) == (Pool(100, 0, 15, None), Dns(10, 1000, None))
+    assert (config.proxy, config.no_proxy, config.trust_env) == ({}, (), True)
+    assert (config.unix_socket, config.local_address, config.socket_options) == (None, None, ())
+    assert (config.hooks, config.events) == ((), None)
 
 
 @pytest.mark.parametrize("base", [SyncClient, AsyncClient])
