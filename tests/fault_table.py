@@ -207,6 +207,7 @@ another-model: JSON that does not fit the model
 /error-cut: a 500 whose body is cut
 /hang-in-error-body: a 503 whose body stands still
 /error-gzip-broken: a 429 whose gzip is broken
+/error-gzip-bomb: a 500 whose small gzip body inflates beyond `max_response_size`
 /error-body-large: a 500 whose body is over `max_response_size`
 /error-chunks-broken-later: a 404 whose second chunk is broken
 /error-chunks-broken-at-once: a 404 whose first chunk is broken
