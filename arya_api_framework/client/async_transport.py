@@ -320,8 +320,9 @@ class AsyncTransport:
 
     def _make_context(self) -> ssl.SSLContext:
         tls = self._config.tls or TLS()
-        if tls.cert is not None:
-            self._bare_context = tls.without_certificate.build_context()
+        elsewhere = tls.without_certificate
+        if elsewhere is not tls:
+            self._bare_context = elsewhere.build_context()
         self._context = tls.build_context()
         return self._context
 

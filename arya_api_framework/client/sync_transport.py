@@ -154,8 +154,9 @@ class SyncTransport:
                 session.mount(prefix, adapters.HTTPAdapter(**_POOLS))
 
     def _mount_tls(self, session: requests.Session, tls: TLS) -> None:
-        session.mount("https://", _TLSAdapter(tls.without_certificate, **_POOLS))
-        if tls.cert is not None:
+        elsewhere = tls.without_certificate
+        session.mount("https://", _TLSAdapter(elsewhere, **_POOLS))
+        if elsewhere is not tls:
             for origin in self._trusted:
                 if origin.scheme == "https":
                     session.mount(f"{origin.prefix}/", _TLSAdapter(tls, **_POOLS))
