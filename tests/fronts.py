@@ -26,6 +26,13 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     upstream = ""
     numbers: ClassVar[list[int]] = []
 
+    def get_request(self) -> tuple[Any, Any]:
+        """Accept a connection; the handshake is made by the thread that reads first."""
+        sock, address = super().get_request()
+        if self.tls is not None:
+            sock = self.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        return sock, address
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that go away are no news."""
 
@@ -43,8 +50,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.number = len(self.server.numbers) + 1
         self.server.numbers.append(self.number)
         self.count = 0
-        if self.server.tls is not None:
-            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
         super().setup()
 
     def log_message(self, format: str, *args: Any) -> None:
