@@ -70,7 +70,7 @@ def other(_running_other: Faults) -> Faults:
 async def test_there_are_never_more_connections_than_the_total(lane: Lane, faults: Faults) -> None:
     """Of twelve calls at once, three are under way at any time, over three connections."""
     CROWDS["/crowd"].expect(3)
-    client = lane.client(faults.url, pool=Pool(total=3))
+    client = lane.client(faults.url, timeout=20, pool=Pool(total=3))
     answers = await asyncio.gather(*(client.get("/crowd") for _ in range(12)))
     assert answers == [{"ok": True}] * 12
     assert CROWDS["/crowd"].largest == 3
@@ -83,7 +83,7 @@ async def test_the_total_is_of_all_hosts_together(
     """Two origins share it; each may have all of it."""
     for crowd in CROWDS.values():
         crowd.expect(1)
-    client = lane.client(faults.url, pool=Pool(total=2), trusted_origins=[other.url])
+    client = lane.client(faults.url, timeout=20, pool=Pool(total=2), trusted_origins=[other.url])
     urls = [f"{faults.url}/crowd", f"{other.url}/crowd"] * 5
     await asyncio.gather(*(client.get(url) for url in urls))
     assert CROWDS["/crowd"].largest == 2
@@ -96,7 +96,9 @@ async def test_an_origin_has_no_more_than_its_share(
     """With `per_host`, both origins are talked to at once, each over two connections."""
     for crowd in CROWDS.values():
         crowd.expect(2)
-    client = lane.client(faults.url, pool=Pool(total=10, per_host=2), trusted_origins=[other.url])
+    client = lane.client(
+        faults.url, timeout=20, pool=Pool(total=10, per_host=2), trusted_origins=[other.url]
+    )
     urls = [f"{faults.url}/crowd", f"{other.url}/other-crowd"] * 6
     await asyncio.gather(*(client.get(url) for url in urls))
     assert [crowd.largest for crowd in CROWDS.values()] == [2, 2]
@@ -156,7 +158,7 @@ async def test_who_waits_too_long_is_told(
     assert 0.15 < time.monotonic() - begun < 2
     assert (error.value.sent, error.value.attempts) == ("no", 1)
     assert len(faults.log) == 1
-    free = lane.client(faults.url)
+    free = lane.client(faults.url, timeout=20)
     assert await free.get("/crowd") == await holding == {"ok": True}
     assert await client.get("/ok") == {"ok": True}
 
@@ -164,11 +166,11 @@ async def test_who_waits_too_long_is_told(
 async def test_who_waits_gets_the_connection_that_becomes_free(lane: Lane, faults: Faults) -> None:
     """The second call is sent over the connection of the first."""
     CROWDS["/crowd"].expect(2)
-    client = lane.client(faults.url, pool=Pool(total=1, wait=10))
+    client = lane.client(faults.url, timeout=20, pool=Pool(total=1, wait=10))
     holding = asyncio.create_task(client.get("/crowd"))
     await faults.wait_for(1)
     waiting = asyncio.create_task(client.get("/ok"))
-    await lane.client(faults.url).get("/crowd")
+    await lane.client(faults.url, timeout=20).get("/crowd")
     assert await holding == await waiting == {"ok": True}
     assert faults.log[-1].connection == faults.log[0].connection
 
@@ -176,7 +178,7 @@ async def test_who_waits_gets_the_connection_that_becomes_free(lane: Lane, fault
 @pytest.mark.parametrize("path", ["/reset-before-head", "/reset-in-body", "/garbage"])
 async def test_what_fails_gives_its_place_back(lane: Lane, faults: Faults, path: str) -> None:
     """With room for one, calls go on after any number of faults."""
-    client = lane.client(faults.url, pool=Pool(total=1, per_host=1, wait=2))
+    client = lane.client(faults.url, timeout=20, pool=Pool(total=1, per_host=1, wait=2))
     for _ in range(3):
         with pytest.raises(Exception, match=path):
             await client.get(path)
@@ -196,7 +198,7 @@ async def test_what_cannot_connect_gives_its_place_back(lane: Lane, faults: Faul
 
 async def test_an_idle_connection_is_kept_for_its_time(lane: Lane, faults: Faults) -> None:
     """Used again within `keepalive`, and not after: that request has a new one."""
-    client = lane.client(faults.url, pool=Pool(keepalive=0.5))
+    client = lane.client(faults.url, timeout=20, pool=Pool(keepalive=0.5))
     for pause in (0.0, 0.0, 1.0):
         await asyncio.sleep(pause)
         await client.post("/ok", body={"a": 1})
@@ -209,7 +211,7 @@ async def test_a_keepalive_of_nothing_closes_after_each_response(
 ) -> None:
     """The server sees the end of each connection while the client is still open."""
     CROWDS["/crowd"].expect(1)
-    client = lane.client(faults.url, pool=Pool(keepalive=0))
+    client = lane.client(faults.url, timeout=20, pool=Pool(keepalive=0))
     for _ in range(3):
         assert await client.get("/watched") == {"ok": True}
     async with asyncio.timeout(5):
