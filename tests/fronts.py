@@ -22,6 +22,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
+    request_queue_size = 256
     tls: ssl.SSLContext | None = None
     upstream = ""
     numbers: ClassVar[list[int]] = []
