@@ -28,7 +28,7 @@ from tests.servers import Certificate
 NAME = "api.example.test"
 NAMES = {NAME: "127.0.0.1", "other.example.test": "127.0.0.1"}
 LOGIN = ("user", "hunter2")
-ODD = ("us:er@", "päss/w:rd@%?#")
+ODD = ("us er@", "päss/w:rd@%?#")
 SECRETS = {"bearer_token": "token-x", "headers": {"X-Api-Key": "key-x"}, "cookies": {"c": "cook-x"}}
 DEAD = "http://127.0.0.1:9"
 
