@@ -16,6 +16,7 @@ import gzip
 import socket
 import ssl
 import struct
+import sys
 import threading
 import time
 import zlib
@@ -24,6 +25,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
+
+import brotli
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 CRLF = b"\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -412,6 +420,12 @@ def coded(path: str, coding: bytes, body: bytes) -> None:
     answers(path, sized(body, b"Content-Encoding: " + coding), close=False)
 
 
+def wide_frame() -> bytes:
+    """Return a zstd frame of a few bytes that asks for a window of 16 MiB."""
+    compressor = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 24})
+    return compressor.compress(b'{"ok":true}', compressor.FLUSH_BLOCK) + compressor.flush()
+
+
 coded("/gzip", b"gzip", GZIPPED)
 coded(
     "/gzip-members", b"gzip", gzip.compress(b'{"ok":', mtime=0) + gzip.compress(b"true}", mtime=0)
@@ -426,6 +440,23 @@ coded("/gzip-bomb", b"gzip", gzip.compress(bytes(1024 * 1024)))
 coded("/gzip-empty", b"gzip", b"")
 coded("/gzip-in-fields", b"gzip\r\nContent-Encoding: gzip", gzip.compress(GZIPPED, mtime=0))
 coded("/gzip-cut-in-fields", b"gzip\r\nContent-Encoding: gzip", gzip.compress(GZIPPED[:-8]))
+BROTLI = brotli.compress(b'{"ok":true}')
+coded("/br", b"br", BROTLI)
+coded("/br-cut", b"br", BROTLI[:-1])
+coded("/br-excess", b"br", BROTLI + b"x")
+coded("/br-plain", b"br", b'{"ok":true}')
+coded("/br-bomb", b"br", brotli.compress(bytes(1024 * 1024), quality=5))
+coded("/br-in-gzip", b"br, gzip", gzip.compress(BROTLI, mtime=0))
+ZSTD = zstd.compress(b'{"ok":true}', options={zstd.CompressionParameter.checksum_flag: 1})
+coded("/zstd", b"zstd", ZSTD)
+coded("/zstd-frames", b"zstd", zstd.compress(b'{"ok":') + zstd.compress(b"true}"))
+coded("/zstd-cut", b"zstd", ZSTD[:-1])
+coded("/zstd-checksum", b"zstd", ZSTD[:-1] + bytes([ZSTD[-1] ^ 1]))
+coded("/zstd-excess", b"zstd", ZSTD + b"more")
+coded("/zstd-plain", b"zstd", b'{"ok":true}')
+coded("/zstd-bomb", b"zstd", zstd.compress(bytes(1024 * 1024)))
+coded("/zstd-window", b"zstd", wide_frame())
+coded("/coding-thrice", b"gzip, br, zstd", b'{"ok":true}')
 coded("/deflate", b"deflate", zlib.compress(b'{"ok":true}'))
 coded("/deflate-cut", b"deflate", zlib.compress(b'{"ok":true}')[:-5])
 coded("/coding-compress", b"compress", b'{"ok":true}')
@@ -433,6 +464,23 @@ coded("/coding-identity", b"identity", b'{"ok":true}')
 CHUNKS = (b"1\r\n%b\r\n" % bytes([byte]) for byte in GZIPPED)
 GZIP_HEAD = OK + b"Content-Encoding: gzip\r\n"
 answers("/gzip-chunked", chunked(*CHUNKS, b"0\r\n\r\n", head=GZIP_HEAD), close=False)
+
+
+# Content that is whole, but not what it says.
+
+answers("/json-deep", sized(b"[" * 100_000 + b"]" * 100_000), close=False)
+answers("/json-deep-objects", sized(b'{"a":' * 50_000 + b"1" + b"}" * 50_000), close=False)
+answers("/json-surrogate", sized(b'{"name":"\\ud800"}'), close=False)
+answers("/json-not-utf-8", sized(b'{"name":"\xff\xfe"}'), close=False)
+answers("/json-cut", sized(b'{"name":'), close=False)
+answers("/json-long-number", sized(b"1" * 10_000), close=False)
+answers("/json-twice", sized(b"{}{}"), close=False)
+answers("/error-json-deep", sized(b"[" * 100_000, status=b"500 Oops"), close=False)
+answers("/error-long", sized(b"x" * 200_000, status=b"500 Oops"), close=False)
+LATIN = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Type: text/plain"
+answers("/text-undeclared", LATIN, b"\r\n\r\nGr\xfc\xdfe", close=False)
+answers("/text-latin-1", LATIN, b"; charset=ISO-8859-1\r\n\r\nGr\xfc\xdfe", close=False)
+answers("/text-unknown", LATIN, b"; charset=nonsense\r\n\r\nGr\xfc\xdfe", close=False)
 
 
 # Odd, but right.
@@ -537,6 +585,25 @@ async def slow_redirect(peer: Peer) -> None:
 
 # Redirects and errors whose body is broken.
 
+answers(
+    "/error-gzip-bomb",
+    sized(gzip.compress(bytes(1024 * 1024)), b"Content-Encoding: gzip", status=b"500 Oops"),
+    close=False,
+)
+answers(
+    "/redirect-gzip-bomb",
+    sized(
+        gzip.compress(bytes(1024 * 1024)),
+        b"Content-Encoding: gzip\r\nLocation: /ok",
+        status=b"302 Found",
+    ),
+    close=False,
+)
+answers(
+    "/redirect-again",
+    b"HTTP/1.1 307 Again\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n",
+    close=False,
+)
 answers("/redirect-cut", b"HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 100\r\n\r\nmoved")
 answers("/error-cut", b'HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\n{"message"')
 

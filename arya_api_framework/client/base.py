@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import weakref
-from abc import ABCMeta, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -20,16 +20,16 @@ from ..errors import ClientClosedError, ClientError, ConfigurationError, Framewo
 from ..options import UNSET, ClientOptions, RequestOptions, Unset, URLPath
 from .body import Body
 from .call import Call, Policy
-from .config import CONNECTION_OPTIONS, ClientConfig, freeze_options, merge_config, near_miss
+from .config import CONNECTION_OPTIONS, ClientConfig, merge_config, near_miss
 from .defaults import Defaults
 from .extensions import Extensions
 from .live import Live, LiveCookies, LiveErrorResponses, LiveHeaders, LiveParameters
+from .meta import ClientMeta
 from .node import Node, made_anew
-from .prepare import AUTOMATIC_HEADERS, SEND_OPTIONS, build_request, check_options, make_call
+from .prepare import SEND_OPTIONS, automatic_headers, build_request, check_options, make_call
 from .redaction import is_safe_header, redact_url
 from .request import Request
 from .server_variables import resolve_uri
-from .subclient import SubClient
 from .url import Origin
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from ..rate_limit.window import SlidingWindow
+    from .subclient import SubClient
 
-__all__ = ["BaseClient", "ClientMeta"]
+__all__ = ["BaseClient"]
 
 
 _mutexes: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -61,57 +62,6 @@ def _register_fork_hook() -> None:
 def _free_mutexes() -> None:
     for mutex in _mutexes:
         mutex._at_fork_reinit()
-
-
-def _check_namespace(name: str, namespace: Mapping[str, Any]) -> None:
-    """Refuse options written as class attributes, which would be ignored, and their like."""
-    for attribute, value in namespace.items():
-        if attribute in ClientOptions.__optional_keys__ and not hasattr(value, "__get__"):
-            raise ConfigurationError(
-                f"{attribute!r} is a class keyword: write `class {name}(..., {attribute}=...)` "
-                "instead of an attribute"
-            )
-        if isinstance(value, type) and issubclass(value, SubClient) and value.__name__ != attribute:
-            raise ConfigurationError(
-                f"{attribute!r} is the class {value.__name__}, not a sub-client; write "
-                f"`{attribute} = {value.__name__}()`"
-            )
-
-
-if TYPE_CHECKING:
-    # A metaclass of our own makes mypy stop checking class keywords; as ABCMeta they are checked
-    # against `BaseClient.__init_subclass__`.
-    ClientMeta = ABCMeta
-else:
-
-    class ClientMeta(ABCMeta):
-        """Collect the class keywords of a client into one frozen `ClientConfig`."""
-
-        def __new__(mcs, name, bases, namespace, **options):
-            """Make the class and its `config`."""
-            _check_namespace(name, namespace)
-            cls = super().__new__(mcs, name, bases, namespace)
-            cls._own_options = freeze_options(options)
-            config = ClientConfig()
-            for base in reversed(cls.__mro__):
-                own = base.__dict__.get("_own_options", {})
-                config = merge_config(config, own, "class keyword")
-            cls._class_config = config
-            return cls
-
-        def __init__(cls, name, bases, namespace, **options):
-            super().__init__(name, bases, namespace)
-
-        @property
-        def config(cls):
-            """The class keywords, merged down the bases."""
-            return cls._class_config
-
-        def __call__(cls, *args, **kwargs):
-            """Make an instance, whole even if its `__init__` calls no `super()`."""
-            client = super().__call__(*args, **kwargs)
-            client._complete()
-            return client
 
 
 class BaseClient(Node, metaclass=ClientMeta):
@@ -549,8 +499,10 @@ class BaseClient(Node, metaclass=ClientMeta):
             check_options(options, sending=request is not None)
             if request is None:
                 defaults = self._encoded_defaults or self._encode_defaults()
-                trusted = self._own_config.trusted_origins
-                request = build_request(defaults, trusted, method, path, options)
+                config = self._own_config
+                request = build_request(
+                    defaults, config.trusted_origins, method, path, options, config.compress
+                )
             else:
                 request.validate()
             if request.body is not None:
@@ -591,7 +543,7 @@ class BaseClient(Node, metaclass=ClientMeta):
             self._encoded_defaults = Defaults(
                 origin,
                 path,
-                AUTOMATIC_HEADERS,
+                automatic_headers(),
                 self._live_headers.snapshot,
                 self._live_cookies.snapshot,
                 self._live_parameters.snapshot,

@@ -28,6 +28,7 @@ from ..options import (
     check_number,
 )
 from ..retry import Retry
+from .codings import check_library
 from .encoding import as_pairs, encode_header, reveal
 from .mappings import (
     Values,
@@ -253,7 +254,10 @@ def check_retry(_: Any, value: Any) -> Retry | None:
 
 def check_compress(_: Any, value: Any) -> Compression | None:
     """Return the content coding of uploads."""
-    if value is None or value in ("gzip", "deflate", "br", "zstd"):
+    if value is None or value in ("gzip", "deflate"):
+        return value  # type: ignore[no-any-return]
+    if value in ("br", "zstd"):
+        check_library(value)
         return value  # type: ignore[no-any-return]
     raise ConfigurationError(
         f"compress must be None, 'gzip', 'deflate', 'br' or 'zstd', got {value!r}"

@@ -11,6 +11,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from typing_extensions import TypeForm
 from yarl import URL
 
+from ..errors import ConfigurationError
 from .redaction import hide_in, is_safe_header, redact_url, secrets_of
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ class RawResponse(ResponseInfo):
         body_error: Why the content is missing or cut, `None` where it is whole.
     """
 
+    _encoding: str | None = None
+
     def __init__(
         self,
         status: int,
@@ -174,7 +177,12 @@ class RawResponse(ResponseInfo):
 
     @property
     def encoding(self) -> str:
-        """The declared charset, UTF-8 where none is declared that can be decoded."""
+        """The declared charset, UTF-8 where none is declared that can be decoded.
+
+        Assign another one where the server declares none, or a wrong one; `None` takes it back.
+        """
+        if self._encoding is not None:
+            return self._encoding
         media_type = self.headers.get("Content-Type", "").lower()
         _, found, charset = media_type.partition("charset=")
         if not found:
@@ -185,6 +193,19 @@ class RawResponse(ResponseInfo):
         except (LookupError, ValueError):
             return "utf-8"
         return "utf-8" if name in _NO_CHARSETS else charset
+
+    @encoding.setter
+    def encoding(self, charset: str | None) -> None:
+        if charset is not None:
+            try:
+                is_known = codecs.lookup(charset).name not in _NO_CHARSETS
+            except (LookupError, ValueError, TypeError):
+                is_known = False
+            if not is_known:
+                raise ConfigurationError(
+                    f"encoding must be a charset that Python decodes to text, got {charset!r}"
+                )
+        self._encoding = charset
 
     @property
     def text(self) -> str:
@@ -226,5 +247,6 @@ class RawResponse(ResponseInfo):
             **super().__getstate__(),
             "content": hide_in(self.content, secrets),
             "_native": None,
+            "_encoding": self._encoding,
             "body_error": self.body_error,
         }

@@ -106,6 +106,8 @@ class Exchange:
         """
         request, call = self._request, self._call
         body = request.body
+        if isinstance(body, Body):
+            body.prepare()
         fields = list(request.headers.items())
         if body is None:
             if request.method not in NO_LENGTH:
@@ -140,8 +142,7 @@ class Exchange:
             if not self.write(frame(chunk)):
                 return
             sent += len(chunk)
-            if body.on_progress is not None:
-                body.on_progress(sent, body.length)
+            body.tell(sent)
         if body.length is None:
             self.write(LAST_CHUNK)
 

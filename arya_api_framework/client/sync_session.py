@@ -224,6 +224,7 @@ def _prepare(request: Request) -> requests.PreparedRequest:
     elif isinstance(body, bytes):
         headers["Content-Length"] = str(len(body))
     else:
+        body.prepare()
         if body.length is not None:
             headers["Content-Length"] = str(body.length)
         body = _tell_progress(body)
@@ -240,8 +241,7 @@ def _tell_progress(body: Body) -> Iterator[bytes]:
         for chunk in body.begun_chunks():
             yield chunk
             sent += len(chunk)
-            if body.on_progress is not None:
-                body.on_progress(sent, body.length)
+            body.tell(sent)
     except Exception as error:
         body.error = error
         raise _BodyFailed from error

@@ -1,5 +1,6 @@
 """What a server does wrong, and what each client makes of it: the same, in time, and once."""
 
+import pickle
 import socket
 import time
 from typing import Any
@@ -24,6 +25,7 @@ from arya_api_framework.errors import (
     IncompleteResponse,
     ProtocolError,
     RequestTimeout,
+    ResponseParseError,
     ResponseTooLarge,
     TLSError,
     UploadIncomplete,
@@ -74,11 +76,13 @@ FAULTS = [
     """),
     *table(ResponseTooLarge, "yes", """
         /fields-many /field-long /head-long /length-too-large /body-large /body-large-chunked
-        /body-large-to-close /body-endless /gzip-bomb
+        /body-large-to-close /body-endless /gzip-bomb /br-bomb /zstd-bomb
     """),
     *table(ContentEncodingError, "yes", """
         /gzip-broken /gzip-cut /gzip-checksum /gzip-excess /gzip-plain /deflate-cut
-        /coding-compress /gzip-cut-in-fields
+        /coding-compress /gzip-cut-in-fields /coding-thrice
+        /br-cut /br-excess /br-plain
+        /zstd-cut /zstd-checksum /zstd-excess /zstd-plain /zstd-window
     """),
 ]  # fmt: skip
 
@@ -106,7 +110,7 @@ async def test_fault(lane: Lane, faults: Faults, path: str, error: Raised, sent:
     /ok /hints /interim-ten /continue /to-close /http10 /http10-to-close /no-reason
     /connection-close /chunk-extension /chunk-trailer /chunk-upper-case /chunk-leading-zeros
     /in-pieces /gzip /gzip-members /gzip-twice /gzip-chunked /gzip-in-fields /deflate
-    /coding-identity
+    /coding-identity /br /br-in-gzip /zstd /zstd-frames
 """.split())  # fmt: skip
 async def test_odd_but_right(lane: Lane, faults: Faults, path: str) -> None:
     """What HTTP allows is read, and so is what comes after it."""
@@ -147,6 +151,7 @@ async def test_garbage_behind_an_answer(lane: Lane, faults: Faults, path: str) -
         ("/error-cut", HTTPInternalServerError, "cut after 10 bytes"),
         ("/error-gzip-broken", HTTPTooManyRequests, "gzip"),
         ("/error-body-large", HTTPInternalServerError, "max_response_size"),
+        ("/error-gzip-bomb", HTTPInternalServerError, "4096 bytes"),
         ("/error-chunks-broken-later", HTTPNotFound, "chunk"),
         ("/error-chunks-broken-at-once", HTTPNotFound, "chunk"),
         ("/error-trailers-broken-at-once", HTTPNotFound, "trailer"),
@@ -173,10 +178,60 @@ async def test_broken_body_of_a_redirect(lane: Lane, faults: Faults) -> None:
     assert [read.target for read in faults.log] == ["/redirect-cut", "/ok"]
 
 
+async def test_bomb_in_a_redirect(lane: Lane, faults: Faults) -> None:
+    """A redirect whose body inflates beyond the limit is followed all the same."""
+    client = lane.client(faults.url, timeout=5, max_response_size=4096)
+    assert await client.get("/redirect-gzip-bomb") == {"ok": True}
+    assert [read.target for read in faults.log] == ["/redirect-gzip-bomb", "/ok"]
+
+
 async def test_large_body_of_a_redirect(lane: Lane, faults: Faults) -> None:
     """The body of a redirect is held to the limit, and not read beyond it."""
     client = lane.client(faults.url, timeout=5, max_response_size=4096)
     assert await client.get("/redirect-endless") == {"ok": True}
+
+
+# What is whole, but not what was expected
+
+
+@pytest.mark.parametrize("target", [Any, dict[str, Any]])
+@pytest.mark.parametrize("path", """
+    /json-deep /json-deep-objects /json-surrogate /json-not-utf-8 /json-cut /json-long-number
+    /json-twice
+""".split())  # fmt: skip
+async def test_content_that_is_no_json(lane: Lane, faults: Faults, path: str, target: Any) -> None:
+    """Content that cannot be parsed is one kind of error, which keeps 64 KiB of it."""
+    client = lane.client(faults.url, timeout=5)
+    with pytest.raises(ResponseParseError) as caught:
+        await client.get(path, response_format=target)
+    assert (caught.value.status, caught.value.sent) == (200, "yes")
+    assert 0 < len(caught.value.body) <= 64 * 1024
+    assert pickle.loads(pickle.dumps(caught.value)).status == 200
+    assert await client.get("/ok") == {"ok": True}
+
+
+@pytest.mark.parametrize("path", ["/error-json-deep", "/error-long"])
+async def test_large_body_of_an_error_is_cut(lane: Lane, faults: Faults, path: str) -> None:
+    """An error keeps 64 KiB of its body, whatever is in it."""
+    client = lane.client(faults.url, timeout=5)
+    with pytest.raises(HTTPInternalServerError) as caught:
+        await client.get(path)
+    assert caught.value.raw is not None
+    assert len(caught.value.raw.content) == 64 * 1024
+    assert len(caught.value.response) == 64 * 1024
+    assert len(str(caught.value)) < 1000
+    assert await client.get("/ok") == {"ok": True}
+
+
+async def test_charset_of_text(lane: Lane, faults: Faults) -> None:
+    """Text is UTF-8 unless another charset is declared that there is; nothing is guessed."""
+    client = lane.client(faults.url, timeout=5)
+    assert await client.get("/text-undeclared", response_format=str) == "Gr\ufffd\ufffde"
+    assert await client.get("/text-unknown", response_format=str) == "Gr\ufffd\ufffde"
+    assert await client.get("/text-latin-1", response_format=str) == "Grüße"
+    response = await client.get("/text-undeclared", raw=True)
+    response.encoding = "latin-1"
+    assert response.text == "Grüße"
 
 
 # Uploads
