@@ -17,7 +17,7 @@ from ..errors import ConfigurationError
 from .shapes import is_mapping
 from .url import Origin
 
-__all__ = ["Proxies", "Proxy", "check_no_proxy", "check_proxies"]
+__all__ = ["Proxies", "Proxy", "check_no_proxy", "check_proxies", "environment_of"]
 
 _PORTS = {
     "http": 80,
