@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
 from ..tls import TLS
-from .proxies import Proxies, environment_of
+from .proxies import Proxies, check_socks, environment_of
 
 if TYPE_CHECKING:
     from .config import ClientConfig
@@ -22,11 +22,14 @@ def find_proxies(config: ClientConfig) -> Proxies:
     A client with a unix socket has none.
 
     Raises:
-        ConfigurationError: A variable of the environment holds no proxy.
+        ConfigurationError: A variable of the environment holds no proxy, or one of SOCKS, which
+            nothing installed speaks.
     """
     if config.unix_socket is not None:
         return Proxies({})
-    return Proxies(config.proxy, config.no_proxy, environment_of(config.trust_env))
+    proxies = Proxies(config.proxy, config.no_proxy, environment_of(config.trust_env))
+    check_socks(proxies.all())
+    return proxies
 
 
 def find_tls(config: ClientConfig) -> TLS:
