@@ -14,6 +14,7 @@ from .async_verbs import AsyncVerbs
 from .base import BaseClient
 from .body import check_async_body
 from .call import REDIRECTS, Call
+from .config import check_async_connections
 from .request import Request, check_request
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class AsyncClient(AsyncVerbs, BaseClient):
 
     _missing_uri = AsyncClientError
     _check_body = staticmethod(check_async_body)
+    _check_connections = staticmethod(check_async_connections)
     _transport: AsyncTransport | None
 
     _logger_name = "arya_api_framework.AsyncClient"
@@ -114,6 +116,8 @@ class AsyncClient(AsyncVerbs, BaseClient):
             call.begin()
             response = await transport.send(call.request, call)
             while response.status in REDIRECTS and call.redirect(response):
+                if call.policy.events is not None:
+                    await transport.report_redirect(response.request, call, response)
                 if limiter is not None and not limiter.try_acquire():
                     await self._queue(limiter, call)
                 response = await transport.send(call.request, call)

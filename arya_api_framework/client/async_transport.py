@@ -350,6 +350,12 @@ class AsyncTransport:
         self._context = tls.build_context()
         return self._context
 
+    async def report_redirect(self, request: Request, call: Call, response: RawResponse) -> None:
+        """Tell the events of a call that the redirect of a request is followed."""
+        waits = call.tell("request_redirect", request, status=response.status)
+        if waits is not None:
+            await waits
+
     async def close(self) -> None:
         """Close the sessions, unless they are the user's; calls that were begun may end."""
         self._closed = True

@@ -13,6 +13,7 @@ from ..options import URLPath
 from .base import BaseClient
 from .body import check_sync_body
 from .call import REDIRECTS, Call
+from .config import check_sync_connections
 from .request import Request, check_request
 from .sync_verbs import SyncVerbs
 
@@ -48,6 +49,7 @@ class SyncClient(SyncVerbs, BaseClient):
 
     _missing_uri = SyncClientError
     _check_body = staticmethod(check_sync_body)
+    _check_connections = staticmethod(check_sync_connections)
     _transport: SyncTransport | None
 
     _logger_name = "arya_api_framework.SyncClient"
@@ -114,6 +116,8 @@ class SyncClient(SyncVerbs, BaseClient):
             call.begin()
             response = transport.send(call.request, call)
             while response.status in REDIRECTS and call.redirect(response):
+                if call.policy.events is not None:
+                    transport.report_redirect(response.request, call, response)
                 if limiter is not None and not limiter.try_acquire():
                     self._queue(limiter, call)
                 response = transport.send(call.request, call)
