@@ -23,6 +23,7 @@ FACES = ("*_transport.py", "rate_limit/*_wait.py")
 ALONE = {
     "client/async_connector.py",
     "client/async_parser.py",
+    "client/sync_dial.py",
     "client/sync_exchange.py",
     "client/sync_pools.py",
     "client/sync_session.py",

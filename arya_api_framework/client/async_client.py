@@ -16,6 +16,7 @@ from .base import BaseClient
 from .body import check_async_body
 from .call import REDIRECTS, Call
 from .call_log import DEBUG
+from .config import check_async_connections
 from .hook_chain import HookChain
 from .request import Request, check_request
 
@@ -51,6 +52,7 @@ class AsyncClient(AsyncVerbs, BaseClient):
 
     _missing_uri = AsyncClientError
     _check_body = staticmethod(check_async_body)
+    _check_connections = staticmethod(check_async_connections)
     _transport: AsyncTransport | None
 
     _logger_name = "arya_api_framework.AsyncClient"
@@ -128,6 +130,8 @@ class AsyncClient(AsyncVerbs, BaseClient):
                 call.begin()
                 response = await send(call.request, call)
                 while response.status in REDIRECTS and call.redirect(response):
+                    if call.policy.events is not None:
+                        await transport.report_redirect(response.request, call, response)
                     if limiter is not None and not limiter.try_acquire():
                         await self._queue(limiter, call)
                     response = await send(call.request, call)

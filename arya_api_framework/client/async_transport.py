@@ -344,10 +344,17 @@ class AsyncTransport:
 
     def _make_context(self) -> ssl.SSLContext:
         tls = self._config.tls or TLS()
-        if tls.cert is not None:
-            self._bare_context = tls.without_certificate.build_context()
+        elsewhere = tls.without_certificate
+        if elsewhere is not tls:
+            self._bare_context = elsewhere.build_context()
         self._context = tls.build_context()
         return self._context
+
+    async def report_redirect(self, request: Request, call: Call, response: RawResponse) -> None:
+        """Tell the events of a call that the redirect of a request is followed."""
+        waits = call.tell("request_redirect", request, status=response.status)
+        if waits is not None:
+            await waits
 
     async def close(self) -> None:
         """Close the sessions, unless they are the user's; calls that were begun may end."""

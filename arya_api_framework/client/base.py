@@ -20,7 +20,13 @@ from ..errors import ClientClosedError, ClientError, ConfigurationError, Framewo
 from ..options import UNSET, ClientOptions, RequestOptions, Unset, URLPath
 from .body import Body
 from .call import Call, Policy
-from .config import CONNECTION_OPTIONS, ClientConfig, merge_config, near_miss
+from .config import (
+    CONNECTION_OPTIONS,
+    ClientConfig,
+    merge_config,
+    near_miss,
+    with_pool_wait,
+)
 from .defaults import Defaults
 from .extensions import Extensions
 from .hook_chain import HookChain
@@ -85,6 +91,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     _own_options: ClassVar[Mapping[str, Any]]
     _missing_uri: ClassVar[type[ClientError]] = ClientError
     _check_body: Callable[[bytes | Body], None]
+    _check_connections: Callable[[ClientConfig], None]
 
     _logger_name: ClassVar[str] = "arya_api_framework"
 
@@ -220,7 +227,8 @@ class BaseClient(Node, metaclass=ClientMeta):
                 self.load_extension(extension[0], package=extension[1])
 
     def _check_session(self) -> None:
-        """Refuse a session that cannot be used before the first call needs it."""
+        """Refuse connections that cannot be made, and a session that cannot be used."""
+        type(self)._check_connections(self._own_config)
         if self._own_config.session is None:
             return
         if self._own_config.session_factory is not None:
@@ -542,7 +550,7 @@ class BaseClient(Node, metaclass=ClientMeta):
             config = self._own_config
             self._log = self.logger
             self._call_policy = Policy(
-                config.timeout,
+                with_pool_wait(config.timeout, config.pool.wait),
                 config.deadline,
                 self._live_error_responses.snapshot,
                 config.follow_redirects,
@@ -550,6 +558,7 @@ class BaseClient(Node, metaclass=ClientMeta):
                 config.max_response_size,
                 config.json_content_types,
                 config.trusted_origins | {self._origin_path[0]},
+                config.pool.wait,
                 config.hooks,
                 config.events,
             )

@@ -19,7 +19,7 @@ from ..errors import (
     WriteTimeout,
 )
 from ..errors.base import Sent
-from ..events import Events
+from ..events import Event, Events
 from ..options import FollowRedirects, Timeout
 from ..retry import parse_retry_after
 from .formats import Format, is_json
@@ -57,6 +57,7 @@ class Policy(NamedTuple):
     max_response_size: int
     json_content_types: tuple[str, ...] | None
     trusted_origins: frozenset[Origin]
+    pool_wait: float | None = None
     hooks: HookChain = NO_HOOKS
     events: Events | None = None
     trace: Any = None
@@ -148,6 +149,26 @@ class Call:
             error = RequestTimeout(f"the call took over {self.policy.timeout.total} s, now {doing}")
         error.sent = sent or usual
         return error
+
+    def tell(self, name: str, request: Request | None = None, **details: Any) -> Any:
+        """Tell the `events` of the call, if there are any, that something happened.
+
+        Args:
+            name: The name of the event.
+            request: What it happened to, where it is not what is sent now.
+            details: See `Event`.
+
+        Returns:
+            What the method returned: of an asynchronous client it may have to be awaited.
+        """
+        method = getattr(self.policy.events, f"on_{name}", None)
+        if method is None:
+            return None
+        about = request or self.request
+        url = redact_url(about.url)
+        return method(
+            Event(name, self.policy.trace, time.monotonic(), about.method, url, **details)
+        )
 
     def redirect(self, response: RawResponse) -> bool:
         """Make `request` the one that follows a redirect; return whether it is to be followed.

@@ -39,7 +39,7 @@ from .mappings import (
     merge_parameters,
     own_value,
 )
-from .proxies import Proxy, check_no_proxy, check_proxies
+from .proxies import Proxy, check_no_proxy, check_proxies, check_socks
 from .redaction import HIDDEN, SAFE_PARAMETERS, is_safe_header, redact_url
 from .server_variables import variable_names
 from .shapes import is_bytes, is_mapping, is_sequence, is_tuple
@@ -54,17 +54,20 @@ if TYPE_CHECKING:
 __all__ = [
     "CONNECTION_OPTIONS",
     "ClientConfig",
+    "check_async_connections",
     "check_compress",
     "check_deadline",
     "check_hooks",
     "check_media_types",
     "check_redirects",
     "check_retry",
+    "check_sync_connections",
     "check_whole",
     "freeze_options",
     "make_timeout",
     "merge_config",
     "near_miss",
+    "with_pool_wait",
 ]
 
 EMPTY: Values = MappingProxyType({})
@@ -233,6 +236,45 @@ def make_timeout(base: Timeout, value: Any) -> Timeout:
     if value is not None:
         check_number("timeout", value)
     return dataclasses.replace(base, total=value)
+
+
+def with_pool_wait(timeout: Timeout, wait: float | None) -> Timeout:
+    """Return a timeout with `Pool.wait`, unless it says how long to wait for a connection."""
+    if wait is None or timeout.pool is not None:
+        return timeout
+    return dataclasses.replace(timeout, pool=wait)
+
+
+def check_async_connections(config: ClientConfig) -> None:
+    """Refuse options of connections that contradict, or that cannot work here.
+
+    Raises:
+        ConfigurationError: They can never work.
+    """
+    if config.unix_socket is not None:
+        other = "proxy" if config.proxy else "egress" if config.egress != "any" else None
+        if other is not None:
+            raise ConfigurationError(
+                f"all requests go through `unix_socket`; `{other}` contradicts"
+            )
+    check_socks(config.proxy.values())
+
+
+def check_sync_connections(config: ClientConfig) -> None:
+    """Refuse what an asynchronous client would refuse, and what has to be awaited.
+
+    Raises:
+        ConfigurationError: The options can never work.
+    """
+    check_async_connections(config)
+    callbacks = {"resolver of dns": config.dns.resolver}
+    for name in EVENTS:
+        callbacks[f"on_{name} of events"] = getattr(config.events, f"on_{name}", None)
+    for name, callback in callbacks.items():
+        if inspect.iscoroutinefunction(callback):
+            raise ConfigurationError(
+                f"the {name} is a coroutine function, which a synchronous client cannot wait for"
+            )
 
 
 def check_redirects(_: Any, value: Any) -> FollowRedirects:

@@ -6,7 +6,7 @@ import ipaddress
 
 from ..errors import EgressRefused
 
-__all__ = ["check_egress"]
+__all__ = ["check_egress", "check_egress_name"]
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
@@ -32,3 +32,19 @@ def check_egress(address: str, host: str) -> None:
     assert inner is not None
     if not inner.is_global or inner.is_multicast:
         raise EgressRefused(f"{host!r} leads to {address}, which is not public (`egress='public'`)")
+
+
+def check_egress_name(host: str) -> None:
+    """Refuse what can be refused where a proxy connects: an address, and names of this machine.
+
+    Raises:
+        EgressRefused: It is an address that is not public, or `localhost`.
+    """
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        name = host.rstrip(".").lower()
+        if name == "localhost" or name.endswith(".localhost"):
+            raise EgressRefused(f"{host!r} is this machine (`egress='public'`)") from None
+    else:
+        check_egress(host, host)

@@ -26,6 +26,7 @@ from .config import (
     check_whole,
     make_timeout,
     near_miss,
+    with_pool_wait,
 )
 from .defaults import Defaults, lay_headers
 from .encoding import as_pairs, encode_scalar
@@ -166,6 +167,8 @@ def make_call(policy: Policy, request: Request, options: Any) -> Call:
             for name, check in _POLICY_CHECKS.items()
             if name in options
         }
+        if "timeout" in changes:
+            changes["timeout"] = with_pool_wait(changes["timeout"], policy.pool_wait)
         policy = policy._replace(**changes)
     if "retry" in options:
         check_retry(None, options["retry"])

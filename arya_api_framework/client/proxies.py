@@ -17,7 +17,7 @@ from ..errors import ConfigurationError
 from .shapes import is_mapping
 from .url import Origin
 
-__all__ = ["Proxies", "Proxy", "check_no_proxy", "check_proxies"]
+__all__ = ["Proxies", "Proxy", "check_no_proxy", "check_proxies", "check_socks", "environment_of"]
 
 _PORTS = {
     "http": 80,
@@ -89,7 +89,8 @@ class Proxy:
         try:
             url = URL(text)
             scheme, host = url.scheme.lower(), url.host
-            port = url.explicit_port or _PORTS[scheme]
+            usual = _PORTS[scheme]
+            port = url.explicit_port or usual
             user, password = url.raw_user, url.raw_password
         except KeyError:
             known = ", ".join(_PORTS)
@@ -211,6 +212,21 @@ def check_proxies(value: Any) -> dict[str, Proxy | None]:
         what = f"proxy of {name!r}"
         proxies[name] = None if one is None else Proxy.parse(one, what)
     return proxies
+
+
+def check_socks(proxies: Iterable[Proxy | None]) -> None:
+    """Refuse a SOCKS proxy where nothing speaks SOCKS.
+
+    Raises:
+        ConfigurationError: The library is not installed.
+    """
+    if any(one is not None and one.is_socks for one in proxies):
+        from importlib.util import find_spec
+
+        if find_spec("python_socks") is None:
+            raise ConfigurationError(
+                "a SOCKS proxy needs python-socks: install `arya-api-framework[socks]`"
+            )
 
 
 def _origin_of(key: Any) -> str:

@@ -14,6 +14,7 @@ from .base import BaseClient
 from .body import check_sync_body
 from .call import REDIRECTS, Call
 from .call_log import DEBUG
+from .config import check_sync_connections
 from .hook_chain import HookChain
 from .request import Request, check_request
 from .sync_hooks import Send, SyncHooks
@@ -51,6 +52,7 @@ class SyncClient(SyncVerbs, BaseClient):
 
     _missing_uri = SyncClientError
     _check_body = staticmethod(check_sync_body)
+    _check_connections = staticmethod(check_sync_connections)
     _transport: SyncTransport | None
 
     _logger_name = "arya_api_framework.SyncClient"
@@ -128,6 +130,8 @@ class SyncClient(SyncVerbs, BaseClient):
                 call.begin()
                 response = send(call.request, call)
                 while response.status in REDIRECTS and call.redirect(response):
+                    if call.policy.events is not None:
+                        transport.report_redirect(response.request, call, response)
                     if limiter is not None and not limiter.try_acquire():
                         self._queue(limiter, call)
                     response = send(call.request, call)

@@ -5,6 +5,7 @@ It has no asynchronous twin: aiohttp reads and writes its sockets itself.
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -23,9 +24,10 @@ from .http1 import (
     parse_head,
     render_head,
 )
+from .proxies import Proxy
 from .request import Request
 
-__all__ = ["NO_LENGTH", "PIECE", "Exchange", "too_large"]
+__all__ = ["NO_LENGTH", "PIECE", "Exchange", "is_forwarded", "too_large"]
 
 PIECE = 64 * 1024
 """How much is read from a socket, or written to one, at once."""
@@ -48,48 +50,75 @@ class Exchange:
             before it had read it.
         reusable: Whether the connection can be used again; known when the body was read.
         ended: Whether the whole body was read.
-        connecting: Whether the connection is still being made, where a pool makes it.
+        connecting: Whether the connection is still being made.
+        connected: Whether it was made for this request.
+        proxy: The proxy that the request takes.
+        raised: What a method of the user's `events` raised.
     """
 
     __slots__ = (
         "_buffer",
-        "_call",
         "_failure",
         "_interim",
-        "_request",
+        "_is_head_told",
+        "call",
+        "connected",
         "connecting",
         "ended",
+        "proxy",
+        "raised",
+        "request",
         "reusable",
         "sock",
         "unsent",
     )
 
-    def __init__(self, request: Request, call: Call, sock: Any = None) -> None:
+    def __init__(
+        self, request: Request, call: Call, sock: Any = None, proxy: Proxy | None = None
+    ) -> None:
         self.sock = sock
-        self._request = request
-        self._call = call
+        self.request = request
+        self.call = call
+        self.proxy = proxy
         self.connecting = False
+        self.connected = False
+        self.raised: BaseException | None = None
+        self._is_head_told: bool = False
         self.restart()
 
     @property
-    def url(self) -> str:
-        """The URL of the request."""
-        return self._request.url
+    def is_forwarded(self) -> bool:
+        """Whether a proxy reads the request, and is told the whole URL (RFC 9112 3.2.2)."""
+        return is_forwarded(self.request, self.proxy)
 
     @property
     def target(self) -> str:
         """The target of the request."""
-        return self._request.target
+        return self.request.url if self.is_forwarded else self.request.target
 
-    def time_for_pool(self) -> float | None:
-        """Return how long to wait for a connection."""
-        return self._call.time_for("pool")
+    def tell(self, name: str, **details: Any) -> None:
+        """Tell the events of the call; what they raise is theirs, whoever wraps it."""
+        if self.call.policy.events is not None:
+            try:
+                self.call.tell(name, **details)
+            except BaseException as error:
+                self.raised = error
+                raise
+
+    def tell_sent(self, data: Any) -> None:
+        """Tell the events what a library has written: the head first, then perhaps the body."""
+        if not self._is_head_told:
+            self._is_head_told = True
+            self.tell("request_headers_sent")
+        elif isinstance(self.request.body, bytes):
+            self.tell("request_chunk_sent", size=len(data))
 
     def restart(self) -> None:
         """Forget what was written and read, for a new connection."""
         self._buffer = b""
         self._failure: OSError | None = None
         self._interim = 0
+        self._is_head_told = False
         self.unsent = False
         self.reusable = False
         self.ended = False
@@ -104,7 +133,7 @@ class Exchange:
         Raises:
             WriteTimeout: The server took nothing for too long.
         """
-        request, call = self._request, self._call
+        request, call = self.request, self.call
         body = request.body
         if isinstance(body, Body):
             body.prepare()
@@ -118,13 +147,21 @@ class Exchange:
             fields.append(("Content-Length", str(body.length)))
         else:
             fields.append(("Transfer-Encoding", "chunked"))
-        head = render_head(request.method, request.target, request.origin.authority, fields)
+        target = request.target
+        if self.proxy is not None and self.is_forwarded:
+            target = request.url
+            if self.proxy.authorization is not None:
+                fields.append(("Proxy-Authorization", self.proxy.authorization))
+        head = render_head(request.method, target, request.origin.authority, fields)
         if isinstance(body, Body):
             if self.write(head):
+                self.tell("request_headers_sent")
                 self._write_body(body)
         elif body is not None and len(body) > PIECE:
             if self.write(head):
-                self.write(body)
+                self.tell("request_headers_sent")
+                if self.write(body):
+                    self.tell("request_chunk_sent", size=len(body))
         else:
             self.sock.settimeout(call.time_for("write"))
             try:
@@ -134,6 +171,11 @@ class Exchange:
             except OSError as error:
                 self._failure = error
                 self.unsent = True
+            else:
+                if call.policy.events is not None:
+                    self.tell("request_headers_sent")
+                    if body:
+                        self.tell("request_chunk_sent", size=len(body))
 
     def _write_body(self, body: Body) -> None:
         frame = encode_chunk if body.length is None else bytes
@@ -142,6 +184,7 @@ class Exchange:
             if not self.write(frame(chunk)):
                 return
             sent += len(chunk)
+            self.tell("request_chunk_sent", size=len(chunk))
             body.tell(sent)
         if body.length is None:
             self.write(LAST_CHUNK)
@@ -155,7 +198,9 @@ class Exchange:
         Raises:
             WriteTimeout: The server took nothing for too long.
         """
-        sock, call = self.sock, self._call
+        sock, call = self.sock, self.call
+        if not isinstance(sock, socket.socket):
+            return self._write_blocking(data)
         left = memoryview(data)
         sock.settimeout(0)
         while left:
@@ -171,6 +216,19 @@ class Exchange:
                 self._failure = error
                 self.unsent = True
                 return False
+        return True
+
+    def _write_blocking(self, data: bytes) -> bool:
+        """Write to TLS within TLS, which would lose what a socket does not take at once."""
+        self.sock.settimeout(self.call.time_for("write"))
+        try:
+            self.sock.sendall(data)
+        except TimeoutError as error:
+            raise self.call.timed_out("write") from error
+        except OSError as error:
+            self._failure = error
+            self.unsent = True
+            return False
         return True
 
     def _is_answered(self) -> bool:
@@ -208,7 +266,7 @@ class Exchange:
     def _parse(self) -> Head | None:
         """Return the final head once it is whole; interim ones are skipped (RFC 9110 15.2)."""
         while self._buffer:
-            head = parse_head(self._buffer, self._request.method)
+            head = parse_head(self._buffer, self.request.method)
             if head is None or head.status >= 200:
                 return head
             self._buffer = self._buffer[head.end :]
@@ -226,18 +284,21 @@ class Exchange:
             ResponseTooLarge: It is larger than `max_response_size`.
             ReadTimeout: The server was silent for too long.
         """
-        limit = self._call.policy.max_response_size
+        limit = self.call.policy.max_response_size
         length = head.length
         if length is not None:
             if length > limit:
                 raise too_large(limit, length)
             if len(rest) >= length:
+                if length and self.call.policy.events is not None:
+                    self.tell("response_chunk_received", size=length)
                 self.reusable = head.keep_alive and len(rest) == length and not self.unsent
                 return rest[:length]
         # One buffer: a server may cut a body into pieces of a byte, each an object of its own.
         content = bytearray()
         for piece in self.pieces(head, rest):
             content += piece
+            self.tell("response_chunk_received", size=len(piece))
             if len(content) > limit:
                 raise too_large(limit, None)
         return bytes(content)
@@ -305,7 +366,7 @@ class Exchange:
 
     def _receive(self, head: Head | None = None, received: int = 0) -> bytes:
         """Wait for what comes next; the head tells that it came whole already."""
-        call, sock = self._call, self.sock
+        call, sock = self.call, self.sock
         sock.settimeout(call.time_for("read", "maybe" if head is None else "yes"))
         try:
             data: bytes = sock.recv(PIECE)
@@ -318,6 +379,11 @@ class Exchange:
                 f"the connection broke before a whole response head: {type(error).__name__}"
             ) from error
         return data
+
+
+def is_forwarded(request: Request, proxy: Proxy | None) -> bool:
+    """Return whether a proxy reads a request, as it does where there is no TLS or SOCKS."""
+    return proxy is not None and not proxy.is_socks and request.origin.scheme == "http"
 
 
 def _cut(head: Head, received: int) -> IncompleteResponse:

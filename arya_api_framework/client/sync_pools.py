@@ -9,38 +9,47 @@ Whoever reads a response of these connections, requests, a hook or an instrument
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 import socket
+import ssl
+import sys
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from queue import Full, LifoQueue, SimpleQueue
+from queue import Empty, Full, LifoQueue, SimpleQueue
 from typing import TYPE_CHECKING, Any, cast
 
 from urllib3 import PoolManager, connectionpool, poolmanager
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ClosedPoolError, EmptyPoolError
 from urllib3.util import SKIP_HEADER
-from urllib3.util.connection import allowed_gai_family
+from urllib3.util.ssltransport import SSLTransport
 
+from ..connections import Pool
+from ..errors import ConnectError, ProxyError
+from ..tls import TLS
 from .http1 import Head
 from .sync_exchange import PIECE, Exchange
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection, HTTPSConnection
+
+    from .sync_dial import Dialer
 else:
     # Recorders replace the names in `urllib3.connection`, and may be at work already.
     HTTPConnection, HTTPSConnection = connectionpool.HTTPConnection, connectionpool.HTTPSConnection
 
-__all__ = ["CONNECTIONS", "Response", "exchanging", "use_pools"]
+__all__ = ["CONNECTIONS", "Limits", "Response", "exchanging", "use_pools"]
 
 _AUTOMATIC = frozenset({"accept-encoding", "user-agent"})
 """What urllib3 sends where a request does not say."""
 
-_LEAST = 0.001
-"""A timeout of 0 would mean not to wait at all, which is another mode of a socket."""
+_MOST = 65_536
+"""More connections than there are ports."""
 
 _active = threading.local()
 
@@ -80,7 +89,7 @@ class _Stream(io.RawIOBase):
         self._left = data[size:]
         if self._exchange.ended and not self._exchange.reusable:
             # So that the pool sees that it is of no use any more.
-            with suppress(OSError):
+            with suppress(OSError, AttributeError):  # TLS within TLS has no `shutdown`.
                 self._exchange.sock.shutdown(socket.SHUT_RDWR)
         return size
 
@@ -132,6 +141,10 @@ class _Bounded(HTTPConnection):
     """A connection of urllib3 that keeps to the time of the call it serves."""
 
     response_class = Response
+    is_tls = False
+    dialer: Dialer | None = None
+    places: tuple[_Place, ...] = ()
+    idle_since = 0.0
 
     def request(
         self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any
@@ -139,10 +152,15 @@ class _Bounded(HTTPConnection):
         """Send a request: to the target as it was built, with no header that nobody asked for."""
         exchange = _exchange()
         if exchange is not None:
+            if self.sock is not None and not exchange.connected:
+                exchange.tell("connection_reuseconn")
             exchange.restart()
-            url = exchange.target if url.startswith("/") else exchange.url
+            url = exchange.target if url.startswith("/") else exchange.request.url
             names = {name.lower() for name in headers}
             headers = headers.copy()
+            proxy = exchange.proxy
+            if proxy is not None and proxy.authorization is not None and exchange.is_forwarded:
+                headers["Proxy-Authorization"] = proxy.authorization
             for name in _AUTOMATIC - names:
                 headers[name] = SKIP_HEADER
         super().request(method, url, body, headers, **options)
@@ -154,8 +172,19 @@ class _Bounded(HTTPConnection):
             super().connect()
             return
         exchange.connecting = True
-        super().connect()
+        exchange.tell("connection_create_start")
+        self._connect(exchange)
+        exchange.tell("connection_create_end")
         exchange.connecting = False
+        exchange.connected = True
+
+    def _connect(self, exchange: Exchange) -> None:
+        super().connect()
+
+    def close(self) -> None:
+        """Close the socket; the place in the pool is free again."""
+        super().close()
+        self.places = ()
 
     def send(self, data: Any) -> None:
         exchange, sock = _exchange(), self.sock
@@ -170,37 +199,25 @@ class _Bounded(HTTPConnection):
                 raise BrokenPipeError("the request was not written whole")
         finally:
             sock.settimeout(timeout)
+        if exchange.call.policy.events is not None:
+            exchange.tell_sent(data)
 
     def _new_conn(self) -> socket.socket:
-        """Connect to the first address that answers, within one timeout for all of them.
-
-        What is left of it is for the TLS handshake.
-        """
-        this = cast("Any", self)
-        host: str = this._dns_host
-        timeout: Any = this.timeout
-        if not isinstance(timeout, int | float):
+        exchange = _exchange()
+        if exchange is None or self.dialer is None:
             return super()._new_conn()
-        ends = time.monotonic() + timeout
+        this = cast("Any", self)
+        sys.audit("http.client.connect", self, self.host, self.port)
         try:
-            found = socket.getaddrinfo(host, self.port, allowed_gai_family(), socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise NameResolutionError(host, self, cast("Any", error)) from error
-        failure: Exception | None = None
-        try:
-            for *_, address in found:
-                this._dns_host = str(address[0])
-                this.timeout = max(ends - time.monotonic(), _LEAST)
-                try:
-                    sock = super()._new_conn()
-                except (ConnectTimeoutError, NewConnectionError) as error:
-                    failure = error
-                    continue
-                sock.settimeout(max(ends - time.monotonic(), _LEAST))
-                return sock
-        finally:
-            this._dns_host, this.timeout = host, timeout
-        raise failure or NewConnectionError(self, "the host name has no address")
+            sock: socket.socket = self.dialer.dial(
+                this._dns_host, self.port, is_tls=self.is_tls, exchange=exchange
+            )
+        except ConnectError as error:
+            if this.proxy is None:
+                raise
+            # A proxy of the user's session, to which requests leads.
+            raise ProxyError(f"the proxy {self.host}:{self.port} cannot be reached") from error
+        return sock
 
 
 class _PlainConnection(_Bounded):
@@ -210,9 +227,27 @@ class _PlainConnection(_Bounded):
 class _TLSConnection(_Bounded, HTTPSConnection):
     """A connection with TLS."""
 
+    is_tls = True
+
+    def _connect(self, exchange: Exchange) -> None:
+        proxy = exchange.proxy
+        if proxy is None or proxy.scheme != "https":
+            super()._connect(exchange)
+            return
+        # TLS within TLS, of which urllib3 takes only its own proxies to be capable.
+        outer: Any = self._new_conn()
+        name = self.server_hostname or self.host
+        try:
+            context: ssl.SSLContext = cast("Any", self).ssl_context or TLS().build_context()
+            self.sock = cast("Any", SSLTransport(outer, context, server_hostname=name))
+        except BaseException:
+            outer.close()
+            raise
+        self.is_verified = context.verify_mode != 0
+
 
 class _Slots(LifoQueue[Any]):
-    """The connections of a pool, the one used last first, without a lock to be held.
+    """The connections of a pool of the user's, the one used last first, without a lock to be held.
 
     A handler of a signal may raise between any two steps of Python; `queue.LifoQueue` would then
     stay locked for ever.
@@ -241,16 +276,236 @@ class _Slots(LifoQueue[Any]):
         return len(self._kept)
 
 
-class _BoundedPool(connectionpool.HTTPConnectionPool):
-    """A pool in which nobody waits longer than the call has left."""
+class _Place:
+    """A place for one connection in use, in the queue of those that are free or in somebody's hand.
 
-    QueueCls: Any = _Slots
+    Where it is in neither any more, because a handler of a signal has raised between two steps of
+    Python, there is a new one at once: so none is lost.
+    """
+
+    __slots__ = ("_places",)
+
+    def __init__(self, places: weakref.ref[_Places]) -> None:
+        self._places = places
+
+    def __del__(self) -> None:
+        places = self._places()
+        if places is not None:
+            places.add()
+
+
+class _Places:
+    """How many connections may be in use at once; who waits for one holds no lock."""
+
+    def __init__(self, count: int) -> None:
+        self._itself: weakref.ref[_Places] = weakref.ref(self)
+        self.free: SimpleQueue[_Place | None] = SimpleQueue()
+        for _ in range(count):
+            self.add()
+
+    def add(self) -> None:
+        """Make one place more."""
+        self.free.put(_Place(self._itself))
+
+    def take(self, block: bool, timeout: float | None) -> _Place:
+        """Take a place; raises `queue.Empty` where there is none in time, or never again."""
+        place = self.free.get(block, timeout)
+        if place is None:
+            self.end()
+            raise Empty
+        return place
+
+    def end(self) -> None:
+        """Let all who wait, and who will, find none."""
+        self.free.put(None)
+
+
+class Limits:
+    """What the pools of a client share.
+
+    Attributes:
+        keepalive: Seconds that an idle connection is kept.
+        places: The connections that may be in use at once.
+        per_host: How many of them to one origin, 0 for all.
+        closed: Whether the client was closed.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self.keepalive = pool.keepalive
+        self.places = _Places(min(pool.total, _MOST))
+        self.per_host = min(pool.per_host, _MOST)
+        self.closed = False
+        self._pools: weakref.WeakKeyDictionary[_BoundedPool, _Idle] = weakref.WeakKeyDictionary()
+
+    def add(self, pool: _BoundedPool, idle: _Idle) -> None:
+        """Take care of a pool."""
+        self._pools[pool] = idle
+
+    def close_idle(self, now: float) -> None:
+        """Close the connections that were idle too long, and the oldest of too many."""
+        idle = list(self._pools.values())
+        kept = sum(one.close_until(now - self.keepalive) for one in idle)
+        # Those that are in use will be idle, too.
+        for _ in range(kept - self.places.free.qsize()):
+            min(idle, key=lambda one: one.idle_since).close_oldest()
+
+    def close(self) -> None:
+        """Tell those who wait for a connection that none will come."""
+        self.closed = True
+        for places in (self.places, *(pool.places for pool in list(self._pools))):
+            if places is not None:
+                places.end()
+
+
+class _Idle(LifoQueue[Any]):
+    """The idle connections of a pool within limits, the one used last first."""
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__()
+        self._limits = limits
+        self._kept: deque[Any] = deque()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Take a connection, `None` for a new one.
+
+        Where it must not block, `queue.Empty` says that there is none: so urllib3 empties it.
+        """
+        now = time.monotonic()
+        with suppress(IndexError):
+            while True:
+                conn = self._kept.pop()
+                if not block or now - conn.idle_since <= self._limits.keepalive:
+                    return conn
+                conn.close()
+        if not block:
+            raise Empty
+        self._limits.close_idle(now)
+        return None
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Keep a connection; one of a recorder is not for calls that come later."""
+        if isinstance(item, _Bounded):
+            if item.sock is not None:
+                item.idle_since = time.monotonic()
+                self._kept.append(item)
+        elif item is not None:
+            item.close()
+
+    @property
+    def idle_since(self) -> float:
+        """Since when the connection that is idle longest is."""
+        try:
+            return float(self._kept[0].idle_since)
+        except IndexError:
+            return float("inf")
+
+    def close_until(self, since: float) -> int:
+        """Close the connections that have been idle since some time; return how many others are."""
+        while self.idle_since < since:
+            self.close_oldest()
+        return len(self._kept)
+
+    def close_oldest(self) -> None:
+        """Close the connection that is idle longest."""
+        with suppress(IndexError):
+            self._kept.popleft().close()
+
+
+class _BoundedPool(connectionpool.HTTPConnectionPool):
+    """A pool within the limits of a client, in which nobody waits longer than the call has left.
+
+    Without limits of ours those of the user's session hold.
+
+    Attributes:
+        places: The connections to this origin that may be in use at once, `None` for no such limit.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        dialer: Dialer | None = None,
+        limits: Limits | None = None,
+        **options: Any,
+    ) -> None:
+        self._dialer = dialer
+        self._limits = limits
+        self.places: _Places | None = None
+        super().__init__(*args, **options)
+        if limits is not None:
+            if limits.per_host:
+                self.places = _Places(limits.per_host)
+            limits.add(self, cast("Any", self.pool))
+
+    def QueueCls(self, maxsize: int = 1) -> LifoQueue[Any]:  # type: ignore[override]  # noqa: N802
+        """Return what holds the connections."""
+        return _Slots(maxsize) if self._limits is None else _Idle(self._limits)
+
+    def _new_conn(self) -> Any:
+        conn = super()._new_conn()
+        if isinstance(conn, _Bounded):
+            conn.dialer = self._dialer
+        return conn
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         exchange = _exchange()
+        limits = self._limits
         if timeout is None and exchange is not None:
-            timeout = exchange.time_for_pool()
-        return super()._get_conn(timeout)
+            timeout = exchange.call.time_for("pool")
+        if limits is None:
+            return super()._get_conn(timeout)
+        try:
+            places = self._take(limits, False, None)
+        except Empty:
+            places = self._wait(limits, timeout, exchange)
+        conn: Any = super()._get_conn(timeout)
+        conn.places = places
+        return conn
+
+    def _release(self, limits: Limits, conn: Any) -> None:
+        """Give the places of a connection back."""
+        places: tuple[_Place, ...] = getattr(conn, "places", ())
+        conn.places = ()
+        # What an interruption leaves here in hand comes back by itself.
+        for place, owner in zip(reversed(places), (limits.places, self.places), strict=False):
+            cast("_Places", owner).free.put(place)
+
+    def _take(self, limits: Limits, block: bool, timeout: float | None) -> tuple[_Place, ...]:
+        if self.places is None:
+            return (limits.places.take(block, timeout),)
+        start = time.monotonic()
+        place = self.places.take(block, timeout)
+        try:
+            if timeout is not None:
+                timeout = max(0, timeout - (time.monotonic() - start))
+            return place, limits.places.take(block, timeout)
+        except BaseException:
+            self.places.free.put(place)
+            raise
+
+    def _wait(
+        self, limits: Limits, timeout: float | None, exchange: Exchange | None
+    ) -> tuple[_Place, ...]:
+        if exchange is not None:
+            exchange.tell("connection_queued_start")
+        try:
+            places = self._take(limits, True, timeout)
+        except Empty:
+            if limits.closed:
+                raise ClosedPoolError(self, "Pool is closed.") from None
+            raise EmptyPoolError(self, "no connection was free in time") from None
+        if exchange is not None:
+            exchange.tell("connection_queued_end")
+        return places
+
+    def _put_conn(self, conn: Any) -> None:
+        limits = self._limits
+        if limits is not None and conn is not None:
+            if not limits.keepalive:
+                conn.close()
+            super()._put_conn(conn)
+            self._release(limits, conn)
+        else:
+            super()._put_conn(conn)
 
 
 class _Chosen:
@@ -295,7 +550,19 @@ CONNECTIONS = frozenset(
 _POOLS: dict[str, Any] = {"http": _PlainPool, "https": _TLSPool}
 
 
-def use_pools(manager: PoolManager) -> None:
-    """Let a manager make pools of ours, unless it has its own already."""
+def use_pools(manager: PoolManager, dialer: Dialer | None, limits: Limits | None) -> None:
+    """Let a manager make pools of ours, unless it has its own already.
+
+    Args:
+        manager: The manager.
+        dialer: What makes the sockets.
+        limits: The limits that its pools share, `None` for those of the session.
+    """
     if manager.pool_classes_by_scheme is poolmanager.pool_classes_by_scheme:
-        manager.pool_classes_by_scheme = _POOLS
+        manager.pool_classes_by_scheme = cast(
+            "Any",
+            {
+                scheme: functools.partial(pool, dialer=dialer, limits=limits)
+                for scheme, pool in _POOLS.items()
+            },
+        )

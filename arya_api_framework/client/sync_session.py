@@ -39,6 +39,7 @@ from ..errors import (
 from .body import Body
 from .call import Call
 from .decoding import decode
+from .proxies import Proxy
 from .redaction import redact_url
 from .request import Request
 from .response import RawFields, RawResponse
@@ -56,12 +57,14 @@ _RAISED = (
 )
 
 
-def send_through(session: requests.Session, request: Request, call: Call) -> RawResponse:
+def send_through(
+    session: requests.Session, request: Request, call: Call, proxy: Proxy | None
+) -> RawResponse:
     """Send a request through a session, whose mocks, hooks, adapters and proxies all see it."""
-    exchange = Exchange(request, call)
+    exchange = Exchange(request, call, proxy=proxy)
     reader = _Reader(request, call, exchange)
     hooks = _Hooks(session, reader)
-    prepared = _prepare(request)
+    prepared = _prepare(request, exchange)
     prepared.hooks = hooks.all
     with exchanging(exchange):
         try:
@@ -84,6 +87,8 @@ def send_through(session: requests.Session, request: Request, call: Call) -> Raw
         except _RAISED as error:
             if hooks.raised is error:
                 raise
+            if exchange.raised is not None:
+                raise exchange.raised from exchange.raised.__cause__
             if (own := _own(error)) is not None:
                 raise own from own.__cause__
             _hush(error, request)
@@ -159,7 +164,7 @@ class _Reader:
                 raise ProtocolError(f"expected a status from 200 to 599, got {status}")
             if self._exchange.unsent and status < 300:
                 raise upload_incomplete(status)
-            self.content = _read_compatible(answer, self.fields, self._request, self._call)
+            self.content = _read_compatible(answer, self.fields, self._exchange)
         except FrameworkException as error:
             self.problem = body_error(error, status)
         finally:
@@ -205,7 +210,7 @@ class _Hooks:
             answer.headers["Location"] = self._location
 
 
-def _prepare(request: Request) -> requests.PreparedRequest:
+def _prepare(request: Request, exchange: Exchange | None = None) -> requests.PreparedRequest:
     prepared = requests.PreparedRequest()
     prepared.method = request.method
     prepared.url = request.url
@@ -227,30 +232,31 @@ def _prepare(request: Request) -> requests.PreparedRequest:
         body.prepare()
         if body.length is not None:
             headers["Content-Length"] = str(body.length)
-        body = _tell_progress(body)
+        body = _tell_progress(body, exchange)
     prepared.headers = headers
     prepared.body = body
     prepared._cookies = RequestsCookieJar()
     return prepared
 
 
-def _tell_progress(body: Body) -> Iterator[bytes]:
+def _tell_progress(body: Body, exchange: Exchange | None) -> Iterator[bytes]:
     body.error = None
     sent = 0
     try:
         for chunk in body.begun_chunks():
             yield chunk
             sent += len(chunk)
+            if exchange is not None:
+                exchange.tell("request_chunk_sent", size=len(chunk))
             body.tell(sent)
     except Exception as error:
         body.error = error
         raise _BodyFailed from error
 
 
-def _read_compatible(
-    answer: requests.Response, fields: RawFields, request: Request, call: Call
-) -> bytes:
+def _read_compatible(answer: requests.Response, fields: RawFields, exchange: Exchange) -> bytes:
     """Read a body in bounded memory; what mocks give is decoded by its own rules."""
+    request, call = exchange.request, exchange.call
     raw: Any = answer.raw
     limit = call.policy.max_response_size
     if answer._content_consumed or not hasattr(raw, "stream"):
@@ -269,6 +275,7 @@ def _read_compatible(
             if received > limit:
                 raise too_large(limit, None)
             pieces.append(piece)
+            exchange.tell("response_chunk_received", size=len(piece))
             call.time_for("read", "yes")
     except _RAISED as error:
         if (own := _own(error)) is not None:

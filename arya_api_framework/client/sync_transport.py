@@ -19,9 +19,7 @@ import sys
 import threading
 import time
 import weakref
-from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
-from queue import Full
 from types import FunctionType
 from typing import Any, cast
 
@@ -39,10 +37,12 @@ from ..tls import TLS
 from .call import Call
 from .config import ClientConfig
 from .decoding import decode
+from .proxies import Proxy
 from .request import Request
 from .response import RawResponse
+from .sync_dial import Dialer, check_forwarded
 from .sync_exchange import Exchange
-from .sync_pools import CONNECTIONS, use_pools
+from .sync_pools import CONNECTIONS, Limits, exchanging, use_pools
 from .sync_session import (
     body_error,
     make_native,
@@ -54,13 +54,7 @@ from .url import Origin
 
 __all__ = ["SyncTransport"]
 
-POOL_SIZE = 100
 _MAX_ORIGINS = 256
-_POOLS: dict[str, Any] = {
-    "pool_connections": _MAX_ORIGINS,
-    "pool_maxsize": POOL_SIZE,
-    "pool_block": True,
-}
 # Other libraries take the place of urllib3. Told by name, as a recorder may be at work already.
 _IS_URLLIB3 = any(
     base.__module__ == http.client.__name__
@@ -77,6 +71,7 @@ class _TLSAdapter(adapters.HTTPAdapter):
 
     def __init__(self, tls: TLS, **options: Any) -> None:
         self._context = functools.cache(tls.build_context)
+        self._server_name: str | None = getattr(tls, "server_name", None)
         super().__init__(**options)
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
@@ -87,7 +82,7 @@ class _TLSAdapter(adapters.HTTPAdapter):
     ) -> Any:
         """Return host and port, and the context that all connections share."""
         host, _pool = super().build_connection_pool_key_attributes(request, True, None)
-        return host, {"ssl_context": self._context()}
+        return host, {"ssl_context": self._context(), "server_hostname": self._server_name}
 
 
 class SyncTransport:
@@ -100,6 +95,16 @@ class SyncTransport:
         self._lock = threading.Lock()
         self._closed = False
         self._lanes: dict[str, _Lane] = {}
+        self._limits: Limits | None = None
+        self._own_adapters: weakref.WeakSet[adapters.HTTPAdapter] = weakref.WeakSet()
+        # A session of the user's has limits, proxies and authorities of its own.
+        is_ours = self._session is None
+        self._dialer = Dialer(config if is_ours else ClientConfig(trust_env=False))
+        self._pools: dict[str, Any] = {
+            "pool_connections": _MAX_ORIGINS,
+            "pool_maxsize": 1,  # `Limits` say how many there may be.
+            "pool_block": True,
+        }
         if self._session is not None and not isinstance(self._session, requests.Session):
             raise ConfigurationError(
                 f"session of a SyncClient must be a requests.Session, "
@@ -123,12 +128,13 @@ class SyncTransport:
             raise ConfigurationError(
                 f"session_factory must return a requests.Session, got {type(session).__name__}"
             )
+        self._limits = Limits(self._config.pool)
         tls = self._config.tls
         if factory is None:
             session.trust_env = False
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            session.mount("http://", adapters.HTTPAdapter(**_POOLS))
-            self._mount_tls(session, tls or TLS())
+            self._mount(session, "http://")
+            self._mount_tls(session, self._dialer.tls)
         else:
             self._widen(session)
         if factory is not None and tls is not None:
@@ -151,14 +157,22 @@ class SyncTransport:
                 and not adapter._pool_block
                 and adapter.max_retries.total in (0, False)
             ):
-                session.mount(prefix, adapters.HTTPAdapter(**_POOLS))
+                self._mount(session, prefix)
+
+    def _mount(self, session: requests.Session, prefix: str, tls: TLS | None = None) -> None:
+        """Mount an adapter whose connections count for the limits of the client."""
+        kind = adapters.HTTPAdapter if tls is None else functools.partial(_TLSAdapter, tls)
+        adapter = kind(**self._pools)
+        self._own_adapters.add(adapter)
+        session.mount(prefix, adapter)
 
     def _mount_tls(self, session: requests.Session, tls: TLS) -> None:
-        session.mount("https://", _TLSAdapter(tls.without_certificate, **_POOLS))
-        if tls.cert is not None:
+        elsewhere = tls.without_certificate
+        self._mount(session, "https://", elsewhere)
+        if elsewhere is not tls:
             for origin in self._trusted:
                 if origin.scheme == "https":
-                    session.mount(f"{origin.prefix}/", _TLSAdapter(tls, **_POOLS))
+                    self._mount(session, f"{origin.prefix}/", tls)
 
     def send(self, request: Request, call: Call) -> RawResponse:
         """Send a request and read its whole response.
@@ -170,31 +184,57 @@ class SyncTransport:
         """
         if self._closed:
             raise ClientClosedError("the client was closed while a call was made")
+        if call.policy.events is not None:
+            return self._send_told(request, call)
+        return self._send(request, call)
+
+    def _send(self, request: Request, call: Call) -> RawResponse:
         session = self._session or self.session
         lane = self._lanes.get(request.origin.prefix)
         if lane is None or not lane.fits(session):
             lane = self._find_lane(session, request.origin)
+        response = None
         if lane.is_fast and _is_stock():
             pool = lane.pool or lane.open(session)
-            response = _send_fast(pool, request, call)
-            if response is not None:
-                return response
-        return send_through(session, request, call)
+            response = _send_fast(pool, request, call, lane.proxy)
+        if response is None:
+            response = send_through(session, request, call, lane.proxy)
+        if lane.proxy is not None:
+            check_forwarded(response, lane.proxy)
+        return response
+
+    def _send_told(self, request: Request, call: Call) -> RawResponse:
+        call.tell("request_start")
+        try:
+            response = self._send(request, call)
+        except BaseException as error:
+            call.tell("request_exception", error=error)
+            raise
+        call.tell("request_end", status=response.status)
+        return response
+
+    def report_redirect(self, request: Request, call: Call, response: RawResponse) -> None:
+        """Tell the events of a call that the redirect of a request is followed."""
+        call.tell("request_redirect", request, status=response.status)
 
     def _find_lane(self, session: requests.Session, origin: Origin) -> _Lane:
         if len(self._lanes) >= _MAX_ORIGINS:
             self._lanes.clear()
         self._use_pools(session)
-        lane = self._lanes[origin.prefix] = _Lane(session, origin)
+        # Proxies of the session itself are its own matter.
+        proxy = None if session.proxies else self._dialer.proxies.find(origin)
+        lane = self._lanes[origin.prefix] = _Lane(session, origin, proxy)
         return lane
 
     def _use_pools(self, session: requests.Session) -> None:
         """Let the adapters of a session make connections that keep to the time of a call."""
         for adapter in tuple(session.adapters.values()):
             if isinstance(adapter, adapters.HTTPAdapter) and _IS_URLLIB3:
-                use_pools(adapter.poolmanager)
+                # Adapters that a factory has set up have limits of their own.
+                limits = self._limits if adapter in self._own_adapters else None
+                use_pools(adapter.poolmanager, self._dialer, limits)
                 for proxy in session.proxies.values():
-                    use_pools(adapter.proxy_manager_for(proxy))
+                    use_pools(adapter.proxy_manager_for(proxy), self._dialer, limits)
 
     def close(self) -> None:
         """Close the session, unless it is the user's; calls that were begun may end."""
@@ -206,12 +246,9 @@ class SyncTransport:
             self._lanes = {}
             self._session.close()
         for pool in pools:
-            queue: Any = pool.pool
             pool.close()
-            # Who waits for a connection would not be told. There is no queue in a closed pool.
-            with suppress(Full, AttributeError):
-                while True:
-                    queue.put(None, block=False)
+        if self._limits is not None:
+            self._limits.close()
 
     def start_over(self) -> None:
         """Leave the connections to the parent process; a child that read from them would rob it."""
@@ -246,11 +283,13 @@ class _Lane:
     Attributes:
         is_fast: Whether nothing of the session is in the way of the fast lane.
         pool: The connection pool for it, once it is open.
+        proxy: The proxy that requests take.
     """
 
-    __slots__ = ("_adapter", "_prefix", "_state", "_url", "is_fast", "pool")
+    __slots__ = ("_adapter", "_prefix", "_state", "_url", "is_fast", "pool", "proxy")
 
-    def __init__(self, session: requests.Session, origin: Origin) -> None:
+    def __init__(self, session: requests.Session, origin: Origin, proxy: Proxy | None) -> None:
+        self.proxy = proxy
         url = self._url = f"{origin.prefix}/"
         prefixes = tuple(session.adapters)
         self._prefix = next((one for one in prefixes if url.startswith(one.lower())), "")
@@ -375,19 +414,21 @@ def _learn(code: tuple[Any, ...]) -> bool:
 
 
 def _send_fast(
-    pool: connectionpool.HTTPConnectionPool, request: Request, call: Call
+    pool: connectionpool.HTTPConnectionPool, request: Request, call: Call, proxy: Proxy | None
 ) -> RawResponse | None:
     """Send a request; `None` where the connection in the pool is another library's."""
-    exchange = Exchange(request, call)
+    exchange = Exchange(request, call, proxy=proxy)
     conn: Any = None
     try:
         # Within, so that an interruption loses no connection of the pool.
-        conn = _take(pool, call)
+        conn = _take(pool, exchange)
         if type(conn) not in CONNECTIONS:
             exchange.reusable = True
             return None
         if conn.sock is None:
-            _connect(conn, request, call)
+            _connect(conn, exchange)
+        elif call.policy.events is not None:
+            exchange.tell("connection_reuseconn")
         exchange.sock = conn.sock
         exchange.write_request()
         head, rest = exchange.read_head()
@@ -423,23 +464,28 @@ def _send_fast(
                 pass  # It was closed just now.
 
 
-def _take(pool: connectionpool.HTTPConnectionPool, call: Call) -> Any:
+def _take(pool: connectionpool.HTTPConnectionPool, exchange: Exchange) -> Any:
+    call = exchange.call
     try:
-        return pool._get_conn(call.time_for("pool"))
+        if call.policy.events is None:
+            return pool._get_conn(call.time_for("pool"))
+        with exchanging(exchange):
+            return pool._get_conn(call.time_for("pool"))
     except urllib3_errors.EmptyPoolError as error:
         raise call.timed_out("pool") from error
     except urllib3_errors.ClosedPoolError as error:
         raise ClientClosedError("the client was closed while a call was made") from error
 
 
-def _connect(conn: Any, request: Request, call: Call) -> None:
-    conn.timeout = call.time_for("connect")
+def _connect(conn: Any, exchange: Exchange) -> None:
+    request, call = exchange.request, exchange.call
     try:
-        conn.connect()
-    except urllib3_errors.NewConnectionError as error:
-        raise translate_connect(error, request) from error
-    except (urllib3_errors.ConnectTimeoutError, TimeoutError) as error:
-        raise call.timed_out("connect") from error
+        with exchanging(exchange):
+            conn.connect()
     except (urllib3_errors.HTTPError, OSError, ValueError) as error:
+        if exchange.raised is error or isinstance(error, FrameworkException):
+            raise
+        if isinstance(error, urllib3_errors.ConnectTimeoutError | TimeoutError):
+            raise call.timed_out("connect") from error
         # A host name that does not match is a ValueError of urllib3's own.
         raise translate_connect(error, request) from error

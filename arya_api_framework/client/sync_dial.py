@@ -1,0 +1,362 @@
+"""How the sockets of a `SyncClient` are made: to a host, a unix socket, or through a proxy.
+
+It has no asynchronous twin: aiohttp's connector makes its sockets itself.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from urllib3.util.connection import allowed_gai_family
+
+from ..errors import (
+    ConnectError,
+    DNSError,
+    ProtocolError,
+    ProxyError,
+    ResponseTooLarge,
+)
+from .config import ClientConfig
+from .dns_cache import DnsCache, check_addresses, is_address
+from .egress import check_egress, check_egress_name
+from .environment import find_proxies, find_tls
+from .http1 import MAX_INTERIM, Head, parse_head, render_head
+from .proxies import Proxies, Proxy
+from .redaction import clean_text, hide_secrets
+from .response import RawResponse
+from .sync_exchange import Exchange, is_forwarded
+
+__all__ = ["Dialer", "check_forwarded"]
+
+_PIECE = 4096
+_LEAST = 0.001
+"""A timeout of 0 would mean not to wait at all, which is another mode of a socket."""
+
+
+class Dialer:
+    """Makes the sockets of a client.
+
+    Attributes:
+        proxies: Which proxy leads to an origin.
+        tls: How connections to `https` origins are secured.
+    """
+
+    def __init__(self, config: ClientConfig) -> None:
+        self.proxies: Proxies = find_proxies(config)
+        self.tls = find_tls(config)
+        self._cache = DnsCache(config.dns)
+        self._resolver: Any = config.dns.resolver
+        self._unix_socket = config.unix_socket
+        self._options = config.socket_options
+        self._local = config.local_address
+        self._is_guarded = config.egress == "public"
+        self._proxy_context: ssl.SSLContext | None = None
+
+    def dial(self, host: str, port: int, *, is_tls: bool, exchange: Exchange) -> Any:
+        """Return a socket that leads to a host, with as much time left on it as the call has.
+
+        Args:
+            host: The host, or its address.
+            port: Its port.
+            is_tls: Whether TLS with the host comes next, so that a proxy has to give a tunnel.
+            exchange: What the socket is for.
+
+        Raises:
+            ConnectError: It cannot be made.
+            ConnectTimeout: It takes too long.
+            EgressRefused: The host leads to an address that is not public.
+        """
+        timeout = exchange.call.time_for("connect")
+        ends = None if timeout is None else time.monotonic() + timeout
+        proxy = exchange.proxy
+        try:
+            if self._unix_socket is not None:
+                sock: Any = self._connect_unix(self._unix_socket, ends)
+            elif proxy is None:
+                sock = self._connect_host(host, port, ends, exchange, is_guarded=self._is_guarded)
+            else:
+                sock = self._connect_through(proxy, host, port, ends, exchange, is_tls=is_tls)
+            sock.settimeout(_left(ends))
+        except TimeoutError as error:
+            if exchange.raised is error:
+                raise
+            raise exchange.call.timed_out("connect") from error
+        return sock
+
+    # Direct connections
+
+    def _connect_host(
+        self, host: str, port: int, ends: float | None, exchange: Exchange, *, is_guarded: bool
+    ) -> socket.socket:
+        addresses = [one for one in self._resolve(host, port, exchange) if self._suits(one)]
+        failure: OSError | None = None
+        for index, address in enumerate(addresses):
+            if is_guarded:
+                check_egress(address, host)
+            left = _left(ends)
+            try:
+                # What one address wastes is missing for the others.
+                share = None if left is None else left / (len(addresses) - index)
+                return self._open(address, port, share)
+            except OSError as error:
+                failure = error
+        if isinstance(failure, TimeoutError) and not failure.errno:
+            raise failure
+        place = exchange.request.origin.authority
+        if failure is None:
+            raise ConnectError(f"{place} has no address of the family that local_address is of")
+        raise ConnectError(f"no connection to {place} could be made{_reason(failure)}") from failure
+
+    def _suits(self, address: str) -> bool:
+        return self._local is None or (":" in address) == (":" in self._local[0])
+
+    def _open(self, address: str, port: int, timeout: float | None) -> socket.socket:
+        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._prepare(sock, timeout)
+            if self._local is not None:
+                sock.bind(self._local)
+            sock.connect((address, port))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _prepare(self, sock: socket.socket, timeout: float | None) -> None:
+        for option in self._options:
+            sock.setsockopt(*option)
+        sock.settimeout(timeout)
+
+    def _connect_unix(self, path: str, ends: float | None) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            self._prepare(sock, _left(ends))
+            sock.connect(path)
+        except TimeoutError:
+            sock.close()
+            raise
+        except OSError as error:
+            sock.close()
+            raise ConnectError(
+                f"no connection to the unix socket {path!r} could be made{_reason(error)}"
+            ) from error
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _resolve(self, host: str, port: int, exchange: Exchange) -> tuple[str, ...]:
+        if is_address(host):
+            return (host,)
+        found = self._cache.find(host, port, time.monotonic())
+        if found is not None:
+            exchange.tell("dns_cache_hit", host=host)
+            return found
+        exchange.tell("dns_cache_miss", host=host)
+        exchange.tell("dns_resolvehost_start", host=host)
+        try:
+            if self._resolver is not None:
+                found = check_addresses(self._resolver(host, port))
+            else:
+                found = tuple(dict.fromkeys(_ask_system(host, port)))
+        except Exception as error:
+            raise DNSError(f"the host name {host!r} cannot be resolved") from error
+        exchange.tell("dns_resolvehost_end", host=host)
+        self._cache.remember(host, port, found, time.monotonic())
+        return found
+
+    # Proxies
+
+    def _connect_through(
+        self,
+        proxy: Proxy,
+        host: str,
+        port: int,
+        ends: float | None,
+        exchange: Exchange,
+        *,
+        is_tls: bool,
+    ) -> Any:
+        if self._is_guarded:
+            check_egress_name(host)
+        target = host
+        if proxy.is_socks and not proxy.resolves:
+            target = self._address_for(proxy, host, port, exchange)
+        try:
+            sock: Any = self._connect_host(proxy.host, proxy.port, ends, exchange, is_guarded=False)
+        except ConnectError as error:
+            raise ProxyError(
+                f"the proxy {proxy.authority} cannot be reached{_reason(error.__cause__)}"
+            ) from error
+        try:
+            if proxy.is_socks:
+                self._ask_socks(sock, proxy, target, port, ends)
+                return sock
+            if proxy.scheme == "https":
+                sock = self._secure(sock, proxy, ends)
+            if is_tls:
+                self._open_tunnel(sock, proxy, host, port, ends)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _address_for(self, proxy: Proxy, host: str, port: int, exchange: Exchange) -> str:
+        """Return the address of a host for a proxy that does not resolve names."""
+        for address in self._resolve(host, port, exchange):
+            if proxy.scheme == "socks5" or ":" not in address:
+                if self._is_guarded:
+                    check_egress(address, host)
+                return address
+        raise ProxyError(f"SOCKS 4 takes IPv4 addresses, and {host!r} has none")
+
+    def _secure(self, sock: socket.socket, proxy: Proxy, ends: float | None) -> ssl.SSLSocket:
+        context = self._proxy_context
+        if context is None:
+            context = self._proxy_context = self.tls.without_certificate.build_context()
+        try:
+            sock.settimeout(_left(ends))
+            return context.wrap_socket(sock, server_hostname=proxy.host)
+        except TimeoutError:
+            raise
+        except (OSError, ValueError) as error:
+            raise ProxyError(
+                f"the TLS handshake with the proxy {proxy.authority} failed{_reason(error)}"
+            ) from error
+
+    def _open_tunnel(
+        self, sock: Any, proxy: Proxy, host: str, port: int, ends: float | None
+    ) -> None:
+        """Ask a proxy for a tunnel (RFC 9110 9.3.6)."""
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        fields: list[tuple[str, str]] = []
+        if proxy.authorization is not None:
+            fields.append(("Proxy-Authorization", proxy.authorization))
+        try:
+            sock.settimeout(_left(ends))
+            sock.sendall(render_head("CONNECT", place, place, fields))
+            head, rest = self._read_answer(sock, ends)
+        except TimeoutError:
+            raise
+        except (OSError, ProtocolError, ResponseTooLarge) as error:
+            raise ProxyError(
+                f"the proxy {proxy.authority} gave no valid answer to CONNECT{_reason(error)}"
+            ) from error
+        if not 200 <= head.status < 300:
+            raise refused(proxy, head.status, head.reason, f"a tunnel to {place}")
+        if rest:
+            raise ProxyError(f"the proxy {proxy.authority} said more than that there is a tunnel")
+
+    def _read_answer(self, sock: Any, ends: float | None) -> tuple[Head, bytes]:
+        buffer = b""
+        interim = 0
+        while True:
+            # As the answer to HEAD it has no body (RFC 9110 9.3.6).
+            while buffer and (head := parse_head(buffer, "HEAD")) is not None:
+                if head.status >= 200:
+                    return head, buffer[head.end :]
+                buffer = buffer[head.end :]
+                interim += 1
+                if interim > MAX_INTERIM:
+                    raise ProtocolError(f"more than {MAX_INTERIM} interim responses came")
+            sock.settimeout(_left(ends))
+            data: bytes = sock.recv(_PIECE)
+            if not data:
+                raise ProtocolError("the connection was closed before a whole head")
+            buffer += data
+
+    def _ask_socks(
+        self, sock: socket.socket, proxy: Proxy, host: str, port: int, ends: float | None
+    ) -> None:
+        from python_socks import ProxyError as SocksError
+        from python_socks import ProxyType
+        from python_socks.sync import Proxy as Socks
+
+        kind = ProxyType.SOCKS5 if proxy.scheme.startswith("socks5") else ProxyType.SOCKS4
+        forward: Any = _Connected(sock, ends)
+        socks = Socks(
+            kind,
+            proxy.host,
+            proxy.port,
+            username=proxy.user,
+            password=proxy.password,
+            rdns=proxy.resolves,
+            forward=forward,
+        )
+        try:
+            socks.connect(host, port, timeout=_left(ends))
+        except TimeoutError:
+            raise
+        except (SocksError, OSError, ValueError) as error:
+            raise refused(proxy, None, str(error), f"a connection to {host}:{port}") from error
+
+
+class _Connected:
+    """A socket that python-socks takes for one it has made, whose waits end with the call."""
+
+    def __init__(self, sock: socket.socket, ends: float | None) -> None:
+        self._sock = sock
+        self._ends = ends
+
+    def connect(self, **_: Any) -> _Connected:
+        return self
+
+    def recv(self, size: int) -> bytes:
+        self._sock.settimeout(_left(self._ends))
+        return self._sock.recv(size)
+
+    def sendall(self, data: bytes) -> None:
+        self._sock.settimeout(_left(self._ends))
+        self._sock.sendall(data)
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+def refused(proxy: Proxy, status: int | None, reason: str, what: str) -> ProxyError:
+    """Return the error for what a proxy does not do.
+
+    Args:
+        proxy: The proxy.
+        status: The status of its answer, if it speaks HTTP.
+        reason: What it said, which may hold what it was told.
+        what: What was asked for.
+    """
+    secrets = [one for one in (proxy.password, proxy.authorization) if one]
+    said = clean_text(hide_secrets(reason, secrets), 100)
+    shown = " ".join(str(one) for one in (status, said) if one)
+    return ProxyError(f"the proxy {proxy.authority} refused {what}: {shown}")
+
+
+def check_forwarded(response: RawResponse, proxy: Proxy) -> None:
+    """Refuse the answer of a proxy that wants other credentials before it sends anything on.
+
+    Raises:
+        ProxyError: It does.
+    """
+    if response.status == 407 and is_forwarded(response.request, proxy):
+        raise refused(proxy, response.status, response.reason, "the request")
+
+
+def _ask_system(host: str, port: int) -> Iterator[str]:
+    for *_, address in socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM):
+        yield str(address[0])
+
+
+def _left(ends: float | None) -> float | None:
+    return None if ends is None else max(ends - time.monotonic(), _LEAST)
+
+
+def _reason(error: BaseException | None) -> str:
+    """Return what the system or the TLS library said, in its own short words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f": {error.verify_message}"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return f": {error.reason.replace('_', ' ').lower()}"
+    return f": {os.strerror(error.errno)}" if isinstance(error, OSError) and error.errno else ""
