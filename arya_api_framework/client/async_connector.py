@@ -26,6 +26,7 @@ from aiohttp.helpers import _EXC_SENTINEL
 from typing_extensions import override
 
 from ..errors import FrameworkException, ProtocolError, ResponseTooLarge
+from .async_dial import Dialer
 from .async_parser import Parser
 from .call import Phase
 from .http1 import MAX_HEAD_SIZE
@@ -39,8 +40,9 @@ pool_timeout: ContextVar[float | None] = ContextVar("pool_timeout", default=None
 class Connector(aiohttp.TCPConnector):
     """A pool of connections of ours."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, dialer: Dialer, **options: Any) -> None:
         super().__init__(**options)  # pyright: ignore[reportUnknownMemberType]
+        self._dialer = dialer
         factory: Any = functools.partial(_Protocol, loop=self._loop)
         self._factory = factory
 
@@ -48,6 +50,12 @@ class Connector(aiohttp.TCPConnector):
     async def _wait_for_available_connection(self, key: Any, traces: Any) -> None:
         async with asyncio.timeout(pool_timeout.get()):
             await super()._wait_for_available_connection(key, traces)
+
+    @override
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:
+        # The one limit for all of it: names, sockets, proxies, TLS.
+        async with asyncio.timeout(timeout.sock_connect):
+            return await self._dialer.connect(self, req, traces)
 
 
 class _Protocol(ResponseHandler):

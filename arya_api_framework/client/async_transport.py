@@ -39,7 +39,6 @@ from ..errors import (
 from ..errors.base import Sent
 from ..errors.call import ContentEncodingError
 from ..options import Timeout
-from ..tls import TLS
 from .async_connector import (
     Connector,
     find_fault,
@@ -47,6 +46,8 @@ from .async_connector import (
     pool_timeout,
     reached_phase,
 )
+from .async_dial import Dialer, Resolver
+from .async_events import Told
 from .async_parser import LazyHeaders
 from .body import CHUNK_SIZE, Body, BytesBody
 from .call import Call, Phase
@@ -55,6 +56,7 @@ from .config import ClientConfig
 from .decoding import Decoding
 from .formats import is_json
 from .http1 import MAX_FIELDS, MAX_HEAD_SIZE
+from .proxies import Proxy, check_forwarded, is_forwarded
 from .redaction import redact_url
 from .request import Request
 from .response import RawResponse
@@ -62,7 +64,6 @@ from .url import Origin
 
 __all__ = ["AsyncTransport"]
 
-POOL_SIZE = 100
 GRACE = 5.0
 """How long `close` lets calls go on that were begun, in seconds."""
 
@@ -117,6 +118,10 @@ class AsyncTransport:
         self._lock = threading.Lock()
         self._current: _Room | None = None
         self._rooms: dict[asyncio.AbstractEventLoop, _Room] = {}
+        # A session of the user's has proxies and authorities of its own.
+        is_ours = self._brought is None
+        self._dialer = Dialer(config if is_ours else ClientConfig(trust_env=False))
+        self._has_proxies = bool(self._dialer.proxies)
         self._context: ssl.SSLContext | None = None
         self._bare_context: ssl.SSLContext | None = None
         if self._brought is not None and not isinstance(self._brought, aiohttp.ClientSession):
@@ -171,7 +176,9 @@ class AsyncTransport:
             return self._wrap_brought(brought, options)
         # The context is read from files, and not needed for http.
         context: Any = True if factory is None else self._make_context()
-        options["connector"] = Connector(limit=POOL_SIZE, ssl=context)
+        options["connector"] = Connector(
+            self._dialer, ssl=context, **_connector_options(self._config)
+        )
         session = (factory or cast("Callable[..., Any]", aiohttp.ClientSession))(**options)
         if not isinstance(session, aiohttp.ClientSession):
             raise ConfigurationError(
@@ -217,6 +224,9 @@ class AsyncTransport:
         """
         if self._closed:
             raise ClientClosedError("the client was closed while a call was made")
+        told: Told | None = call.told
+        if told is None and call.policy.events is not None:
+            return await self._send_told(request, call)
         loop = asyncio.get_running_loop()
         room = self._current
         if room is None or room.loop is not loop:
@@ -246,11 +256,24 @@ class AsyncTransport:
         if self._config.session_factory is not None:
             options |= _OURS
         elif request.origin.scheme == "https" and self._brought is None:
-            options["ssl"] = self._context or self._make_context()
-            if self._bare_context is not None and request.origin not in self._trusted:
-                options["ssl"] = self._bare_context
+            # The files of the context are read in a thread.
+            options["ssl"] = self._context or await asyncio.to_thread(self._make_context)
+            if request.origin not in self._trusted:
+                options["ssl"] = self._bare_context or self._context
+            elif self._dialer.tls.server_name is not None:
+                options["server_hostname"] = self._dialer.tls.server_name
+        proxy: Proxy | None = None
+        if self._has_proxies:
+            proxy = self._dialer.proxies.find(request.origin)
+            if proxy is not None and is_forwarded(request.origin, proxy):
+                options["proxy"] = _proxy_url(proxy)
+                if proxy.authorization is not None:
+                    options["headers"] = headers = headers.copy()
+                    headers["Proxy-Authorization"] = proxy.authorization
         if policy.timeout is not self._config.timeout:
             options["timeout"] = _client_timeout(policy.timeout)
+        if told is not None:
+            told.join(room.session, options)
         waiting = None
         if policy.timeout.pool is not None:
             waiting = pool_timeout.set(call.time_for("pool"))
@@ -277,6 +300,8 @@ class AsyncTransport:
             )
             if not self._checks and (fault := find_fault(answer, answer.status)) is not None:
                 raise fault
+            if proxy is not None:
+                check_forwarded(request.origin, proxy, answer.status, answer.reason or "")
             if upload is not None and not upload.through and answer.status < 300:
                 raise UploadIncomplete(
                     f"the server answered {answer.status} before the body was sent",
@@ -294,6 +319,8 @@ class AsyncTransport:
             ):
                 # All of it came with the head; the stream holds no more than its buffer.
                 response.content = stream.read_nowait()
+                if told is not None and response.content:
+                    await told.tell("response_chunk_received", size=len(response.content))
             else:
                 await _read(answer, response, policy.max_response_size, call)
                 if len(response.content) >= LARGE_JSON:
@@ -343,18 +370,34 @@ class AsyncTransport:
             )
 
     def _make_context(self) -> ssl.SSLContext:
-        tls = self._config.tls or TLS()
+        tls = self._dialer.tls
         elsewhere = tls.without_certificate
         if elsewhere is not tls:
             self._bare_context = elsewhere.build_context()
         self._context = tls.build_context()
         return self._context
 
+    async def _send_told(self, request: Request, call: Call) -> RawResponse:
+        """Send a request of whose fate the user's `events` are told."""
+        told = call.told = Told(call, request)
+        try:
+            await told.tell("request_start")
+            response = await self.send(request, call)
+        except BaseException as error:
+            # What a method of the user's raised came through aiohttp.
+            failure = told.raised or error
+            await told.tell("request_exception", error=failure)
+            if failure is error:
+                raise
+            raise failure from failure.__cause__
+        finally:
+            call.told = None
+        await told.tell("request_end", status=response.status)
+        return response
+
     async def report_redirect(self, request: Request, call: Call, response: RawResponse) -> None:
         """Tell the events of a call that the redirect of a request is followed."""
-        waits = call.tell("request_redirect", request, status=response.status)
-        if waits is not None:
-            await waits
+        await Told(call, request).tell("request_redirect", status=response.status)
 
     async def close(self) -> None:
         """Close the sessions, unless they are the user's; calls that were begun may end."""
@@ -408,6 +451,30 @@ async def _close_with_loop(session: aiohttp.ClientSession) -> AsyncGenerator[Non
         yield
     finally:
         await session.close()
+
+
+def _connector_options(config: ClientConfig) -> dict[str, Any]:
+    pool, dns = config.pool, config.dns
+    options: dict[str, Any] = {
+        "limit": pool.total,
+        "limit_per_host": pool.per_host,
+        "use_dns_cache": dns.ttl != 0,
+        "ttl_dns_cache": dns.ttl,
+        "dns_cache_max_size": dns.max_size,
+        "local_addr": config.local_address,
+    }
+    if pool.keepalive:
+        options["keepalive_timeout"] = pool.keepalive
+    else:
+        options["force_close"] = True
+    if dns.resolver is not None:
+        options["resolver"] = Resolver(dns.resolver)
+    return options
+
+
+@functools.cache
+def _proxy_url(proxy: Proxy) -> URL:
+    return URL.build(scheme=proxy.scheme, host=proxy.host, port=proxy.port)
 
 
 def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
@@ -498,7 +565,7 @@ async def _read(
 ) -> None:
     """Read the body in bounded memory and decode it."""
     try:
-        content = await _read_pieces(answer, limit)
+        content = await _read_pieces(answer, limit, call.told)
         if content and hdrs.CONTENT_ENCODING in answer.headers:
             coding = ",".join(answer.headers.getall(hdrs.CONTENT_ENCODING))
             content = await _decode(content, coding.lower(), limit)
@@ -531,13 +598,15 @@ async def _decode(content: bytes, coding: str, limit: int) -> bytes:
     return decoded
 
 
-async def _read_pieces(answer: aiohttp.ClientResponse, limit: int) -> bytes:
+async def _read_pieces(answer: aiohttp.ClientResponse, limit: int, told: Told | None) -> bytes:
     length = answer.content_length
     if length is not None and length > limit and answer.method != "HEAD":
         raise _too_large(limit, length)
     pieces: list[bytes] = []
     received = 0
     while piece := await answer.content.readany():
+        if told is not None:
+            await told.tell("response_chunk_received", size=len(piece))
         received += len(piece)
         if received > limit:
             raise _too_large(limit, None)

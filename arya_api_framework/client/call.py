@@ -75,6 +75,7 @@ class Call:
         deadline: When everything must be over, on the monotonic clock.
         ends: When the work must be over, on the monotonic clock; set by `begin`.
         attempts: How many times the call was sent.
+        told: What a transport keeps while it tells the `events` of the call what happens.
     """
 
     __slots__ = (
@@ -88,6 +89,7 @@ class Call:
         "raw",
         "request",
         "started",
+        "told",
     )
 
     def __init__(self, request: Request, format: Format, raw: bool, policy: Policy) -> None:
@@ -100,6 +102,7 @@ class Call:
         deadline = policy.deadline
         self.deadline = self.ends = None if deadline is None else self.started + deadline
         self.attempts = 0
+        self.told: Any = None
         self.history: tuple[ResponseInfo, ...] = ()
 
     def begin(self) -> None:

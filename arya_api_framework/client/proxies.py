@@ -13,11 +13,22 @@ from urllib.parse import unquote
 
 from yarl import URL
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, ProxyError
+from .redaction import clean_text, hide_secrets
 from .shapes import is_mapping
 from .url import Origin
 
-__all__ = ["Proxies", "Proxy", "check_no_proxy", "check_proxies", "check_socks", "environment_of"]
+__all__ = [
+    "Proxies",
+    "Proxy",
+    "check_forwarded",
+    "check_no_proxy",
+    "check_proxies",
+    "check_socks",
+    "environment_of",
+    "is_forwarded",
+    "tunnel_refused",
+]
 
 _PORTS = {
     "http": 80,
@@ -280,6 +291,36 @@ def _read_proxies(environment: Mapping[str, str]) -> dict[str, Proxy | None]:
 
 def _read(environment: Mapping[str, str], name: str) -> str | None:
     return environment.get(name) or environment.get(name.upper())
+
+
+def is_forwarded(origin: Origin, proxy: Proxy | None) -> bool:
+    """Return whether a proxy reads a request, as it does where there is no TLS and no SOCKS."""
+    return proxy is not None and not proxy.is_socks and origin.scheme == "http"
+
+
+def check_forwarded(origin: Origin, proxy: Proxy, status: int, reason: str) -> None:
+    """Refuse the answer of a proxy that wants other credentials before it sends anything on.
+
+    Raises:
+        ProxyError: It does.
+    """
+    if status == 407 and is_forwarded(origin, proxy):
+        raise tunnel_refused(proxy, status, reason, "the request")
+
+
+def tunnel_refused(proxy: Proxy, status: int | None, reason: str, what: str) -> ProxyError:
+    """Return the error for what a proxy does not do.
+
+    Args:
+        proxy: The proxy.
+        status: The status of its answer, if it speaks HTTP.
+        reason: What it said, which may hold what it was told.
+        what: What was asked for.
+    """
+    secrets = [one for one in (proxy.password, proxy.authorization) if one]
+    said = clean_text(hide_secrets(reason, secrets), 100)
+    shown = " ".join(str(one) for one in (status, said) if one)
+    return ProxyError(f"the proxy {proxy.authority} refused {what}: {shown}")
 
 
 def environment_of(trust_env: bool) -> Mapping[str, str] | None:

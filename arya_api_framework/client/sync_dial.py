@@ -1,6 +1,6 @@
 """How the sockets of a `SyncClient` are made: to a host, a unix socket, or through a proxy.
 
-It has no asynchronous twin: aiohttp's connector makes its sockets itself.
+It has no asynchronous twin: `async_dial` has aiohttp's connector around it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,10 @@ from .dns_cache import DnsCache, check_addresses, is_address
 from .egress import check_egress, check_egress_name
 from .environment import find_proxies, find_tls
 from .http1 import MAX_INTERIM, Head, parse_head, render_head
-from .proxies import Proxies, Proxy
-from .redaction import clean_text, hide_secrets
-from .response import RawResponse
-from .sync_exchange import Exchange, is_forwarded
+from .proxies import Proxies, Proxy, tunnel_refused
+from .sync_exchange import Exchange
 
-__all__ = ["Dialer", "check_forwarded"]
+__all__ = ["Dialer"]
 
 _PIECE = 4096
 _LEAST = 0.001
@@ -249,7 +247,7 @@ class Dialer:
                 f"the proxy {proxy.authority} gave no valid answer to CONNECT{_reason(error)}"
             ) from error
         if not 200 <= head.status < 300:
-            raise refused(proxy, head.status, head.reason, f"a tunnel to {place}")
+            raise tunnel_refused(proxy, head.status, head.reason, f"a tunnel to {place}")
         if rest:
             raise ProxyError(f"the proxy {proxy.authority} said more than that there is a tunnel")
 
@@ -294,7 +292,9 @@ class Dialer:
         except TimeoutError:
             raise
         except (SocksError, OSError, ValueError) as error:
-            raise refused(proxy, None, str(error), f"a connection to {host}:{port}") from error
+            raise tunnel_refused(
+                proxy, None, str(error), f"a connection to {host}:{port}"
+            ) from error
 
 
 class _Connected:
@@ -317,31 +317,6 @@ class _Connected:
 
     def close(self) -> None:
         self._sock.close()
-
-
-def refused(proxy: Proxy, status: int | None, reason: str, what: str) -> ProxyError:
-    """Return the error for what a proxy does not do.
-
-    Args:
-        proxy: The proxy.
-        status: The status of its answer, if it speaks HTTP.
-        reason: What it said, which may hold what it was told.
-        what: What was asked for.
-    """
-    secrets = [one for one in (proxy.password, proxy.authorization) if one]
-    said = clean_text(hide_secrets(reason, secrets), 100)
-    shown = " ".join(str(one) for one in (status, said) if one)
-    return ProxyError(f"the proxy {proxy.authority} refused {what}: {shown}")
-
-
-def check_forwarded(response: RawResponse, proxy: Proxy) -> None:
-    """Refuse the answer of a proxy that wants other credentials before it sends anything on.
-
-    Raises:
-        ProxyError: It does.
-    """
-    if response.status == 407 and is_forwarded(response.request, proxy):
-        raise refused(proxy, response.status, response.reason, "the request")
 
 
 def _ask_system(host: str, port: int) -> Iterator[str]:

@@ -24,10 +24,10 @@ from .http1 import (
     parse_head,
     render_head,
 )
-from .proxies import Proxy
+from .proxies import Proxy, is_forwarded
 from .request import Request
 
-__all__ = ["NO_LENGTH", "PIECE", "Exchange", "is_forwarded", "too_large"]
+__all__ = ["NO_LENGTH", "PIECE", "Exchange", "too_large"]
 
 PIECE = 64 * 1024
 """How much is read from a socket, or written to one, at once."""
@@ -89,7 +89,7 @@ class Exchange:
     @property
     def is_forwarded(self) -> bool:
         """Whether a proxy reads the request, and is told the whole URL (RFC 9112 3.2.2)."""
-        return is_forwarded(self.request, self.proxy)
+        return is_forwarded(self.request.origin, self.proxy)
 
     @property
     def target(self) -> str:
@@ -379,11 +379,6 @@ class Exchange:
                 f"the connection broke before a whole response head: {type(error).__name__}"
             ) from error
         return data
-
-
-def is_forwarded(request: Request, proxy: Proxy | None) -> bool:
-    """Return whether a proxy reads a request, as it does where there is no TLS or SOCKS."""
-    return proxy is not None and not proxy.is_socks and request.origin.scheme == "http"
 
 
 def _cut(head: Head, received: int) -> IncompleteResponse:

@@ -37,10 +37,10 @@ from ..tls import TLS
 from .call import Call
 from .config import ClientConfig
 from .decoding import decode
-from .proxies import Proxy
+from .proxies import Proxy, check_forwarded
 from .request import Request
 from .response import RawResponse
-from .sync_dial import Dialer, check_forwarded
+from .sync_dial import Dialer
 from .sync_exchange import Exchange
 from .sync_pools import CONNECTIONS, Limits, exchanging, use_pools
 from .sync_session import (
@@ -200,7 +200,7 @@ class SyncTransport:
         if response is None:
             response = send_through(session, request, call, lane.proxy)
         if lane.proxy is not None:
-            check_forwarded(response, lane.proxy)
+            check_forwarded(request.origin, lane.proxy, response.status, response.reason)
         return response
 
     def _send_told(self, request: Request, call: Call) -> RawResponse:
