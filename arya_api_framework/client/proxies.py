@@ -89,7 +89,8 @@ class Proxy:
         try:
             url = URL(text)
             scheme, host = url.scheme.lower(), url.host
-            port = url.explicit_port or _PORTS[scheme]
+            usual = _PORTS[scheme]
+            port = url.explicit_port or usual
             user, password = url.raw_user, url.raw_password
         except KeyError:
             known = ", ".join(_PORTS)
