@@ -51,19 +51,23 @@ class Certificate:
 
 
 @contextmanager
-def httpbin(certificate: Certificate | None = None) -> Generator[str]:
-    """Run httpbin under gunicorn and give its origin: https if there is a certificate."""
+def httpbin(certificate: Certificate | None = None, is_mutual: bool = False) -> Generator[str]:
+    """Run httpbin under gunicorn and give its origin.
+
+    It is https if there is a certificate; then it may demand one of clients, too, of the same
+    authority.
+    """
     with tempfile.TemporaryFile() as log:
-        process, port = _start_gunicorn("httpbin:app", certificate, log)
+        process, port = _start_gunicorn("httpbin:app", certificate, is_mutual, log)
         try:
-            _wait_for_answer(port, certificate, log)
+            _wait_for_answer(port, certificate, is_mutual, log)
             yield f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
         finally:
             _stop(process)
 
 
 def _start_gunicorn(
-    application: str, certificate: Certificate | None, log: IO[bytes]
+    application: str, certificate: Certificate | None, is_mutual: bool, log: IO[bytes]
 ) -> tuple[subprocess.Popen[bytes], int]:
     # We listen and gunicorn inherits the socket: the port is free, known, and takes connections
     # from the start.
@@ -72,6 +76,9 @@ def _start_gunicorn(
         options += ["--worker-class", "gthread", "--threads", "16", "--graceful-timeout", "1"]
         if certificate is not None:
             options += ["--certfile", str(certificate.chain), "--keyfile", str(certificate.key)]
+            if is_mutual:
+                options += ["--ca-certs", str(certificate.authority)]
+                options += ["--cert-reqs", str(int(ssl.CERT_REQUIRED))]
         process = subprocess.Popen(
             [sys.executable, "-c", GUNICORN, *options, application],
             stdin=subprocess.PIPE,
@@ -84,14 +91,17 @@ def _start_gunicorn(
         return process, listener.getsockname()[1]
 
 
-def _wait_for_answer(port: int, certificate: Certificate | None, log: IO[bytes]) -> None:
-    connection = (
-        http.client.HTTPConnection("127.0.0.1", port, timeout=STARTUP_SECONDS)
-        if certificate is None
-        else http.client.HTTPSConnection(
-            "127.0.0.1", port, timeout=STARTUP_SECONDS, context=certificate.client_context()
+def _wait_for_answer(
+    port: int, certificate: Certificate | None, is_mutual: bool, log: IO[bytes]
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=STARTUP_SECONDS)
+    if certificate is not None:
+        context = certificate.client_context()
+        if is_mutual:
+            context.load_cert_chain(certificate.chain, certificate.key)
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", port, timeout=STARTUP_SECONDS, context=context
         )
-    )
     try:
         connection.request("GET", "/get")
         answered = connection.getresponse().status

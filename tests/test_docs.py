@@ -145,6 +145,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificate: Certifi
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     shutil.copy(certificate.authority, "ca.pem")
+    shutil.copy(certificate.chain, "server.pem")
+    shutil.copy(certificate.chain, "client.pem")
+    shutil.copy(certificate.key, "client.key")
     return tmp_path
 
 

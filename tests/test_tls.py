@@ -1,5 +1,6 @@
 """The `TLS` value, and both clients over real TLS."""
 
+import base64
 import socket
 import ssl
 import threading
@@ -25,6 +26,7 @@ from tests.conftest import Kind
 from tests.servers import Certificate
 
 PASSWORD = "hunter2"
+PIN = "0123456789abcdef" * 4
 
 
 @pytest.fixture(scope="session")
@@ -136,6 +138,26 @@ def test_a_context_of_the_users_is_used_as_it_is() -> None:
         {"verify": None},
         {"verify": 0},
         {"context": True},
+        {"server_name": ""},
+        {"server_name": "https://api.test"},
+        {"server_name": "api.test:443"},
+        {"server_name": "a..b"},
+        {"server_name": "a" * 64},
+        {"server_name": b"api.test"},
+        {"min_version": "1.1"},
+        {"min_version": ssl.TLSVersion.TLSv1},
+        {"min_version": 1.3},
+        {"min_version": None},
+        {"pins": PIN},
+        {"pins": bytes(32)},
+        {"pins": {PIN: 1}},
+        {"pins": 5},
+        {"pins": None},
+        {"pins": [None]},
+        {"pins": [PIN[:-1]]},
+        {"pins": [bytes(31)]},
+        {"pins": [PIN, "sha256//" + base64.b64encode(bytes(32)).decode()]},
+        {"pins": [PIN[:2] + ":" + PIN[2:]]},
     ],
 )
 def test_a_bad_value_is_refused_at_construction(identity: Path, options: dict[str, Any]) -> None:
@@ -151,12 +173,69 @@ def test_a_bad_value_is_refused_at_construction(identity: Path, options: dict[st
 
 
 @pytest.mark.parametrize(
-    "options", [{"ca": "ca.pem"}, {"cert": "c.pem"}, {"password": "x"}, {"verify": False}]
+    "options",
+    [
+        {"ca": "ca.pem"},
+        {"cert": "c.pem"},
+        {"password": "x"},
+        {"verify": False},
+        {"pins": [PIN]},
+        {"min_version": "1.3"},
+    ],
 )
 def test_a_context_goes_with_nothing_else(options: dict[str, Any]) -> None:
-    """A context of one's own holds everything already."""
+    """A context of one's own holds everything already, but the name of a server."""
     with pytest.raises(ConfigurationError, match="not both"):
         TLS(context=ssl.create_default_context(), **options)
+    assert TLS(context=ssl.create_default_context(), server_name="a.test").server_name == "a.test"
+
+
+@pytest.mark.parametrize(
+    "pin",
+    [
+        PIN,
+        PIN.upper(),
+        bytes.fromhex(PIN),
+        bytearray.fromhex(PIN),
+        ":".join(PIN[at : at + 2] for at in range(0, 64, 2)),
+        f"sha256:{PIN}",
+        "SHA256 Fingerprint=" + ":".join(PIN[at : at + 2] for at in range(0, 64, 2)) + "\n",
+    ],
+)
+def test_a_pin_may_be_written_in_the_usual_ways(pin: Any) -> None:
+    """Bytes and what tools print are the same pin; the value is equal and hashable."""
+    assert TLS(pins=[pin]) == TLS(pins=iter([PIN, pin]))  # type: ignore[arg-type]
+    assert hash(TLS(pins=[pin])) == hash(TLS(pins=[PIN]))
+    assert TLS(pins=[pin]).pins == (PIN,)
+
+
+def test_a_server_name_is_kept_as_it_is_sent() -> None:
+    """Names are encoded as those of URLs are."""
+    assert TLS(server_name="BÜCHER.test.").server_name == "xn--bcher-kva.test"
+    assert TLS(server_name="::1").server_name == "::1"
+
+
+@pytest.mark.parametrize("given", ["1.3", ssl.TLSVersion.TLSv1_3])
+def test_the_oldest_version_is_set(given: Any) -> None:
+    """It may be given as text or as the constant of the standard library."""
+    context = TLS(min_version=given).build_context()
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_3
+    assert TLS(min_version=given) == TLS(min_version="1.3")
+
+
+def test_what_is_of_the_clients_origin_is_left_out_for_others(identity: Path) -> None:
+    """Certificate, pins and name are dropped, and who was told by its pin alone is verified."""
+    tls = TLS(
+        cert=identity / "both.pem",
+        server_name="api.test",
+        pins=[PIN],
+        verify=False,
+        min_version="1.3",
+    )
+    assert tls.without_certificate == TLS(min_version="1.3")
+    plain, insecure = TLS(min_version="1.3"), TLS(verify=False)
+    assert plain.without_certificate is plain
+    assert insecure.without_certificate is insecure
 
 
 def test_a_file_that_is_gone_later_is_refused_too(tmp_path: Path, ca_pem: Path) -> None:

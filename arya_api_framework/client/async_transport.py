@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import os
 import ssl
 import sys
@@ -49,8 +50,10 @@ from .async_connector import (
 from .async_parser import LazyHeaders
 from .body import CHUNK_SIZE, Body, BytesBody
 from .call import Call, Phase
+from .codings import CompressedBytes
 from .config import ClientConfig
-from .decoding import decode
+from .decoding import Decoding
+from .formats import is_json
 from .http1 import MAX_FIELDS, MAX_HEAD_SIZE
 from .redaction import redact_url
 from .request import Request
@@ -62,6 +65,9 @@ __all__ = ["AsyncTransport"]
 POOL_SIZE = 100
 GRACE = 5.0
 """How long `close` lets calls go on that were begun, in seconds."""
+
+LARGE_JSON = 8 * 1024 * 1024
+"""From how many bytes on a warning tells that parsing JSON holds the event loop, about 80 ms."""
 
 _AUTOMATIC = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 _OURS: dict[str, Any] = {"auto_decompress": False, "raise_for_status": False}
@@ -107,6 +113,7 @@ class AsyncTransport:
         # Connections of ours refuse by themselves what is no response.
         self._checks = self._brought is None and config.session_factory is None
         self._closed = False
+        self._warned_of_json = False
         self._lock = threading.Lock()
         self._current: _Room | None = None
         self._rooms: dict[asyncio.AbstractEventLoop, _Room] = {}
@@ -220,6 +227,8 @@ class AsyncTransport:
         upload: _Upload | None = None
         if body is not None:
             if isinstance(body, Body) or len(body) > CHUNK_SIZE:
+                if isinstance(body, CompressedBytes):
+                    await asyncio.to_thread(body.prepare)
                 upload = _Upload(body, call, room)
                 options["data"] = upload.pieces()
                 if upload.body.length is not None:
@@ -287,6 +296,8 @@ class AsyncTransport:
                 response.content = stream.read_nowait()
             else:
                 await _read(answer, response, policy.max_response_size, call)
+                if len(response.content) >= LARGE_JSON:
+                    self._warn_of_json(response, call)
             response.received = time.time()
             # What is read once is gone for who asks the library's own response.
             answer._body = response.content  # pyright: ignore[reportPrivateUsage]
@@ -318,10 +329,24 @@ class AsyncTransport:
             if waiting is not None:
                 pool_timeout.reset(waiting)
 
+    def _warn_of_json(self, response: RawResponse, call: Call) -> None:
+        """Say once that other tasks wait: pydantic parses JSON with the interpreter locked."""
+        is_parsed = response.status >= 400 or (not call.raw and is_json(call.format))
+        if is_parsed and not self._warned_of_json:
+            self._warned_of_json = True
+            logging.getLogger("arya_api_framework.AsyncClient").warning(
+                "%s %s: parsing %d MiB of JSON holds the event loop; ask for smaller pages, or "
+                "give raw=True and parse it in a process",
+                response.request.method,
+                redact_url(response.request.url),
+                len(response.content) >> 20,
+            )
+
     def _make_context(self) -> ssl.SSLContext:
         tls = self._config.tls or TLS()
-        if tls.cert is not None:
-            self._bare_context = tls.without_certificate.build_context()
+        elsewhere = tls.without_certificate
+        if elsewhere is not tls:
+            self._bare_context = elsewhere.build_context()
         self._context = tls.build_context()
         return self._context
 
@@ -441,8 +466,7 @@ class _Upload:
                     yield chunk
                     if handle is not None:
                         handle.cancel()
-                if body.on_progress is not None:
-                    body.on_progress(sent, body.length)
+                body.tell(sent)
                 if self.through:
                     # One more step would still run when the answer comes, and aiohttp closes a
                     # connection whose body is not at its end by then.
@@ -477,7 +501,7 @@ async def _read(
         content = await _read_pieces(answer, limit)
         if content and hdrs.CONTENT_ENCODING in answer.headers:
             coding = ",".join(answer.headers.getall(hdrs.CONTENT_ENCODING))
-            content = decode(content, coding.lower(), limit)
+            content = await _decode(content, coding.lower(), limit)
         response.content = content
     except FrameworkException as error:
         answer.close()
@@ -493,6 +517,18 @@ async def _read(
         if answer.status < 300:
             raise translated from error
         response.body_error = str(translated)
+
+
+async def _decode(content: bytes, coding: str, limit: int) -> bytes:
+    """Decode a body, in a thread where it would hold the loop for long."""
+    decoding = Decoding(content, coding, limit)
+    decoded = decoding.begin()
+    if decoded is None:
+        try:
+            decoded = await asyncio.to_thread(decoding.finish)
+        finally:
+            decoding.stopped = True  # A thread cannot be cancelled.
+    return decoded
 
 
 async def _read_pieces(answer: aiohttp.ClientResponse, limit: int) -> bytes:
@@ -681,6 +717,8 @@ def _hush(error: BaseException, request: Request) -> None:
         elif isinstance(current, aiohttp.ServerDisconnectedError):
             current.message = "Server disconnected"
             current.args = (current.message,)
+        elif isinstance(current, aiohttp.ConnectionTimeoutError):
+            current.args = (f"Connection timeout to host {redact_url(request.url)}",)
         current = current.__cause__ or current.__context__
 
 

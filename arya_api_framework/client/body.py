@@ -68,6 +68,14 @@ class Body(ABC):
     def chunks(self) -> Iterator[bytes]:
         """Read the body from its start."""
 
+    def prepare(self) -> None:  # noqa: B027 - most bodies need nothing
+        """Do what takes long and must be done before the length is known."""
+
+    def tell(self, sent: int) -> None:
+        """Tell `on_progress` that so many of the bytes of `chunks` were sent."""
+        if self.on_progress is not None:
+            self.on_progress(sent, self.length)
+
     def begun_chunks(self) -> Iterator[bytes]:
         """Read the body of a request whose head is on its way: the server may have read that."""
         try:
@@ -85,13 +93,13 @@ class BytesBody(Body):
     """Bytes in memory, cut into pieces so that progress can be told."""
 
     def __init__(self, content: bytes) -> None:
-        self._content = content
+        self.content = content
         self.length = len(content)
 
     @override
     def chunks(self) -> Iterator[bytes]:
-        for start in range(0, len(self._content), CHUNK_SIZE):
-            yield self._content[start : start + CHUNK_SIZE]
+        for start in range(0, len(self.content), CHUNK_SIZE):
+            yield self.content[start : start + CHUNK_SIZE]
 
 
 class FileBody(Body):

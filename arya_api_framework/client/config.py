@@ -28,7 +28,9 @@ from ..options import (
     check_number,
 )
 from ..retry import Retry
+from .codings import check_library
 from .encoding import as_pairs, encode_header, reveal
+from .hook_chain import NO_HOOKS, HookChain
 from .mappings import (
     Values,
     merge_cookies,
@@ -111,7 +113,7 @@ class ClientConfig:
     local_address: tuple[str, int] | None = None
     egress: Egress = "any"
     cookie_policy: CookiePolicy = "strict"
-    hooks: tuple[Hook, ...] = ()
+    hooks: HookChain = NO_HOOKS
     events: Events | None = None
     session: Any = None
     session_factory: Callable[..., Any] | None = None
@@ -295,21 +297,24 @@ def check_retry(_: Any, value: Any) -> Retry | None:
 
 def check_compress(_: Any, value: Any) -> Compression | None:
     """Return the content coding of uploads."""
-    if value is None or value in ("gzip", "deflate", "br", "zstd"):
+    if value is None or value in ("gzip", "deflate"):
+        return value  # type: ignore[no-any-return]
+    if value in ("br", "zstd"):
+        check_library(value)
         return value  # type: ignore[no-any-return]
     raise ConfigurationError(
         f"compress must be None, 'gzip', 'deflate', 'br' or 'zstd', got {value!r}"
     )
 
 
-def check_hooks(base: tuple[Hook, ...], value: Any) -> tuple[Hook, ...]:
+def check_hooks(base: HookChain, value: Any) -> HookChain:
     """Return the hooks with others added; `None` adds none."""
     given = _as_list("hooks", value) if value is not None else ()
     for one in given:
         if not isinstance(one, Hook):
             shown = one.__name__ if isinstance(one, type) else type(one).__name__
             raise ConfigurationError(f"hooks must hold objects of a subclass of Hook, got {shown}")
-    return (*base, *given)
+    return HookChain((*base, *given))
 
 
 def check_deadline(_: Any, value: Any) -> float | None:

@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import ContentEncodingError, ResponseTooLarge
+from .codings import HOW_TO_INSTALL, accept_encoding, find_brotli, find_zstd
 
-__all__ = ["ACCEPT_ENCODING", "Decoder", "decode"]
-
-ACCEPT_ENCODING = "gzip, deflate"
-"""The value of `Accept-Encoding`: what is decoded here and nothing else."""
+__all__ = ["Decoder", "Decoding", "decode"]
 
 _MAX_CODINGS = 2
 
@@ -35,8 +33,20 @@ would cost the square of the length for a body of many tiny members."""
 
 _TINY = 1024
 _MAX_TINY_MEMBERS = 10_000
-"""The most gzip members of less than 1 KiB each. Each costs a microsecond, whatever is in it: a
-body of nothing else would take seconds, on an event loop too."""
+"""The most gzip members, or zstd frames, of less than 1 KiB each. Each costs microseconds, whatever
+is in it: a body of nothing else would take seconds, on an event loop too."""
+
+_WINDOW_LOG = 23
+"""The largest window of zstd, 8 MiB (RFC 9659): a frame may ask for gigabytes of it. That of Brotli
+is 16 MiB at most (RFC 7932 9.1)."""
+
+_BROTLI_PIECE = 32_000
+"""The same for Brotli, which fills buffers: the first is a little below 32 KiB, the next two are
+64 KiB each, and a limit that the first does not reach gives another one."""
+
+_SOON = 1024 * 1024
+_SOON_CODED = 128 * 1024
+"""How much of a body, decoded and coded, is decoded on an event loop: a few milliseconds of it."""
 
 
 def decode(data: bytes, encoding: bytes | str, limit: int) -> bytes:
@@ -111,7 +121,12 @@ class Decoder:
         """
         for coding in self._codings:
             coding.finish()
-        return b""  # Neither gzip nor deflate holds anything back.
+        return b""  # No coding holds anything back.
+
+    @property
+    def is_layered(self) -> bool:
+        """Whether one coding was applied over another."""
+        return len(self._codings) > 1
 
     def _bounded(self, pieces: Iterable[bytes], depth: int) -> Iterator[bytes]:
         """Hold every layer to the limit, or one could inflate to gigabytes that come to nothing.
@@ -128,6 +143,64 @@ class Decoder:
                     size=size,
                 )
             yield piece
+
+
+class Decoding:
+    """The decoding of a whole body, which can be broken off and gone on with in a thread.
+
+    ```python
+    import gzip
+
+    decoding = Decoding(gzip.compress(b"hello"), "gzip", limit=1024)
+    content = decoding.begin()
+    assert content == b"hello"
+    ```
+
+    Args:
+        data: The body as it came.
+        encoding: The value of `Content-Encoding`.
+        limit: The most bytes that the decoded body may have.
+
+    Attributes:
+        stopped: Set to make `finish`, in a thread, end soon with what it has by then.
+
+    Raises:
+        ContentEncodingError: The coding is unknown.
+    """
+
+    __slots__ = ("_content", "_decoder", "_pieces", "_size", "stopped")
+
+    def __init__(self, data: bytes, encoding: bytes | str, limit: int) -> None:
+        self._decoder = Decoder(encoding, limit)
+        self._pieces = self._decoder.pieces(data)
+        self._content: list[bytes] = []
+        # A layer between may take long and come to nothing.
+        self._size = _SOON if len(data) >= _SOON_CODED or self._decoder.is_layered else 0
+        self.stopped = False
+
+    def begin(self) -> bytes | None:
+        """Return the content if it is soon decoded, `None` if `finish` is to be called for it.
+
+        Raises:
+            ContentEncodingError: The body is broken.
+            ResponseTooLarge: The decoded body is larger than the limit.
+        """
+        while self._size < _SOON:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return self.finish()
+            self._content.append(piece)
+            self._size += len(piece)
+        return None
+
+    def finish(self) -> bytes:
+        """Return the content, decoding the rest; raises as `begin` does."""
+        for piece in self._pieces:
+            self._content.append(piece)
+            if self.stopped:
+                return b""
+        self._decoder.finish()
+        return b"".join(self._content)
 
 
 class _Coding(Protocol):
@@ -220,7 +293,93 @@ class _Deflate:
             raise ContentEncodingError("the deflate body ends before its end mark")
 
 
-# A further coding: its class here, its name in `ACCEPT_ENCODING`.
+class _Brotli:
+    """A Brotli stream (RFC 7932), which marks its end but has no checksum."""
+
+    __slots__ = ("_broken", "_inflater", "_is_started")
+
+    def __init__(self, library: Any) -> None:
+        self._inflater = library.Decompressor()
+        self._broken: type[Exception] = library.error
+        self._is_started = False
+
+    def decode(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        inflater = self._inflater
+        for data in _split(pieces):
+            self._is_started = True
+            if inflater.is_finished():
+                raise ContentEncodingError("the br body has bytes behind its end")
+            is_full = True
+            # What was taken in may come to more than was asked for, also where all was taken.
+            while is_full and not inflater.is_finished():
+                try:
+                    piece = inflater.process(data, output_buffer_limit=_BROTLI_PIECE)
+                except self._broken as error:
+                    raise ContentEncodingError("the body is no valid br stream") from error
+                if piece:
+                    yield piece
+                is_full = len(piece) >= _BROTLI_PIECE or not inflater.can_accept_more_data()
+                data = b""
+
+    def finish(self) -> None:
+        if self._is_started and not self._inflater.is_finished():
+            raise ContentEncodingError("the br body ends before its end mark")
+
+
+class _Zstd:
+    """Frames one after another (RFC 8878 3.1), their checksums verified where they have one."""
+
+    __slots__ = ("_broken", "_inflater", "_is_started", "_library", "_options", "_size", "_tiny")
+
+    def __init__(self, library: Any) -> None:
+        self._library = library
+        self._options = {library.DecompressionParameter.window_log_max: _WINDOW_LOG}
+        self._broken: type[Exception] = library.ZstdError
+        self._inflater = library.ZstdDecompressor(options=self._options)
+        self._is_started = False
+        self._size = 0
+        self._tiny = 0
+
+    def decode(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for data in _split(pieces):
+            self._is_started = True
+            while data:
+                if self._inflater.eof:
+                    self._begin_frame()
+                for piece in self._inflate(data):
+                    self._size += len(piece)
+                    yield piece
+                data = self._inflater.unused_data
+
+    def _inflate(self, data: bytes) -> Iterator[bytes]:
+        inflater = self._inflater
+        is_full = True
+        while is_full and not inflater.eof:
+            try:
+                piece = inflater.decompress(data, _PIECE)
+            except self._broken as error:
+                raise ContentEncodingError(
+                    "the body is no valid zstd stream, or needs a window of more than 8 MiB"
+                ) from error
+            if piece:
+                yield piece
+            is_full = not inflater.needs_input
+            data = b""
+
+    def _begin_frame(self) -> None:
+        self._tiny += self._size < _TINY
+        if self._tiny > _MAX_TINY_MEMBERS:
+            raise ContentEncodingError(
+                f"the zstd body has more than {_MAX_TINY_MEMBERS} frames below {_TINY} bytes"
+            )
+        self._inflater = self._library.ZstdDecompressor(options=self._options)
+        self._size = 0
+
+    def finish(self) -> None:
+        if self._is_started and not self._inflater.eof:
+            raise ContentEncodingError("the zstd body ends before the end of its last frame")
+
+
 _CODINGS: dict[str, Callable[[], _Coding]] = {
     "gzip": _Gzip,
     "x-gzip": _Gzip,  # RFC 9110 8.4.1.3
@@ -237,12 +396,21 @@ def _codings(encoding: bytes | str) -> list[_Coding]:
         raise ContentEncodingError(
             f"expected at most {_MAX_CODINGS} content codings, got {len(names)}"
         )
-    for name in names:
-        if name not in _CODINGS:
-            raise ContentEncodingError(
-                f"expected a content coding of {ACCEPT_ENCODING!r}, got {name[:40]!r}"
-            )
-    return [_CODINGS[name]() for name in reversed(names)]
+    return [_coding(name) for name in reversed(names)]
+
+
+def _coding(name: str) -> _Coding:
+    found = _CODINGS.get(name)
+    if found is not None:
+        return found()
+    if name == "br" and (library := find_brotli()) is not None:
+        return _Brotli(library)
+    if name == "zstd" and (library := find_zstd()) is not None:
+        return _Zstd(library)
+    advice = f"; to read it, {HOW_TO_INSTALL}" if name in ("br", "zstd") else ""
+    raise ContentEncodingError(
+        f"expected a content coding of {accept_encoding()!r}, got {name[:40]!r}{advice}"
+    )
 
 
 def _split(pieces: Iterable[bytes]) -> Iterator[bytes]:

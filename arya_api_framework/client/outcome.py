@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, NewType
 
 from ..errors import (
@@ -25,6 +26,8 @@ __all__ = ["http_error", "is_factory"]
 
 _MESSAGE_KEYS = ("message", "detail", "error_description", "error", "title", "reason", "errors")
 _MESSAGE_LENGTH = 200
+_MOST_VALUES = 1000
+"""In how many values of a body a message is looked for: an error may be megabytes of numbers."""
 _TAGS = re.compile(
     # An element that is never closed goes on to the end; then each character is looked at once.
     r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)|<[^<>]*>",
@@ -134,23 +137,25 @@ def _parse_freely(response: RawResponse, whole: bytes) -> Any:
 def _describe(response: RawResponse, parsed: Any) -> str:
     request = response.request
     # A page is text with marks in it; what JSON says is said as it is.
-    said = _TAGS.sub(" ", parsed) if isinstance(parsed, str) else _find_message(parsed)
+    if isinstance(parsed, str):
+        said = _TAGS.sub(" ", parsed[:KEPT_BODY])
+    else:
+        said = next((text for text in islice(_messages(parsed), _MOST_VALUES) if text), "")
     secrets = secrets_of(request.headers.items(), request.target)
     said = clean_text(hide_secrets(clean_text(said, KEPT_BODY), secrets), _MESSAGE_LENGTH)
     text = f"{response.status} for {request.method} {redact_url(request.url)}"
     return f"{text}: {said}" if said else text
 
 
-def _find_message(parsed: Any) -> str:
-    """Return what the server says went wrong, wherever APIs usually put it."""
+def _messages(parsed: Any) -> Iterator[str]:
+    """Yield for each value what it says went wrong, wherever APIs usually put it, or nothing."""
     if isinstance(parsed, str):
-        return parsed.strip()
+        yield parsed.strip()
+    else:
+        yield ""
     if is_mapping(parsed):
         for key in _MESSAGE_KEYS:
-            if said := _find_message(parsed.get(key)):
-                return said
+            yield from _messages(parsed.get(key))
     elif is_sequence(parsed):
         for item in parsed:
-            if said := _find_message(item):
-                return said
-    return ""
+            yield from _messages(item)

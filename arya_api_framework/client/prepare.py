@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -10,10 +11,13 @@ from typing import Any
 from multidict import CIMultiDict
 
 from ..errors import ConfigurationError
-from ..options import UNSET, RequestOptions, SendOptions, URLPath
+from ..options import UNSET, Compression, RequestOptions, SendOptions, URLPath
 from ..version import __version__
+from .body import Body
 from .call import Call, Policy
+from .codings import accept_encoding, compress_body
 from .config import (
+    check_compress,
     check_deadline,
     check_hooks,
     check_media_types,
@@ -24,7 +28,6 @@ from .config import (
     near_miss,
     with_pool_wait,
 )
-from .decoding import ACCEPT_ENCODING
 from .defaults import Defaults, lay_headers
 from .encoding import as_pairs, encode_scalar
 from .formats import find_format
@@ -35,14 +38,7 @@ from .shapes import is_mapping
 from .url import Origin, PathTemplate, compile_path
 from .verbs import path_text
 
-__all__ = ["AUTOMATIC_HEADERS", "build_request", "check_options", "make_call"]
-
-AUTOMATIC_HEADERS = {
-    "Accept": "application/json, */*;q=0.5",
-    "Accept-Encoding": ACCEPT_ENCODING,
-    "User-Agent": f"arya-api-framework/{__version__}",
-}
-"""Sent unless the client or call gives, or removes, them."""
+__all__ = ["automatic_headers", "build_request", "check_options", "make_call"]
 
 CALL_OPTIONS = RequestOptions.__optional_keys__ | {"raw", "response_format"}
 SEND_OPTIONS = SendOptions.__optional_keys__ | {"raw", "response_format"}
@@ -62,6 +58,16 @@ _METHODS = "GET POST PUT PATCH DELETE HEAD OPTIONS".split()
 _METHOD = re.compile(r"[A-Za-z][A-Za-z0-9\-]*")
 
 
+@functools.cache
+def automatic_headers() -> dict[str, str]:
+    """Return what is sent unless the client or call gives, or removes, it."""
+    return {
+        "Accept": "application/json, */*;q=0.5",
+        "Accept-Encoding": accept_encoding(),
+        "User-Agent": f"arya-api-framework/{__version__}",
+    }
+
+
 def check_options(options: Mapping[str, Any], *, sending: bool = False) -> None:
     """Check the names of a call's options.
 
@@ -79,9 +85,22 @@ def check_options(options: Mapping[str, Any], *, sending: bool = False) -> None:
 
 
 def build_request(
-    defaults: Defaults, trusted: frozenset[Origin], method: str, path: URLPath, options: Any
+    defaults: Defaults,
+    trusted: frozenset[Origin],
+    method: str,
+    path: URLPath,
+    options: Any,
+    compress: Compression | None = None,
 ) -> Request:
     """Return the request that a method, a path and options mean, on top of a client's defaults.
+
+    Args:
+        defaults: What the client sends with every request.
+        trusted: Origins that are given it, too.
+        method: The method.
+        path: The path.
+        options: The options of the call.
+        compress: The content coding for the body where the options name none.
 
     Raises:
         ConfigurationError: It can never be sent.
@@ -94,17 +113,18 @@ def build_request(
         origin = template.origin
         if _is_foreign(origin, defaults.origin, trusted, template, options):
             # Nothing of the client goes to an origin that is not its own.
-            defaults = Defaults(origin, "", AUTOMATIC_HEADERS, {}, {}, {}, None)
+            defaults = Defaults(origin, "", automatic_headers(), {}, {}, {}, None)
     elif options.get("foreign"):
         raise ConfigurationError("`foreign=True` needs an absolute URL of another origin")
-    target, written = template.path, template.query
+    base = defaults.path if template.origin is None else ""
+    shape = base + template.path or "/"
+    target, written = shape, template.query
     values = options.get("path_parameters")
     if values or template.fields:
         if values.__class__ is not dict and not is_mapping(values):
             values = dict(as_pairs("`path_parameters`", values or {}))
         target, written = template.fill(values, _encode_path_value)
-    if template.origin is None:
-        target = defaults.path + target or "/"
+        target = base + target or "/"
     parameters = options.get("parameters")
     if parameters is not None or written:
         query = defaults.with_parameters(written, parameters)
@@ -122,13 +142,17 @@ def build_request(
     key = options.get("idempotency_key")
     if key is not None:
         lay_headers(headers, {"Idempotency-Key": key})
+    if "compress" in options:
+        compress = check_compress(None, options["compress"])
     body = None
     if "body" in options or "data" in options or "files" in options:
         content = choose_content(options)
         body = content.body
         if content.media_type is not None:
             _set_media_type(headers, content.media_type, content.fixed, given)
-    return Request(method, origin, target, headers, body)
+        if compress is not None and body is not None:
+            body = _compress(body, compress, headers)
+    return Request(method, origin, target, headers, body, shape)
 
 
 def make_call(policy: Policy, request: Request, options: Any) -> Call:
@@ -155,6 +179,18 @@ def make_call(policy: Policy, request: Request, options: Any) -> Call:
         get("raw", False),
         policy,
     )
+
+
+def _compress(body: bytes | Body, coding: Compression, headers: CIMultiDict[str]) -> bytes | Body:
+    packed = compress_body(body, coding)
+    if packed is not body:
+        if "Content-Encoding" in headers:
+            raise ConfigurationError(
+                f"the header Content-Encoding says that the body is compressed already; leave it "
+                f"out, or give `compress=None` in place of {coding!r}"
+            )
+        headers["Content-Encoding"] = coding
+    return packed
 
 
 def _set_media_type(headers: CIMultiDict[str], media_type: str, fixed: bool, given: Any) -> None:

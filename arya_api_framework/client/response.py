@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import copy
+import time
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -11,6 +14,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from typing_extensions import TypeForm
 from yarl import URL
 
+from ..errors import ConfigurationError
+from .encoding import as_pairs, encode_json, is_field_value
 from .redaction import hide_in, is_safe_header, redact_url, secrets_of
 
 if TYPE_CHECKING:
@@ -127,6 +132,8 @@ class RawResponse(ResponseInfo):
         body_error: Why the content is missing or cut, `None` where it is whole.
     """
 
+    _encoding: str | None = None
+
     def __init__(
         self,
         status: int,
@@ -149,6 +156,52 @@ class RawResponse(ResponseInfo):
         self.body_error = body_error
         self.elapsed = 0.0
         self.history = ()
+
+    @classmethod
+    def make(
+        cls,
+        request: Request,
+        status: int = 200,
+        *,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        content: str | bytes = b"",
+        body: Any = None,
+        reason: str = "",
+    ) -> Self:
+        """Return a response that no server sent, for hooks and tests.
+
+        Args:
+            request: The request that it answers.
+            status: The status.
+            headers: The header fields.
+            content: The content, decoded already; text is sent as UTF-8.
+            body: What the content is as JSON, as `body` of a call.
+            reason: The reason phrase.
+
+        Raises:
+            ConfigurationError: No response can be like that.
+        """
+        if not 200 <= status <= 599:
+            raise ConfigurationError(f"status must be from 200 to 599, got {status!r}")
+        pairs = list(as_pairs("`headers`", headers))
+        if body is not None:
+            if content:
+                raise ConfigurationError("give `body` or `content`, not both")
+            content = encode_json(body)
+            pairs.insert(0, ("Content-Type", "application/json"))
+        fields = tuple(_field(name, value) for name, value in pairs)
+        content = content.encode() if isinstance(content, str) else bytes(content)
+        return cls(status, fields, request, content, reason=reason, received=time.time())
+
+    def answering(self, request: Request) -> Self:
+        """Return this as the response to a request: a copy, unless it is that already."""
+        if self.request is request:
+            return self
+        response = copy.copy(self)
+        response.request = request
+        response.elapsed, response.history = 0.0, ()
+        vars(response).pop("url", None)
+        return response
 
     @property
     def info(self) -> ResponseInfo:
@@ -174,7 +227,12 @@ class RawResponse(ResponseInfo):
 
     @property
     def encoding(self) -> str:
-        """The declared charset, UTF-8 where none is declared that can be decoded."""
+        """The declared charset, UTF-8 where none is declared that can be decoded.
+
+        Assign another one where the server declares none, or a wrong one; `None` takes it back.
+        """
+        if self._encoding is not None:
+            return self._encoding
         media_type = self.headers.get("Content-Type", "").lower()
         _, found, charset = media_type.partition("charset=")
         if not found:
@@ -185,6 +243,19 @@ class RawResponse(ResponseInfo):
         except (LookupError, ValueError):
             return "utf-8"
         return "utf-8" if name in _NO_CHARSETS else charset
+
+    @encoding.setter
+    def encoding(self, charset: str | None) -> None:
+        if charset is not None:
+            try:
+                is_known = codecs.lookup(charset).name not in _NO_CHARSETS
+            except (LookupError, ValueError, TypeError):
+                is_known = False
+            if not is_known:
+                raise ConfigurationError(
+                    f"encoding must be a charset that Python decodes to text, got {charset!r}"
+                )
+        self._encoding = charset
 
     @property
     def text(self) -> str:
@@ -226,5 +297,13 @@ class RawResponse(ResponseInfo):
             **super().__getstate__(),
             "content": hide_in(self.content, secrets),
             "_native": None,
+            "_encoding": self._encoding,
             "body_error": self.body_error,
         }
+
+
+def _field(name: str, value: Any) -> tuple[bytes, bytes]:
+    text = str(value)
+    if not name.isascii() or not name.isprintable() or not is_field_value(text):
+        raise ConfigurationError(f"header {name!r} is none that a response can have")
+    return name.encode(), text.encode()

@@ -137,6 +137,8 @@ class Exchange:
         """
         request, call = self.request, self.call
         body = request.body
+        if isinstance(body, Body):
+            body.prepare()
         fields = list(request.headers.items())
         if body is None:
             if request.method not in NO_LENGTH:
@@ -185,8 +187,7 @@ class Exchange:
                 return
             sent += len(chunk)
             self.tell("request_chunk_sent", size=len(chunk))
-            if body.on_progress is not None:
-                body.on_progress(sent, body.length)
+            body.tell(sent)
         if body.length is None:
             self.write(LAST_CHUNK)
 

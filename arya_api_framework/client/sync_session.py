@@ -229,6 +229,7 @@ def _prepare(request: Request, exchange: Exchange | None = None) -> requests.Pre
     elif isinstance(body, bytes):
         headers["Content-Length"] = str(len(body))
     else:
+        body.prepare()
         if body.length is not None:
             headers["Content-Length"] = str(body.length)
         body = _tell_progress(body, exchange)
@@ -247,8 +248,7 @@ def _tell_progress(body: Body, exchange: Exchange | None) -> Iterator[bytes]:
             sent += len(chunk)
             if exchange is not None:
                 exchange.tell("request_chunk_sent", size=len(chunk))
-            if body.on_progress is not None:
-                body.on_progress(sent, body.length)
+            body.tell(sent)
     except Exception as error:
         body.error = error
         raise _BodyFailed from error
@@ -354,6 +354,9 @@ def _translate(
             return translate_connect(cause, request)
     if any(isinstance(cause, urllib3_errors.EmptyPoolError) for cause in found):
         return call.timed_out("pool")
+    if exchange.connecting and isinstance(error, requests.ConnectionError):
+        # urllib3 takes what resets a handshake for an aborted request.
+        return translate_connect(error, request)
     if any(isinstance(cause, http.client.HTTPException) for cause in found) and not any(
         isinstance(cause, http.client.RemoteDisconnected | http.client.IncompleteRead)
         for cause in found
@@ -372,6 +375,9 @@ def translate_connect(error: BaseException, request: Request) -> TransportError:
             return CertificateError(
                 f"the certificate of {place} is not accepted: {cause.verify_message}"
             )
+        if isinstance(cause, ssl.SSLEOFError):
+            # As where it is reset in the handshake: TLS itself did not fail.
+            return ConnectError(f"no connection to {place} could be made: closed in the handshake")
     for cause in _reasons(error):
         if isinstance(cause, urllib3_errors.NameResolutionError):
             return DNSError(f"the host name {request.origin.host!r} cannot be resolved")

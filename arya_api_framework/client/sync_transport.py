@@ -119,7 +119,7 @@ class SyncTransport:
         self._dialer = Dialer(config if is_ours else ClientConfig(trust_env=False))
         self._pools: dict[str, Any] = {
             "pool_connections": _MAX_ORIGINS,
-            "pool_maxsize": 1,  # `Limits` say how many there may be.
+            "pool_maxsize": min(config.pool.total, 1000),  # `Limits` say how many there may be.
             "pool_block": True,
         }
         if self._session is not None and not isinstance(self._session, requests.Session):

@@ -2,7 +2,8 @@
 
 `python -m tests.benchmarks.answering web FOLDER` answers at once, over TCP and over TLS with the
 certificate in the folder; `hold COUNT` answers when so many requests have come; `drain` reads
-uploads and forgets them. Each writes its ports as its first line.
+uploads and forgets them; `bomb CODING` answers with a body that inflates to 1 GiB. Each writes its
+ports as its first line.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import socket
 import ssl
 import sys
 import threading
+import zlib
 from pathlib import Path
 
 from .models import USER
@@ -30,8 +32,9 @@ _PIECE = 1024 * 1024
 class Gate:
     """Holds requests until so many have come, then answers all."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, answer: bytes = _ANSWER) -> None:
         self._count = count
+        self._answer = answer
         self._waiting: list[asyncio.Transport] = []
 
     def arrive(self, transport: asyncio.Transport) -> None:
@@ -40,7 +43,7 @@ class Gate:
         if len(self._waiting) >= self._count:
             waiting, self._waiting = self._waiting, []
             for held in waiting:
-                held.write(_ANSWER)
+                held.write(self._answer)
 
 
 class Connection(asyncio.Protocol):
@@ -120,6 +123,35 @@ def _read_uploads(connection: socket.socket) -> None:
             connection.sendall(_ANSWER)
 
 
+def make_bomb(coding: str) -> bytes:
+    """Return a response whose body inflates to 1 GiB of zeros."""
+    body = _zeros(coding, 1024)
+    head = (
+        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: {coding}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _zeros(coding: str, pieces: int) -> bytes:
+    zeros = bytes(_PIECE)
+    if coding == "br":
+        import brotli
+
+        coder = brotli.Compressor(quality=5)
+        return b"".join(coder.process(zeros) for _ in range(pieces)) + bytes(coder.finish())
+    if coding == "zstd":
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+
+        frames = zstd.ZstdCompressor()
+        return b"".join(frames.compress(zeros) for _ in range(pieces)) + frames.flush()
+    deflater = zlib.compressobj(9, wbits=31)
+    return b"".join(deflater.compress(zeros) for _ in range(pieces)) + deflater.flush()
+
+
 def _end_with_parent() -> None:
     sys.stdin.read()
     os._exit(0)
@@ -132,6 +164,8 @@ def main(role: str, *arguments: str) -> None:
         drain()
     elif role == "hold":
         asyncio.run(serve(Gate(int(arguments[0])), None))
+    elif role == "bomb":
+        asyncio.run(serve(Gate(1, make_bomb(arguments[0])), None))
     else:
         asyncio.run(serve(Gate(1), Path(arguments[0])))
 

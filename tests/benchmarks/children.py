@@ -9,6 +9,7 @@ import json
 import resource
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -162,10 +163,39 @@ UPLOADS = {
 }
 
 
+def bomb_sync(origin: str) -> dict[str, float]:
+    """Ask for a bomb with our synchronous client."""
+    from arya_api_framework import SyncClient
+    from arya_api_framework.errors import ResponseTooLarge
+
+    with SyncClient(origin) as client:
+        client.get("/now")
+        with Meter() as meter, suppress(ResponseTooLarge):
+            raise AssertionError(client.get("/"))
+    return meter.figures
+
+
+def bomb_async(origin: str) -> dict[str, float]:
+    """Ask for a bomb with our asynchronous client."""
+    from arya_api_framework import AsyncClient
+    from arya_api_framework.errors import ResponseTooLarge
+
+    async def run() -> dict[str, float]:
+        async with AsyncClient(origin) as client:
+            await client.get("/now")
+            with Meter() as meter, suppress(ResponseTooLarge):
+                raise AssertionError(await client.get("/"))
+        return meter.figures
+
+    return asyncio.run(run())
+
+
 def main(what: str, side: str, *arguments: str) -> None:
     """Measure one side and write its figures."""
     if what == "upload":
         figures = UPLOADS[side](*arguments)
+    elif what == "bomb":
+        figures = {"sync": bomb_sync, "async": bomb_async}[side](*arguments)
     else:
         # Thousands of connections need as many files.
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from .measure import Bar, Row, Settings, in_turn
-from .servers import ROOT, Web, drain_server, hold_server
+from .servers import ROOT, Web, bomb_server, drain_server, hold_server
 
-__all__ = ["imports", "in_flight", "uploads"]
+__all__ = ["bombs", "imports", "in_flight", "uploads"]
 
 _MIB = 1024 * 1024
 _SMALL = 64 * 1024
@@ -70,6 +71,19 @@ def uploads(settings: Settings, web: Web) -> Iterator[Row]:
             what = f"{kind} upload of {size:,} MiB"
             yield Row.of(f"{what}, throughput", "MiB/s", speed, Bar(0.95, at_least=True))
             yield Row.of(f"{what}, peak memory growth", "MiB", growth, Bar(16, of_ours=True))
+
+
+def bombs(settings: Settings, web: Web) -> Iterator[Row]:
+    """A body of a few KiB that inflates to 1 GiB: how soon and in how much memory it is refused."""
+    for coding in ("gzip", "br", "zstd"):
+        with bomb_server(coding) as origin:
+            for kind in ("sync", "async"):
+                found = [_child("bomb", kind, origin) for _ in range(settings.process_rounds)]
+                what = f"{kind} {coding} bomb of 1 GiB"
+                seconds = median(one["seconds"] for one in found)
+                growth = median(one["growth"] for one in found)
+                yield Row(f"{what}, time", "s", seconds, bar=Bar(1, of_ours=True))
+                yield Row(f"{what}, peak memory growth", "MiB", growth, bar=Bar(100, of_ours=True))
 
 
 def imports(settings: Settings, web: Web) -> Iterator[Row]:

@@ -465,3 +465,19 @@ def test_an_error_that_a_function_made_tells_of_its_response() -> None:
         with pytest.raises(ConfigurationError) as caught:
             http_error(response, {404: wrong})
         assert caught.value.sent == "yes"
+
+
+def test_message_is_looked_for_in_some_values_only() -> None:
+    """An error of megabytes of numbers is not searched to its end, which would hold a loop."""
+    near = http_error(answer(500, b"[" + b"[]," * 900 + b'"near"]'), {})
+    far = http_error(answer(500, b"[" + b"[]," * 1000 + b'"far"]'), {})
+
+    assert "near" in str(near)
+    assert "far" not in str(far)
+
+
+def test_long_text_is_not_searched_to_its_end() -> None:
+    """Of a text in JSON, as of a page, what a message can be cut from is looked at."""
+    error = http_error(answer(500, json.dumps("<b>broken</b>" + "<i>" * MiB)), {})
+
+    assert str(error).startswith("500 for GET https://api.test/x: broken")

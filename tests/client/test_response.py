@@ -15,7 +15,11 @@ from arya_api_framework import BaseModel, RawResponse, Response
 from arya_api_framework.client.request import Request
 from arya_api_framework.client.response import ResponseInfo
 from arya_api_framework.client.url import Origin
-from arya_api_framework.errors import ResponseParseError, ResponseValidationError
+from arya_api_framework.errors import (
+    ConfigurationError,
+    ResponseParseError,
+    ResponseValidationError,
+)
 from tests.app import Server
 from tests.conftest import Kind
 
@@ -248,3 +252,26 @@ def test_the_info_of_a_response_does_not_keep_its_content() -> None:
     assert info.history == raw.history
     assert info.headers == raw.headers
     assert info.url == raw.url
+
+
+def test_encoding_can_be_assigned() -> None:
+    """Another charset than the declared one decodes the text and JSON, until it is taken back."""
+    response = answer(b'{"a": "\xe9"}', Content_Type="application/json; charset=utf-16")
+    response.encoding = "latin-1"
+
+    assert response.encoding == "latin-1"
+    assert response.text == '{"a": "é"}'
+    assert response.json() == {"a": "é"}
+    assert pickle.loads(pickle.dumps(response)).encoding == "latin-1"
+
+    response.encoding = None
+    assert response.encoding == "utf-16"
+
+
+@pytest.mark.parametrize("charset", ["nonsense", "utf-7", "a\0b", 5])
+def test_encoding_must_be_a_charset(charset: Any) -> None:
+    """What Python cannot decode to text is refused when it is assigned."""
+    response = answer(b"{}")
+    with pytest.raises(ConfigurationError, match="encoding must be"):
+        response.encoding = charset
+    assert response.encoding == "utf-8"
