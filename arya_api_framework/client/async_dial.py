@@ -24,7 +24,7 @@ from ..errors import ConnectError, FrameworkException, ProtocolError, ProxyError
 from .config import ClientConfig
 from .dns_cache import check_addresses
 from .egress import check_egress, check_egress_name
-from .environment import find_proxies, find_tls
+from .environment import find_proxies, read_tls
 from .http1 import MAX_INTERIM, Head, parse_head, render_head
 from .proxies import Proxies, Proxy, tunnel_refused
 from .url import Origin
@@ -86,12 +86,12 @@ class Dialer:
 
     Attributes:
         proxies: Which proxy leads to an origin.
-        tls: How connections to `https` origins are secured.
+        read_tls: Tells how connections to `https` origins are secured; may read a file.
     """
 
     def __init__(self, config: ClientConfig) -> None:
         self.proxies: Proxies = find_proxies(config)
-        self.tls = find_tls(config)
+        self.read_tls = read_tls(config)
         self._unix_socket = config.unix_socket
         self._options = config.socket_options
         self._local = config.local_address
@@ -135,6 +135,9 @@ class Dialer:
             if isinstance(error, TimeoutError) and error.errno is None:
                 raise
             raise aiohttp.ClientConnectorError(request.connection_key, error) from error
+
+    def _make_context(self) -> ssl.SSLContext:
+        return self.read_tls().without_certificate.build_context()
 
     def new_socket(self, info: Any) -> socket.socket:
         """Return a socket for an address, with the options of the client."""
@@ -206,8 +209,7 @@ class Dialer:
         if proxy.scheme == "https":
             context = self._proxy_context
             if context is None:
-                build = self.tls.without_certificate.build_context
-                context = self._proxy_context = await asyncio.to_thread(build)
+                context = self._proxy_context = await asyncio.to_thread(self._make_context)
         is_tunnel = way.context is not None
         factory: Any = _Tunnel if is_tunnel else way.factory
         try:

@@ -121,6 +121,7 @@ class AsyncTransport:
         # A session of the user's has proxies and authorities of its own.
         is_ours = self._brought is None
         self._dialer = Dialer(config if is_ours else ClientConfig(trust_env=False))
+        self._server_name = None if config.tls is None else config.tls.server_name
         self._has_proxies = bool(self._dialer.proxies)
         self._context: ssl.SSLContext | None = None
         self._bare_context: ssl.SSLContext | None = None
@@ -260,8 +261,8 @@ class AsyncTransport:
             options["ssl"] = self._context or await asyncio.to_thread(self._make_context)
             if request.origin not in self._trusted:
                 options["ssl"] = self._bare_context or self._context
-            elif self._dialer.tls.server_name is not None:
-                options["server_hostname"] = self._dialer.tls.server_name
+            elif self._server_name is not None:
+                options["server_hostname"] = self._server_name
         proxy: Proxy | None = None
         if self._has_proxies:
             proxy = self._dialer.proxies.find(request.origin)
@@ -370,7 +371,7 @@ class AsyncTransport:
             )
 
     def _make_context(self) -> ssl.SSLContext:
-        tls = self._dialer.tls
+        tls = self._dialer.read_tls()
         elsewhere = tls.without_certificate
         if elsewhere is not tls:
             self._bare_context = elsewhere.build_context()

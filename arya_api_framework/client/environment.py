@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-from typing_extensions import override
 
 from ..errors import ConfigurationError
 from ..tls import TLS
 from .proxies import Proxies, check_socks, environment_of
 
 if TYPE_CHECKING:
-    import ssl
-
     from .config import ClientConfig
 
-__all__ = ["find_proxies", "find_tls"]
+__all__ = ["find_proxies", "find_tls", "read_tls"]
 
 _CA_FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
@@ -39,35 +37,32 @@ def find_proxies(config: ClientConfig) -> Proxies:
 def find_tls(config: ClientConfig) -> TLS:
     """Return the `TLS` of a client, else one with the authorities that the environment names.
 
-    Their file is read when the first connection with TLS is made: it takes long, and many clients
-    have none.
+    Raises:
+        ConfigurationError: The file that the environment names cannot be used.
     """
-    if config.tls is not None:
-        return config.tls
+    return read_tls(config)()
+
+
+def read_tls(config: ClientConfig) -> Callable[[], TLS]:
+    """Return what `find_tls` does for the environment as it is now.
+
+    The file is read when the function is called first: who speaks no TLS needs none.
+    """
+    if (given := config.tls) is not None:
+        return lambda: given
     environment = environment_of(config.trust_env) or {}
-    for name in _CA_FILES:
-        if path := environment.get(name):
-            return _EnvironmentTLS(name, path)
-    return TLS()
+    found = next(((name, path) for name in _CA_FILES if (path := environment.get(name))), None)
+    return functools.cache(functools.partial(_make_tls, found))
 
 
-class _EnvironmentTLS(TLS):
-    """A `TLS` with the authorities of a file that a variable of the environment names."""
-
-    __slots__ = ("_variable",)
-    _variable: str
-
-    def __init__(self, variable: str, path: str) -> None:
-        TLS.__init__(self)
-        object.__setattr__(self, "ca", path)
-        object.__setattr__(self, "_variable", variable)
-
-    @override
-    def build_context(self) -> ssl.SSLContext:
-        try:
-            return TLS.build_context(self)
-        except ConfigurationError as error:
-            raise ConfigurationError(
-                f"{self._variable} of the environment must be a PEM file of certificate "
-                f"authorities, got {self.ca!r}; give `trust_env=False` to read nothing from there"
-            ) from error
+def _make_tls(found: tuple[str, str] | None) -> TLS:
+    if found is None:
+        return TLS()
+    name, path = found
+    try:
+        return TLS(ca=path)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"{name} of the environment must be a PEM file of certificate authorities, got "
+            f"{path!r}; give `trust_env=False` to read nothing from there"
+        ) from error

@@ -338,6 +338,8 @@ def _translate(
             return call.timed_out("connect")
         if isinstance(cause, urllib3_errors.ReadTimeoutError | requests.ReadTimeout):
             return call.timed_out("connect" if exchange.connecting else "read")
+    if exchange.connecting:
+        return translate_connect(error, request)
     for cause in found:
         if isinstance(
             cause,

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
 from types import FunctionType
 from typing import Any, cast
@@ -69,9 +70,10 @@ class _TLSAdapter(adapters.HTTPAdapter):
     them again for every connection.
     """
 
-    def __init__(self, tls: TLS, **options: Any) -> None:
-        self._context = functools.cache(tls.build_context)
-        self._server_name: str | None = getattr(tls, "server_name", None)
+    def __init__(self, find_tls: Callable[[], TLS], **options: Any) -> None:
+        self._find_tls = find_tls
+        self._lock = threading.Lock()
+        self._options: dict[str, Any] | None = None
         super().__init__(**options)
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
@@ -82,7 +84,22 @@ class _TLSAdapter(adapters.HTTPAdapter):
     ) -> Any:
         """Return host and port, and the context that all connections share."""
         host, _pool = super().build_connection_pool_key_attributes(request, True, None)
-        return host, {"ssl_context": self._context(), "server_hostname": self._server_name}
+        return host, self.pool_options()
+
+    def pool_options(self) -> dict[str, Any]:
+        """Return what tells pools apart: the same for all threads, or each had pools of its own.
+
+        Raises:
+            ConfigurationError: A file cannot be used.
+        """
+        with self._lock:
+            if self._options is None:
+                tls = self._find_tls()
+                self._options = {
+                    "ssl_context": tls.build_context(),
+                    "server_hostname": getattr(tls, "server_name", None),
+                }
+            return self._options.copy()
 
 
 class SyncTransport:
@@ -102,7 +119,7 @@ class SyncTransport:
         self._dialer = Dialer(config if is_ours else ClientConfig(trust_env=False))
         self._pools: dict[str, Any] = {
             "pool_connections": _MAX_ORIGINS,
-            "pool_maxsize": 1,  # `Limits` say how many there may be.
+            "pool_maxsize": min(config.pool.total, 1000),  # `Limits` say how many there may be.
             "pool_block": True,
         }
         if self._session is not None and not isinstance(self._session, requests.Session):
@@ -134,7 +151,7 @@ class SyncTransport:
             session.trust_env = False
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             self._mount(session, "http://")
-            self._mount_tls(session, self._dialer.tls)
+            self._mount_tls(session, tls)
         else:
             self._widen(session)
         if factory is not None and tls is not None:
@@ -144,6 +161,14 @@ class SyncTransport:
                     "https; set TLS up there"
                 )
             self._mount_tls(session, tls)
+        elif (
+            factory is not None
+            and session.verify is True
+            and session.cert is None
+            and session.adapters.get("https://") in self._own_adapters
+        ):
+            # As the session is: the authorities of the environment, else certifi's.
+            self._mount_tls(session, None)
         self._use_pools(session)
         return session
 
@@ -159,20 +184,28 @@ class SyncTransport:
             ):
                 self._mount(session, prefix)
 
-    def _mount(self, session: requests.Session, prefix: str, tls: TLS | None = None) -> None:
+    def _mount(
+        self, session: requests.Session, prefix: str, tls: Callable[[], TLS] | None = None
+    ) -> None:
         """Mount an adapter whose connections count for the limits of the client."""
-        kind = adapters.HTTPAdapter if tls is None else functools.partial(_TLSAdapter, tls)
-        adapter = kind(**self._pools)
+        adapter: adapters.HTTPAdapter
+        if tls is None:
+            adapter = adapters.HTTPAdapter(**self._pools)
+        else:
+            adapter = _TLSAdapter(tls, **self._pools)
         self._own_adapters.add(adapter)
         session.mount(prefix, adapter)
 
-    def _mount_tls(self, session: requests.Session, tls: TLS) -> None:
+    def _mount_tls(self, session: requests.Session, tls: TLS | None) -> None:
+        if tls is None:
+            self._mount(session, "https://", self._dialer.tls)
+            return
         elsewhere = tls.without_certificate
-        self._mount(session, "https://", elsewhere)
+        self._mount(session, "https://", lambda: elsewhere)
         if elsewhere is not tls:
             for origin in self._trusted:
                 if origin.scheme == "https":
-                    self._mount(session, f"{origin.prefix}/", tls)
+                    self._mount(session, f"{origin.prefix}/", lambda: tls)
 
     def send(self, request: Request, call: Call) -> RawResponse:
         """Send a request and read its whole response.
@@ -308,6 +341,8 @@ class _Lane:
 
     def open(self, session: requests.Session) -> connectionpool.HTTPConnectionPool:
         """Return the connection pool."""
+        if isinstance(self._adapter, _TLSAdapter):
+            self._adapter.pool_options()  # What it raises requests would take for a wrong URL.
         prepared = requests.PreparedRequest()
         prepared.url = self._url
         pool: connectionpool.HTTPConnectionPool = self._adapter.get_connection_with_tls_context(
