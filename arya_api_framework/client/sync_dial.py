@@ -293,6 +293,11 @@ class Dialer:
             socks.connect(host, port, timeout=_left(ends))
         except TimeoutError:
             raise
+        except UnicodeError:
+            # The error of the library holds the credentials.
+            raise ProxyError(
+                f"the proxy {proxy.authority} can be told names and credentials in ASCII only"
+            ) from None
         except (SocksError, OSError, ValueError) as error:
             raise refused(proxy, None, str(error), f"a connection to {host}:{port}") from error
 

@@ -536,6 +536,13 @@ class _TLSPool(_BoundedPool, connectionpool.HTTPSConnectionPool):
         _TLSConnection, HTTPSConnection, connectionpool.HTTPSConnectionPool
     )
 
+    def _validate_conn(self, conn: Any) -> None:
+        """Connect; where nothing is verified, the client has warned of it when it was made."""
+        if self._limits is None or "ssl_context" not in self.conn_kw:
+            super()._validate_conn(conn)
+        elif conn.is_closed:
+            conn.connect()
+
 
 CONNECTIONS = frozenset(
     {

@@ -144,8 +144,19 @@ class SyncTransport:
                     "https; set TLS up there"
                 )
             self._mount_tls(session, tls)
+        elif factory is not None and self._reads_authorities(session):
+            self._mount_tls(session, self._dialer.tls)
         self._use_pools(session)
         return session
+
+    def _reads_authorities(self, session: requests.Session) -> bool:
+        """Return whether a session leaves it to the environment whom to trust."""
+        return (
+            self._dialer.tls.ca is not None
+            and type(session.adapters.get("https://")) is adapters.HTTPAdapter
+            and session.verify is True
+            and session.cert is None
+        )
 
     def _widen(self, session: requests.Session) -> None:
         """Put adapters with a pool of ours in the place of those that were left as they are."""
