@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
@@ -11,7 +13,7 @@ from .proxies import Proxies, check_socks, environment_of
 if TYPE_CHECKING:
     from .config import ClientConfig
 
-__all__ = ["find_proxies", "find_tls"]
+__all__ = ["find_proxies", "find_tls", "read_tls"]
 
 _CA_FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
@@ -38,16 +40,29 @@ def find_tls(config: ClientConfig) -> TLS:
     Raises:
         ConfigurationError: The file that the environment names cannot be used.
     """
-    if config.tls is not None:
-        return config.tls
+    return read_tls(config)()
+
+
+def read_tls(config: ClientConfig) -> Callable[[], TLS]:
+    """Return what `find_tls` does for the environment as it is now.
+
+    The file is read when the function is called first: who speaks no TLS needs none.
+    """
+    if (given := config.tls) is not None:
+        return lambda: given
     environment = environment_of(config.trust_env) or {}
-    for name in _CA_FILES:
-        if path := environment.get(name):
-            try:
-                return TLS(ca=path)
-            except ConfigurationError as error:
-                raise ConfigurationError(
-                    f"{name} of the environment must be a PEM file of certificate authorities, got "
-                    f"{path!r}; give `trust_env=False` to read nothing from there"
-                ) from error
-    return TLS()
+    found = next(((name, path) for name in _CA_FILES if (path := environment.get(name))), None)
+    return functools.cache(functools.partial(_make_tls, found))
+
+
+def _make_tls(found: tuple[str, str] | None) -> TLS:
+    if found is None:
+        return TLS()
+    name, path = found
+    try:
+        return TLS(ca=path)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"{name} of the environment must be a PEM file of certificate authorities, got "
+            f"{path!r}; give `trust_env=False` to read nothing from there"
+        ) from error

@@ -24,7 +24,7 @@ from ..errors import (
 from .config import ClientConfig
 from .dns_cache import DnsCache, check_addresses, is_address
 from .egress import check_egress, check_egress_name
-from .environment import find_proxies, find_tls
+from .environment import find_proxies, read_tls
 from .http1 import MAX_INTERIM, Head, parse_head, render_head
 from .proxies import Proxies, Proxy
 from .redaction import clean_text, hide_secrets
@@ -43,12 +43,12 @@ class Dialer:
 
     Attributes:
         proxies: Which proxy leads to an origin.
-        tls: How connections to `https` origins are secured.
+        tls: Returns how connections to `https` origins are secured.
     """
 
     def __init__(self, config: ClientConfig) -> None:
         self.proxies: Proxies = find_proxies(config)
-        self.tls = find_tls(config)
+        self.tls = read_tls(config)
         self._cache = DnsCache(config.dns)
         self._resolver: Any = config.dns.resolver
         self._unix_socket = config.unix_socket
@@ -219,7 +219,7 @@ class Dialer:
     def _secure(self, sock: socket.socket, proxy: Proxy, ends: float | None) -> ssl.SSLSocket:
         context = self._proxy_context
         if context is None:
-            context = self._proxy_context = self.tls.without_certificate.build_context()
+            context = self._proxy_context = self.tls().without_certificate.build_context()
         try:
             sock.settimeout(_left(ends))
             return context.wrap_socket(sock, server_hostname=proxy.host)
@@ -284,8 +284,8 @@ class Dialer:
             kind,
             proxy.host,
             proxy.port,
-            username=proxy.user,
-            password=proxy.password,
+            username=_login(proxy.user),
+            password=_login(proxy.password),
             rdns=proxy.resolves,
             forward=forward,
         )
@@ -293,13 +293,22 @@ class Dialer:
             socks.connect(host, port, timeout=_left(ends))
         except TimeoutError:
             raise
-        except UnicodeError:
-            # The error of the library holds the credentials.
-            raise ProxyError(
-                f"the proxy {proxy.authority} can be told names and credentials in ASCII only"
-            ) from None
         except (SocksError, OSError, ValueError) as error:
             raise refused(proxy, None, str(error), f"a connection to {host}:{port}") from error
+
+
+class _Login(str):
+    """A name or a password in UTF-8, which python-socks would take for ASCII."""
+
+    __slots__ = ()
+
+    def encode(self, *_: Any) -> bytes:
+        return super().encode("latin-1")
+
+
+def _login(text: str | None) -> Any:
+    """Return what has a character for each byte, as their number is sent as well."""
+    return None if text is None else _Login(text.encode().decode("latin-1"))
 
 
 class _Connected:

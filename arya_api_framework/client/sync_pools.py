@@ -335,15 +335,28 @@ class Limits:
         self.places = _Places(min(pool.total, _MOST))
         self.per_host = min(pool.per_host, _MOST)
         self.closed = False
-        self._pools: weakref.WeakKeyDictionary[_BoundedPool, _Idle] = weakref.WeakKeyDictionary()
+        self._pools: list[tuple[weakref.ref[_Idle], _Places | None]] = []
 
-    def add(self, pool: _BoundedPool, idle: _Idle) -> None:
-        """Take care of a pool."""
-        self._pools[pool] = idle
+    def add(self, idle: _Idle, places: _Places | None) -> None:
+        """Take care of the idle connections of a pool, and of who waits for its places."""
+        self._pools.append((weakref.ref(idle), places))
 
-    def close_idle(self, now: float) -> None:
-        """Close the connections that were idle too long, and the oldest of too many."""
-        idle = list(self._pools.values())
+    def close_idle(self, now: float, empty: _Idle) -> None:
+        """Close the connections that were idle too long, and the oldest of too many.
+
+        Args:
+            now: The time on the monotonic clock.
+            empty: What had no idle connection. One that came meanwhile belongs to a place that is
+                not free yet.
+        """
+        idle: list[_Idle] = []
+        for entry in tuple(self._pools):
+            one = entry[0]()
+            if one is None:
+                with suppress(ValueError):  # Another thread has seen it, too.
+                    self._pools.remove(entry)
+            elif one is not empty:
+                idle.append(one)
         kept = sum(one.close_until(now - self.keepalive) for one in idle)
         # Those that are in use will be idle, too.
         for _ in range(kept - self.places.free.qsize()):
@@ -352,7 +365,7 @@ class Limits:
     def close(self) -> None:
         """Tell those who wait for a connection that none will come."""
         self.closed = True
-        for places in (self.places, *(pool.places for pool in list(self._pools))):
+        for places in (self.places, *(one for _, one in tuple(self._pools))):
             if places is not None:
                 places.end()
 
@@ -379,7 +392,7 @@ class _Idle(LifoQueue[Any]):
                 conn.close()
         if not block:
             raise Empty
-        self._limits.close_idle(now)
+        self._limits.close_idle(now, self)
         return None
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
@@ -434,7 +447,7 @@ class _BoundedPool(connectionpool.HTTPConnectionPool):
         if limits is not None:
             if limits.per_host:
                 self.places = _Places(limits.per_host)
-            limits.add(self, cast("Any", self.pool))
+            limits.add(cast("Any", self.pool), self.places)
 
     def QueueCls(self, maxsize: int = 1) -> LifoQueue[Any]:  # type: ignore[override]  # noqa: N802
         """Return what holds the connections."""
@@ -532,16 +545,17 @@ class _PlainPool(_BoundedPool):
 class _TLSPool(_BoundedPool, connectionpool.HTTPSConnectionPool):
     """A pool of connections with TLS."""
 
+    def _validate_conn(self, conn: Any) -> None:
+        if "ssl_context" in self.conn_kw and isinstance(conn, _Bounded):
+            # Who trusts anyone was warned when the client was made.
+            if conn.is_closed:
+                conn.connect()
+        else:
+            super()._validate_conn(conn)
+
     ConnectionCls: Any = _Chosen(
         _TLSConnection, HTTPSConnection, connectionpool.HTTPSConnectionPool
     )
-
-    def _validate_conn(self, conn: Any) -> None:
-        """Connect; where nothing is verified, the client has warned of it when it was made."""
-        if self._limits is None or "ssl_context" not in self.conn_kw:
-            super()._validate_conn(conn)
-        elif conn.is_closed:
-            conn.connect()
 
 
 CONNECTIONS = frozenset(

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
 from types import FunctionType
 from typing import Any, cast
@@ -69,9 +70,9 @@ class _TLSAdapter(adapters.HTTPAdapter):
     them again for every connection.
     """
 
-    def __init__(self, tls: TLS, **options: Any) -> None:
-        self._context = functools.cache(tls.build_context)
-        self._server_name: str | None = getattr(tls, "server_name", None)
+    def __init__(self, find_tls: Callable[[], TLS], **options: Any) -> None:
+        self._tls = functools.cache(find_tls)
+        self._context = functools.cache(lambda: self._tls().build_context())
         super().__init__(**options)
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
@@ -82,7 +83,10 @@ class _TLSAdapter(adapters.HTTPAdapter):
     ) -> Any:
         """Return host and port, and the context that all connections share."""
         host, _pool = super().build_connection_pool_key_attributes(request, True, None)
-        return host, {"ssl_context": self._context(), "server_hostname": self._server_name}
+        return host, {
+            "ssl_context": self._context(),
+            "server_hostname": getattr(self._tls(), "server_name", None),
+        }
 
 
 class SyncTransport:
@@ -134,7 +138,7 @@ class SyncTransport:
             session.trust_env = False
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             self._mount(session, "http://")
-            self._mount_tls(session, self._dialer.tls)
+            self._mount_tls(session, tls)
         else:
             self._widen(session)
         if factory is not None and tls is not None:
@@ -144,19 +148,16 @@ class SyncTransport:
                     "https; set TLS up there"
                 )
             self._mount_tls(session, tls)
-        elif factory is not None and self._reads_authorities(session):
-            self._mount_tls(session, self._dialer.tls)
-        self._use_pools(session)
-        return session
-
-    def _reads_authorities(self, session: requests.Session) -> bool:
-        """Return whether a session leaves it to the environment whom to trust."""
-        return (
-            self._dialer.tls.ca is not None
-            and type(session.adapters.get("https://")) is adapters.HTTPAdapter
+        elif (
+            factory is not None
             and session.verify is True
             and session.cert is None
-        )
+            and session.adapters.get("https://") in self._own_adapters
+        ):
+            # As the session is: the authorities of the environment, else certifi's.
+            self._mount_tls(session, None)
+        self._use_pools(session)
+        return session
 
     def _widen(self, session: requests.Session) -> None:
         """Put adapters with a pool of ours in the place of those that were left as they are."""
@@ -170,20 +171,28 @@ class SyncTransport:
             ):
                 self._mount(session, prefix)
 
-    def _mount(self, session: requests.Session, prefix: str, tls: TLS | None = None) -> None:
+    def _mount(
+        self, session: requests.Session, prefix: str, tls: Callable[[], TLS] | None = None
+    ) -> None:
         """Mount an adapter whose connections count for the limits of the client."""
-        kind = adapters.HTTPAdapter if tls is None else functools.partial(_TLSAdapter, tls)
-        adapter = kind(**self._pools)
+        adapter: adapters.HTTPAdapter
+        if tls is None:
+            adapter = adapters.HTTPAdapter(**self._pools)
+        else:
+            adapter = _TLSAdapter(tls, **self._pools)
         self._own_adapters.add(adapter)
         session.mount(prefix, adapter)
 
-    def _mount_tls(self, session: requests.Session, tls: TLS) -> None:
+    def _mount_tls(self, session: requests.Session, tls: TLS | None) -> None:
+        if tls is None:
+            self._mount(session, "https://", self._dialer.tls)
+            return
         elsewhere = tls.without_certificate
-        self._mount(session, "https://", elsewhere)
+        self._mount(session, "https://", lambda: elsewhere)
         if elsewhere is not tls:
             for origin in self._trusted:
                 if origin.scheme == "https":
-                    self._mount(session, f"{origin.prefix}/", tls)
+                    self._mount(session, f"{origin.prefix}/", lambda: tls)
 
     def send(self, request: Request, call: Call) -> RawResponse:
         """Send a request and read its whole response.
