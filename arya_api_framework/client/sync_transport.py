@@ -328,6 +328,8 @@ class _Lane:
 
     def open(self, session: requests.Session) -> connectionpool.HTTPConnectionPool:
         """Return the connection pool."""
+        if type(self._adapter) is _TLSAdapter:
+            self._adapter._context()  # Requests would take what this raises for a wrong URL.
         prepared = requests.PreparedRequest()
         prepared.url = self._url
         pool: connectionpool.HTTPConnectionPool = self._adapter.get_connection_with_tls_context(
