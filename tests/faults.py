@@ -146,6 +146,12 @@ def handles(path: str) -> Callable[[Handler], Handler]:
     return register
 
 
+async def missing(peer: Peer) -> None:
+    """Answer to a path that is none."""
+    await peer.read_body()
+    await peer.send(sized(b"{}", status=b"404 Not Found"))
+
+
 class Faults:
     """The server on a free port of 127.0.0.1, in a background thread.
 
@@ -236,8 +242,10 @@ class Faults:
                 is_first = all(read.connection != number for read in self.log)
                 self.log.append(request)
                 path = urlsplit(request.target).path
-                await HANDLERS[path](Peer(reader, writer, request, is_first))
-                request.done = True
+                try:
+                    await HANDLERS.get(path, missing)(Peer(reader, writer, request, is_first))
+                finally:
+                    request.done = True
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # The client went away.
         except asyncio.CancelledError:
@@ -288,6 +296,8 @@ answers("/close-in-chunk", chunked(b'20\r\n{"ok"'))
 answers("/close-between-chunks", chunked(b'5\r\n{"ok"\r\n'))
 answers("/close-before-trailers", chunked(b'b\r\n{"ok":true}\r\n0\r\n'))
 answers("/close-after-interim", HINTS)
+answers("/close-in-chunk-size", chunked(b'5\r\n{"ok"\r\n6'))
+answers("/close-in-trailers", chunked(b'b\r\n{"ok":true}\r\n0\r\nX-Sum'))
 
 
 def resets(path: str, *pieces: bytes) -> None:
@@ -305,6 +315,11 @@ resets("/reset-before-head")
 resets("/reset-in-head", OK)
 resets("/reset-in-body", OK, b'Content-Length: 100\r\n\r\n{"ok"')
 resets("/reset-in-chunk", chunked(b'20\r\n{"ok"'))
+resets("/reset-in-status-line", b"HTTP/1.1 20")
+resets("/reset-after-interim", HINTS)
+resets("/reset-before-body", OK, b"Content-Length: 100\r\n\r\n")
+resets("/reset-between-chunks", chunked(b'5\r\n{"ok"\r\n'))
+resets("/reset-before-trailers", chunked(b'b\r\n{"ok":true}\r\n0\r\n'))
 
 
 # The server says nothing, or nearly nothing.
@@ -325,6 +340,14 @@ hangs("/hang-before-head")
 hangs("/hang-in-head", OK)
 hangs("/hang-in-body", OK, b'Content-Length: 100\r\n\r\n{"ok"')
 hangs("/hang-in-chunk", chunked(b'20\r\n{"ok"'))
+hangs("/hang-in-status-line", b"HTTP/1.1 20")
+hangs("/hang-after-interim", HINTS)
+hangs("/hang-before-body", OK, b"Content-Length: 100\r\n\r\n")
+hangs("/hang-before-chunks", chunked())
+hangs("/hang-in-chunk-size", chunked(b'5\r\n{"ok"\r\n6'))
+hangs("/hang-between-chunks", chunked(b'5\r\n{"ok"\r\n'))
+hangs("/hang-before-trailers", chunked(b'b\r\n{"ok":true}\r\n0\r\n'))
+hangs("/hang-to-close", b'HTTP/1.1 200 OK\r\n\r\n{"ok"')
 hangs("/hang-in-error-body", b'HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\n{"message"')
 
 
@@ -344,6 +367,8 @@ drips("/drip-chunks", chunked(), b"1\r\n1\r\n" * 200 + b"0\r\n\r\n")
 drips("/drip-to-close", b"HTTP/1.1 200 OK\r\n\r\n", b"1" * 1000)
 drips("/drip-briefly", OK + b"Content-Length: 11\r\n\r\n", b'{"ok":true}')
 drips("/drip-interim", b"", HINTS * 8)
+drips("/drip-chunk-line", chunked(), b"2;" + b"x" * 1000)
+drips("/drip-trailers", chunked(b"2\r\n{}\r\n0\r\n"), b"X-Slow: 1\r\n" * 100)
 
 
 # What comes is no HTTP, or is framed wrongly.
@@ -355,6 +380,16 @@ answers("/no-status", b"HTTP/1.1 OK\r\nContent-Length: 0\r\n\r\n")
 answers("/status-99", b"HTTP/1.1 99 Low\r\nContent-Length: 0\r\n\r\n")
 answers("/status-600", b"HTTP/1.1 600 High\r\nContent-Length: 0\r\n\r\n")
 answers("/status-1000", b"HTTP/1.1 1000 High\r\nContent-Length: 0\r\n\r\n")
+answers("/binary", bytes(range(256)) * 8)
+answers("/body-alone", b'{"ok":true}\r\n\r\n')
+answers("/version-lower-case", b"http/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+answers("/version-unknown", b"HTTP/1.x 200 OK\r\nContent-Length: 0\r\n\r\n")
+answers("/status-unspaced", b"HTTP/1.1200OK\r\nContent-Length: 0\r\n\r\n")
+answers("/status-negative", b"HTTP/1.1 -200 OK\r\nContent-Length: 0\r\n\r\n")
+answers("/status-arabic", "HTTP/1.1 \u0662\u0660\u0660 OK\r\nContent-Length: 0\r\n\r\n".encode())
+answers("/name-empty", OK, b": 1\r\nContent-Length: 2\r\n\r\n{}")
+answers("/name-no-token", OK, b"X(A): 1\r\nContent-Length: 2\r\n\r\n{}")
+answers("/return-in-field", OK, b"X-A: a\rb\r\nContent-Length: 2\r\n\r\n{}")
 answers("/no-colon", OK, b"Broken\r\nContent-Length: 2\r\n\r\n{}")
 answers("/blank-before-colon", OK, b"X-A : 1\r\nContent-Length: 2\r\n\r\n{}")
 answers("/nul-in-field", OK, b"X-A: a\x00b\r\nContent-Length: 2\r\n\r\n{}")
@@ -382,6 +417,8 @@ answers("/chunk-size-negative", chunked(b"-2\r\n{}\r\n0\r\n\r\n"))
 answers("/chunk-size-prefixed", chunked(b"0x2\r\n{}\r\n0\r\n\r\n"))
 answers("/chunk-size-empty", chunked(b"\r\n{}\r\n0\r\n\r\n"))
 answers("/chunk-size-huge", chunked(b"f" * 17 + b"\r\n{}\r\n0\r\n\r\n"))
+answers("/chunk-size-underscore", chunked(b"1_0\r\n0123456789abcdef\r\n0\r\n\r\n"))
+answers("/chunk-size-decimal-point", chunked(b"2.0\r\n{}\r\n0\r\n\r\n"))
 answers("/chunk-without-end", chunked(b"2\r\n{}xx0\r\n\r\n"))
 answers("/chunk-bare-line-feeds", chunked(b"2\n{}\n0\n\n"))
 answers("/chunk-trailer-broken", chunked(b"2\r\n{}\r\n0\r\nno field\r\n\r\n"))
@@ -392,6 +429,30 @@ answers("/chunk-line-endless", chunked(LONG, b"\r\n{}\r\n0\r\n\r\n"), close=Fals
 answers("/switching", b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nx")
 answers("/interim-flood", HINTS * 11, WELL)
 
+
+@handles("/interim-endless")
+async def interim_endless(peer: Peer) -> None:
+    """Send interim responses for as long as somebody reads them."""
+    while True:
+        await peer.send(HINTS * 100)
+
+
+@handles("/status-line-endless")
+async def status_line_endless(peer: Peer) -> None:
+    """Send a status line for as long as somebody reads it."""
+    await peer.send(b"HTTP/1.1 200 ")
+    while True:
+        await peer.send(b"O" * 0x10000)
+
+
+@handles("/head-endless")
+async def head_endless(peer: Peer) -> None:
+    """Send header fields for as long as somebody reads them."""
+    await peer.send(OK)
+    while True:
+        await peer.send(b"X-A: 1\r\n" * 1000)
+
+
 # More than a response may hold.
 
 answers("/fields-many", OK, b"X-A: 1\r\n" * 120, b"Content-Length: 2\r\n\r\n{}")
@@ -401,6 +462,7 @@ answers("/length-too-large", OK, b"Content-Length: 1000000000000\r\n\r\n", b"1" 
 answers("/body-large", sized(b"1" * 5000), close=False)
 answers("/body-large-chunked", chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (5000, b"1" * 5000)), close=False)
 answers("/body-large-to-close", b"HTTP/1.1 200 OK\r\n\r\n", b"1" * 5000)
+answers("/error-page-large", sized(b"<p>" + b"1" * 500_000, status=b"500 Oops"), close=False)
 answers("/error-body-large", sized(b"1" * 5000, status=b"500 Oops"), close=False)
 
 
@@ -437,6 +499,13 @@ coded("/gzip-checksum", b"gzip", GZIPPED[:-8] + bytes(8))
 coded("/gzip-excess", b"gzip", GZIPPED + b"more")
 coded("/gzip-plain", b"gzip", b'{"ok":true}')
 coded("/gzip-bomb", b"gzip", gzip.compress(bytes(1024 * 1024)))
+coded("/gzip-bomb-twice", b"gzip, gzip", gzip.compress(gzip.compress(bytes(1024 * 1024))))
+# Blocks of their own inflate to the same again and again, so that nobody must deflate a gigabyte.
+_DEFLATE = zlib.compressobj(wbits=-15)
+_MEBIBYTE = _DEFLATE.compress(bytes(1024 * 1024)) + _DEFLATE.flush(zlib.Z_FULL_FLUSH)
+coded("/gzip-bomb-gigabyte", b"gzip", GZIPPED[:10] + _MEBIBYTE * 1024 + b"\x03\x00" + bytes(8))
+coded("/gzip-padding", b"gzip", GZIPPED + bytes(1024 * 1024))
+coded("/coding-three", b"gzip, gzip, gzip", gzip.compress(gzip.compress(GZIPPED)))
 coded("/gzip-empty", b"gzip", b"")
 coded("/gzip-in-fields", b"gzip\r\nContent-Encoding: gzip", gzip.compress(GZIPPED, mtime=0))
 coded("/gzip-cut-in-fields", b"gzip\r\nContent-Encoding: gzip", gzip.compress(GZIPPED[:-8]))
@@ -521,6 +590,13 @@ async def brief(peer: Peer) -> None:
     await peer.send(WELL)
 
 
+@handles("/mirror")
+async def mirror(peer: Peer) -> None:
+    """Answer with what was sent, as JSON whether it is that or not."""
+    await peer.read_body()
+    await peer.send(sized(bytes(peer.request.body)))
+
+
 @handles("/in-pieces")
 async def in_pieces(peer: Peer) -> None:
     """Send a good response, each byte in a packet of its own."""
@@ -581,6 +657,37 @@ async def slow_redirect(peer: Peer) -> None:
     await asyncio.sleep(0.3)
     head = b"HTTP/1.1 302 Found\r\nLocation: /hang-before-head\r\n"
     await peer.send(head, b"Content-Length: 0\r\n\r\n")
+
+
+@handles("/reset-when-idle")
+async def reset_when_idle(peer: Peer) -> None:
+    """Answer as if the connection stayed open, then reset it."""
+    await peer.read_body()
+    await peer.send(WELL)
+    await asyncio.sleep(PAUSE)
+    peer.reset()
+
+
+# Redirects that lead nowhere, or in a circle.
+
+
+def leads(path: str, *fields: bytes, status: bytes = b"302 Found") -> None:
+    """Register a path that redirects."""
+    answers(path, sized(b"", *fields, status=status), close=False)
+
+
+leads("/redirect-loop", b"Location: /redirect-loop")
+leads("/redirect-ring", b"Location: /redirect-ring-back")
+leads("/redirect-ring-back", b"Location: /redirect-ring")
+leads("/redirect-nowhere")
+leads("/redirect-twice", b"Location: /ok", b"Location: /gzip")
+leads("/redirect-file", b"Location: file:///etc/passwd")
+leads("/redirect-broken", b"Location: http://[::1")
+leads("/redirect-port", b"Location: http://127.0.0.1:99999/")
+leads("/redirect-controls", b"Location: /o\tk")
+leads("/redirect-same", b"Location: /ok", status=b"307 Temporary Redirect")
+leads("/redirect-abroad", b"Location: http://localhost:1/x", status=b"307 Temporary Redirect")
+leads("/redirect-down", b"Location: http://127.0.0.1:1/x")
 
 
 # Redirects and errors whose body is broken.

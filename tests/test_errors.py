@@ -3,8 +3,10 @@
 import builtins
 import copy
 import pickle
+import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -186,6 +188,63 @@ def test_there_is_nothing_beside_the_tree() -> None:
     assert {error.__name__ for error in classes()} == drawn | statuses
     assert all(name in (errors.__doc__ or "") for name in drawn)
     assert all(issubclass(one, FrameworkException) for one in classes())
+
+
+def drawn() -> Iterator[tuple[str, str]]:
+    """Give every pair of a class and a base as the drawing in the documentation has it."""
+    drawing = (errors.__doc__ or "").partition("```text\n")[2].partition("```")[0]
+    above: dict[int, str] = {}
+    for line in drawing.splitlines()[1:]:
+        start = len(line) - len(line.lstrip(" │├└─"))
+        left, _, right = line[start:].partition("  ")
+        depth = start // 3
+        if depth > max(above, default=1) + 1:
+            # What stands below a list of children on the right goes on with it.
+            left, right, depth = "", left, max(above)
+        for chain in left.partition(":")[0].strip(" ,").split(", ") if left else ():
+            parent = above.get(depth - 1, "FrameworkException")
+            for written in chain.split(" ─ "):
+                name, _, second = written.partition(" (")
+                yield name, parent
+                if second:
+                    yield name, second.rstrip(")")
+                parent = name
+            above = {level: one for level, one in above.items() if level < depth}
+            above[depth] = chain.split(" ")[0]
+        if re.fullmatch(r"(?:[A-Z]\w+(?:,| ─)? ?)+", right.strip()):
+            for chain in right.strip(" ,").split(", "):
+                parent = above[depth]
+                for name in chain.split(" ─ "):
+                    yield name, parent
+                    parent = name
+
+
+def test_the_documentation_draws_the_tree() -> None:
+    """Every pair of the drawing is one of the tree, and none is missing."""
+    in_words = ("ConfigurationError", "ValidationError")
+    assert sorted({*drawn(), in_words}) == sorted(set(tree()))
+
+
+def test_the_table_tells_of_every_error() -> None:
+    """Each class that is raised has its row, with what an error says before more is known."""
+    page = Path(__file__).parent.parent / "docs" / "reference" / "errors.md"
+    rows = re.findall(
+        r"^\| `(\w+)` \| (.+) \| (\w+) \| ([\w ]+) \|$",
+        page.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    statuses = {error.__name__ for error in ERROR_RESPONSE_MAPPING.values()}
+    later = (errors.__doc__ or "").rpartition("The classes of")[2]
+    expected = []
+    for cls in classes():
+        if cls.__name__ in statuses or any(
+            f"`{one.__name__}`" in later for one in cls.__mro__ if one is not object
+        ):
+            continue
+        passes = "yes" if cls._transient else "no"
+        passing = "by status" if issubclass(cls, HTTPError) else passes
+        expected.append((cls.__name__, cls.sent, passing))
+    assert sorted((name, sent, passing) for name, _, sent, passing in rows) == sorted(expected)
 
 
 @pytest.mark.parametrize(("status", "name"), list(zip(STATUSES[::2], STATUSES[1::2], strict=True)))

@@ -10,11 +10,14 @@ from typing_extensions import override
 
 from ..errors import AsyncClientError, FrameworkException
 from ..options import URLPath
+from .async_hooks import AsyncHooks, Send
 from .async_verbs import AsyncVerbs
 from .base import BaseClient
 from .body import check_async_body
 from .call import REDIRECTS, Call
+from .call_log import DEBUG
 from .config import check_async_connections
+from .hook_chain import HookChain
 from .request import Request, check_request
 
 if TYPE_CHECKING:
@@ -98,6 +101,10 @@ class AsyncClient(AsyncVerbs, BaseClient):
             return self._transport
 
     @override
+    def _check_hooks(self, hooks: HookChain) -> None:
+        _ = hooks.async_plan
+
+    @override
     def _send(self, request: Request, options: Any) -> Any:
         check_request(request)
         return self._request(request.method, None, options, request)
@@ -110,20 +117,32 @@ class AsyncClient(AsyncVerbs, BaseClient):
         call = self._prepare(method, path, options, request)
         transport = self._transport or self._open_transport()
         limiter = self._limiter
+        send: Send = transport.send
+        hooks = response = None
         try:
-            if limiter is not None and not limiter.try_acquire():
-                await self._queue(limiter, call)
-            call.begin()
-            response = await transport.send(call.request, call)
-            while response.status in REDIRECTS and call.redirect(response):
-                if call.policy.events is not None:
-                    await transport.report_redirect(response.request, call, response)
+            if call.policy.hooks or self._log.isEnabledFor(DEBUG):
+                hooks = AsyncHooks(call, send, self._log)
+                response = await hooks.before_call()
+                send = hooks.send
+            if response is None:
                 if limiter is not None and not limiter.try_acquire():
                     await self._queue(limiter, call)
-                response = await transport.send(call.request, call)
+                call.begin()
+                response = await send(call.request, call)
+                while response.status in REDIRECTS and call.redirect(response):
+                    if call.policy.events is not None:
+                        await transport.report_redirect(response.request, call, response)
+                    if limiter is not None and not limiter.try_acquire():
+                        await self._queue(limiter, call)
+                    response = await send(call.request, call)
+            if hooks is not None:
+                response = await hooks.after_call(response)
             return call.result(response)
-        except FrameworkException as error:
-            call.explain(error)
+        except BaseException as error:
+            if hooks is not None:
+                await hooks.call_failed(error)
+            elif isinstance(error, FrameworkException):
+                call.explain(error)
             raise
 
     async def _queue(self, limiter: SlidingWindow, call: Call) -> None:

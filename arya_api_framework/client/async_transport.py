@@ -717,6 +717,8 @@ def _hush(error: BaseException, request: Request) -> None:
         elif isinstance(current, aiohttp.ServerDisconnectedError):
             current.message = "Server disconnected"
             current.args = (current.message,)
+        elif isinstance(current, aiohttp.ConnectionTimeoutError):
+            current.args = (f"Connection timeout to host {redact_url(request.url)}",)
         current = current.__cause__ or current.__context__
 
 

@@ -29,6 +29,7 @@ from .config import (
 )
 from .defaults import Defaults
 from .extensions import Extensions
+from .hook_chain import HookChain
 from .live import Live, LiveCookies, LiveErrorResponses, LiveHeaders, LiveParameters
 from .meta import ClientMeta
 from .node import Node, made_anew
@@ -70,6 +71,15 @@ def _free_mutexes() -> None:
         mutex._at_fork_reinit()
 
 
+@functools.cache
+def _read_debug_switch() -> None:
+    value = os.environ.get("ARYA_API_FRAMEWORK_DEBUG", "")
+    if value:
+        from ..log import switch_on
+
+        switch_on(value)
+
+
 class BaseClient(Node, metaclass=ClientMeta):
     """The part of a client that is the same for `SyncClient` and `AsyncClient`.
 
@@ -97,6 +107,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     _extensions: Extensions
     _live_headers: LiveHeaders
     _limiter: SlidingWindow | None
+    _log: logging.Logger
     _mutex: threading.RLock
     _live_parameters: LiveParameters
     _call_policy: Policy | None
@@ -118,6 +129,7 @@ class BaseClient(Node, metaclass=ClientMeta):
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         """Lay the class configuration, so that an `__init__` of the user's needs no `super()`."""
+        _read_debug_switch()
         self = super().__new__(cls)
         self._mutex = threading.RLock()
         _remember(self._mutex)
@@ -230,11 +242,16 @@ class BaseClient(Node, metaclass=ClientMeta):
                 )
         self._open_transport()
 
+    @abstractmethod
+    def _check_hooks(self, hooks: HookChain) -> None:
+        """Refuse hooks that this kind of client cannot run."""
+
     def _trusted(self) -> frozenset[Origin]:
         """Return the origins that may be shown what identifies this client."""
         return self._own_config.trusted_origins | {self._origin_path[0]}
 
     def _configure(self, config: ClientConfig) -> None:
+        self._check_hooks(config.hooks)
         self._own_config = config
         self._limiter = _make_limiter(config)
         self._resolved_uri = UNSET
@@ -531,6 +548,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     def _make_policy(self) -> Policy:
         with self._mutex:
             config = self._own_config
+            self._log = self.logger
             self._call_policy = Policy(
                 with_pool_wait(config.timeout, config.pool.wait),
                 config.deadline,

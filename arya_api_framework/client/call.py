@@ -20,10 +20,10 @@ from ..errors import (
 )
 from ..errors.base import Sent
 from ..events import Event, Events
-from ..hooks import Hook
 from ..options import FollowRedirects, Timeout
 from ..retry import parse_retry_after
 from .formats import Format, is_json
+from .hook_chain import NO_HOOKS, HookChain
 from .outcome import http_error
 from .redaction import clean_text, hide_in, hide_secrets, redact_url, secrets_of
 from .redirects import REDIRECTS, follow
@@ -58,7 +58,7 @@ class Policy(NamedTuple):
     json_content_types: tuple[str, ...] | None
     trusted_origins: frozenset[Origin]
     pool_wait: float | None = None
-    hooks: tuple[Hook, ...] = ()
+    hooks: HookChain = NO_HOOKS
     events: Events | None = None
     trace: Any = None
 

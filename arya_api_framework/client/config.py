@@ -30,6 +30,7 @@ from ..options import (
 from ..retry import Retry
 from .codings import check_library
 from .encoding import as_pairs, encode_header, reveal
+from .hook_chain import NO_HOOKS, HookChain
 from .mappings import (
     Values,
     merge_cookies,
@@ -112,7 +113,7 @@ class ClientConfig:
     local_address: tuple[str, int] | None = None
     egress: Egress = "any"
     cookie_policy: CookiePolicy = "strict"
-    hooks: tuple[Hook, ...] = ()
+    hooks: HookChain = NO_HOOKS
     events: Events | None = None
     session: Any = None
     session_factory: Callable[..., Any] | None = None
@@ -306,14 +307,14 @@ def check_compress(_: Any, value: Any) -> Compression | None:
     )
 
 
-def check_hooks(base: tuple[Hook, ...], value: Any) -> tuple[Hook, ...]:
+def check_hooks(base: HookChain, value: Any) -> HookChain:
     """Return the hooks with others added; `None` adds none."""
     given = _as_list("hooks", value) if value is not None else ()
     for one in given:
         if not isinstance(one, Hook):
             shown = one.__name__ if isinstance(one, type) else type(one).__name__
             raise ConfigurationError(f"hooks must hold objects of a subclass of Hook, got {shown}")
-    return (*base, *given)
+    return HookChain((*base, *given))
 
 
 def check_deadline(_: Any, value: Any) -> float | None:

@@ -116,14 +116,15 @@ def build_request(
             defaults = Defaults(origin, "", automatic_headers(), {}, {}, {}, None)
     elif options.get("foreign"):
         raise ConfigurationError("`foreign=True` needs an absolute URL of another origin")
-    target, written = template.path, template.query
+    base = defaults.path if template.origin is None else ""
+    shape = base + template.path or "/"
+    target, written = shape, template.query
     values = options.get("path_parameters")
     if values or template.fields:
         if values.__class__ is not dict and not is_mapping(values):
             values = dict(as_pairs("`path_parameters`", values or {}))
         target, written = template.fill(values, _encode_path_value)
-    if template.origin is None:
-        target = defaults.path + target or "/"
+        target = base + target or "/"
     parameters = options.get("parameters")
     if parameters is not None or written:
         query = defaults.with_parameters(written, parameters)
@@ -151,7 +152,7 @@ def build_request(
             _set_media_type(headers, content.media_type, content.fixed, given)
         if compress is not None and body is not None:
             body = _compress(body, compress, headers)
-    return Request(method, origin, target, headers, body)
+    return Request(method, origin, target, headers, body, shape)
 
 
 def make_call(policy: Policy, request: Request, options: Any) -> Call:

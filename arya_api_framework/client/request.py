@@ -19,6 +19,7 @@ from .url import Origin
 
 __all__ = ["Content", "Request", "choose_content"]
 
+_METHOD = re.compile(r"(?!CONNECT$)[A-Z][A-Z0-9\-]*")
 _TARGET = re.compile(r"/[\x21-\x7e]*")
 
 
@@ -32,9 +33,11 @@ class Request:
         headers: The fields that will be sent, to be changed until then; the framing of the
             connection is added by the transport.
         body: The bytes, or the `Body` that gives them, `None` for none.
+        template: The path with its fields not filled, such as `/v1/users/{id}`, for the names of
+            logs and traces; `None` where nobody wrote one, as for a redirect.
     """
 
-    __slots__ = ("body", "headers", "method", "origin", "target")
+    __slots__ = ("_state", "body", "headers", "method", "origin", "target", "template")
 
     def __init__(
         self,
@@ -43,12 +46,27 @@ class Request:
         target: str,
         headers: CIMultiDict[str],
         body: bytes | Body | None = None,
+        template: str | None = None,
     ) -> None:
         self.method = method
         self.origin = origin
         self.target = target
         self.headers = headers
         self.body = body
+        self.template = template
+
+    @property
+    def state(self) -> dict[Any, Any]:
+        """What hooks keep of the call: one dict for all its requests, gone when the call is."""
+        try:
+            return self._state
+        except AttributeError:
+            self._state: dict[Any, Any] = {}
+            return self._state
+
+    @state.setter
+    def state(self, state: dict[Any, Any]) -> None:
+        self._state = state
 
     @property
     def url(self) -> str:
@@ -61,7 +79,7 @@ class Request:
         return not isinstance(self.body, Body) or self.body.replayable
 
     def validate(self) -> None:
-        """Check what may have been changed by hand; header values become their text.
+        """Check what may have been changed by hand; values become their text.
 
         Raises:
             ConfigurationError: It cannot be sent.
@@ -69,6 +87,12 @@ class Request:
         """
         fields = [(name, encode_header(name, value)) for name, value in self.headers.items()]
         self.headers = CIMultiDict(fields)
+        self.method, self.target = str(self.method), str(self.target)
+        if not _METHOD.fullmatch(self.method):
+            raise ConfigurationError(
+                "the method of a request must be one of HTTP in capitals, other than CONNECT, got "
+                f"{self.method!r}"
+            )
         if not _TARGET.fullmatch(self.target):
             raise ConfigurationError("the target of a request must be encoded, and start with '/'")
         if isinstance(self.body, Body) and self.body.is_spent:
@@ -76,11 +100,25 @@ class Request:
             spent.sent = "no"
             raise spent
 
+    def to_curl(self) -> str:
+        """Return a command of `curl` that sends this request, safe to paste into a shell and show.
+
+        Nothing secret is in it: header values outside the safe list and query values are `***`, to
+        be filled in by hand, and the body is read from standard input.
+        """
+        from .curl import curl_command
+
+        return curl_command(self)
+
     def __repr__(self) -> str:
         return f"<Request {self.method} {redact_url(self.url)}>"
 
     def __copy__(self) -> Request:
-        return Request(self.method, self.origin, self.target, self.headers.copy(), self.body)
+        copy = Request(
+            self.method, self.origin, self.target, self.headers.copy(), self.body, self.template
+        )
+        copy.state = dict(self.state)
+        return copy
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         """Return what a pickle may hold: nothing of the body, no header outside the safe list."""
@@ -92,6 +130,7 @@ class Request:
             "target": shown.removeprefix(self.origin.prefix),
             "headers": CIMultiDict(safe),
             "body": None,
+            "template": self.template,
         }
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import copy
+import time
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -12,6 +15,7 @@ from typing_extensions import TypeForm
 from yarl import URL
 
 from ..errors import ConfigurationError
+from .encoding import as_pairs, encode_json, is_field_value
 from .redaction import hide_in, is_safe_header, redact_url, secrets_of
 
 if TYPE_CHECKING:
@@ -153,6 +157,52 @@ class RawResponse(ResponseInfo):
         self.elapsed = 0.0
         self.history = ()
 
+    @classmethod
+    def make(
+        cls,
+        request: Request,
+        status: int = 200,
+        *,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        content: str | bytes = b"",
+        body: Any = None,
+        reason: str = "",
+    ) -> Self:
+        """Return a response that no server sent, for hooks and tests.
+
+        Args:
+            request: The request that it answers.
+            status: The status.
+            headers: The header fields.
+            content: The content, decoded already; text is sent as UTF-8.
+            body: What the content is as JSON, as `body` of a call.
+            reason: The reason phrase.
+
+        Raises:
+            ConfigurationError: No response can be like that.
+        """
+        if not 200 <= status <= 599:
+            raise ConfigurationError(f"status must be from 200 to 599, got {status!r}")
+        pairs = list(as_pairs("`headers`", headers))
+        if body is not None:
+            if content:
+                raise ConfigurationError("give `body` or `content`, not both")
+            content = encode_json(body)
+            pairs.insert(0, ("Content-Type", "application/json"))
+        fields = tuple(_field(name, value) for name, value in pairs)
+        content = content.encode() if isinstance(content, str) else bytes(content)
+        return cls(status, fields, request, content, reason=reason, received=time.time())
+
+    def answering(self, request: Request) -> Self:
+        """Return this as the response to a request: a copy, unless it is that already."""
+        if self.request is request:
+            return self
+        response = copy.copy(self)
+        response.request = request
+        response.elapsed, response.history = 0.0, ()
+        vars(response).pop("url", None)
+        return response
+
     @property
     def info(self) -> ResponseInfo:
         """The head alone, which does not keep the content in memory."""
@@ -250,3 +300,10 @@ class RawResponse(ResponseInfo):
             "_encoding": self._encoding,
             "body_error": self.body_error,
         }
+
+
+def _field(name: str, value: Any) -> tuple[bytes, bytes]:
+    text = str(value)
+    if not name.isascii() or not name.isprintable() or not is_field_value(text):
+        raise ConfigurationError(f"header {name!r} is none that a response can have")
+    return name.encode(), text.encode()

@@ -107,6 +107,8 @@ class Exchange:
 
     def tell_sent(self, data: Any) -> None:
         """Tell the events what a library has written: the head first, then perhaps the body."""
+        if self.call.policy.events is None:
+            return
         if not self._is_head_told:
             self._is_head_told = True
             self.tell("request_headers_sent")

@@ -187,9 +187,16 @@ class _Bounded(HTTPConnection):
         self.places = ()
 
     def send(self, data: Any) -> None:
-        exchange, sock = _exchange(), self.sock
-        if exchange is None or not isinstance(sock, socket.socket):
+        exchange = _exchange()
+        if exchange is None:
             super().send(data)
+            return
+        if self.sock is None:
+            self.connect()
+        sock = self.sock
+        if not isinstance(sock, socket.socket | SSLTransport):
+            super().send(data)
+            exchange.tell_sent(data)
             return
         exchange.sock = sock
         timeout = sock.gettimeout()
@@ -199,8 +206,7 @@ class _Bounded(HTTPConnection):
                 raise BrokenPipeError("the request was not written whole")
         finally:
             sock.settimeout(timeout)
-        if exchange.call.policy.events is not None:
-            exchange.tell_sent(data)
+        exchange.tell_sent(data)
 
     def _new_conn(self) -> socket.socket:
         exchange = _exchange()
@@ -403,6 +409,10 @@ class _Idle(LifoQueue[Any]):
                 self._kept.append(item)
         elif item is not None:
             item.close()
+
+    def qsize(self) -> int:
+        """Return how many there are."""
+        return len(self._kept)
 
     @property
     def idle_since(self) -> float:

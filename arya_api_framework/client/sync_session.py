@@ -338,6 +338,8 @@ def _translate(
             return call.timed_out("connect")
         if isinstance(cause, urllib3_errors.ReadTimeoutError | requests.ReadTimeout):
             return call.timed_out("connect" if exchange.connecting else "read")
+    if exchange.connecting:
+        return translate_connect(error, request)
     for cause in found:
         if isinstance(
             cause,
@@ -352,6 +354,9 @@ def _translate(
             return translate_connect(cause, request)
     if any(isinstance(cause, urllib3_errors.EmptyPoolError) for cause in found):
         return call.timed_out("pool")
+    if exchange.connecting and isinstance(error, requests.ConnectionError):
+        # urllib3 takes what resets a handshake for an aborted request.
+        return translate_connect(error, request)
     if any(isinstance(cause, http.client.HTTPException) for cause in found) and not any(
         isinstance(cause, http.client.RemoteDisconnected | http.client.IncompleteRead)
         for cause in found
@@ -370,6 +375,9 @@ def translate_connect(error: BaseException, request: Request) -> TransportError:
             return CertificateError(
                 f"the certificate of {place} is not accepted: {cause.verify_message}"
             )
+        if isinstance(cause, ssl.SSLEOFError):
+            # As where it is reset in the handshake: TLS itself did not fail.
+            return ConnectError(f"no connection to {place} could be made: closed in the handshake")
     for cause in _reasons(error):
         if isinstance(cause, urllib3_errors.NameResolutionError):
             return DNSError(f"the host name {request.origin.host!r} cannot be resolved")

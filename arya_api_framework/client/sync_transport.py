@@ -71,8 +71,9 @@ class _TLSAdapter(adapters.HTTPAdapter):
     """
 
     def __init__(self, find_tls: Callable[[], TLS], **options: Any) -> None:
-        self._tls = functools.cache(find_tls)
-        self._context = functools.cache(lambda: self._tls().build_context())
+        self._find_tls = find_tls
+        self._lock = threading.Lock()
+        self._options: dict[str, Any] | None = None
         super().__init__(**options)
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
@@ -83,10 +84,22 @@ class _TLSAdapter(adapters.HTTPAdapter):
     ) -> Any:
         """Return host and port, and the context that all connections share."""
         host, _pool = super().build_connection_pool_key_attributes(request, True, None)
-        return host, {
-            "ssl_context": self._context(),
-            "server_hostname": getattr(self._tls(), "server_name", None),
-        }
+        return host, self.pool_options()
+
+    def pool_options(self) -> dict[str, Any]:
+        """Return what tells pools apart: the same for all threads, or each had pools of its own.
+
+        Raises:
+            ConfigurationError: A file cannot be used.
+        """
+        with self._lock:
+            if self._options is None:
+                tls = self._find_tls()
+                self._options = {
+                    "ssl_context": tls.build_context(),
+                    "server_hostname": getattr(tls, "server_name", None),
+                }
+            return self._options.copy()
 
 
 class SyncTransport:
@@ -106,7 +119,7 @@ class SyncTransport:
         self._dialer = Dialer(config if is_ours else ClientConfig(trust_env=False))
         self._pools: dict[str, Any] = {
             "pool_connections": _MAX_ORIGINS,
-            "pool_maxsize": 1,  # `Limits` say how many there may be.
+            "pool_maxsize": min(config.pool.total, 1000),  # `Limits` say how many there may be.
             "pool_block": True,
         }
         if self._session is not None and not isinstance(self._session, requests.Session):
@@ -328,8 +341,8 @@ class _Lane:
 
     def open(self, session: requests.Session) -> connectionpool.HTTPConnectionPool:
         """Return the connection pool."""
-        if type(self._adapter) is _TLSAdapter:
-            self._adapter._context()  # Requests would take what this raises for a wrong URL.
+        if isinstance(self._adapter, _TLSAdapter):
+            self._adapter.pool_options()  # What it raises requests would take for a wrong URL.
         prepared = requests.PreparedRequest()
         prepared.url = self._url
         pool: connectionpool.HTTPConnectionPool = self._adapter.get_connection_with_tls_context(

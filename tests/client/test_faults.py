@@ -1,8 +1,10 @@
 """What a server does wrong, and what each client makes of it: the same, in time, and once."""
 
+import logging
 import pickle
 import socket
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -33,6 +35,7 @@ from arya_api_framework.errors import (
 from tests.app import Server
 from tests.client.conftest import Lane, hooked_session
 from tests.conftest import Kind
+from tests.fault_table import SECRETS, check_logs, check_travels, check_words, record, shown
 from tests.faults import Faults, listener
 from tests.servers import Certificate
 
@@ -50,19 +53,27 @@ def table(error: Raised, sent: str, paths: str) -> list[Any]:
 FAULTS = [
     *table(ConnectionLost, "maybe", """
         /close-before-head /close-in-head /close-in-status-line /close-after-interim
-        /reset-before-head /reset-in-head
+        /reset-before-head /reset-in-head /reset-in-status-line /reset-after-interim
     """),
     *table(IncompleteResponse, "yes", """
         /close-in-body /close-in-chunk /close-between-chunks /close-before-trailers
-        /reset-in-body /reset-in-chunk
+        /reset-in-body /reset-in-chunk /close-in-chunk-size /close-in-trailers
+        /reset-before-body /reset-between-chunks /reset-before-trailers
     """),
-    *table(RequestTimeout, "maybe", "/hang-before-head /hang-in-head /drip-head /drip-interim"),
+    *table(RequestTimeout, "maybe", """
+        /hang-before-head /hang-in-head /hang-in-status-line /hang-after-interim
+        /drip-head /drip-interim
+    """),
     *table(RequestTimeout, "yes", """
-        /hang-in-body /hang-in-chunk /drip-body /drip-chunks /drip-to-close
+        /hang-in-body /hang-in-chunk /hang-before-body /hang-before-chunks /hang-in-chunk-size
+        /hang-between-chunks /hang-before-trailers /hang-to-close
+        /drip-body /drip-chunks /drip-to-close /drip-chunk-line /drip-trailers
     """),
     *table(ProtocolError, "maybe", """
         /garbage /other-protocol /http2 /no-status /status-99 /status-600 /status-1000
-        /status-000 /status-099
+        /status-000 /status-099 /status-unspaced /status-negative /status-arabic
+        /binary /body-alone /version-lower-case /version-unknown /interim-endless
+        /name-empty /name-no-token /return-in-field
         /no-colon /blank-before-colon /nul-in-field /switching /interim-flood
         /length-word /length-negative /length-signed /length-hexadecimal /length-empty
         /length-endless /lengths-differ /lengths-listed /lengths-equal /length-and-chunked
@@ -73,37 +84,61 @@ FAULTS = [
         /chunk-size-word /chunk-size-signed /chunk-size-negative /chunk-size-prefixed
         /chunk-size-empty /chunk-size-huge /chunk-without-end /chunk-bare-line-feeds
         /chunk-trailer-broken /chunk-line-endless /chunk-trailer-long
+        /chunk-size-underscore /chunk-size-decimal-point
     """),
     *table(ResponseTooLarge, "yes", """
         /fields-many /field-long /head-long /length-too-large /body-large /body-large-chunked
         /body-large-to-close /body-endless /gzip-bomb /br-bomb /zstd-bomb
+        /gzip-bomb-twice /gzip-padding /head-endless /status-line-endless
     """),
     *table(ContentEncodingError, "yes", """
         /gzip-broken /gzip-cut /gzip-checksum /gzip-excess /gzip-plain /deflate-cut
-        /coding-compress /gzip-cut-in-fields /coding-thrice
+        /coding-compress /gzip-cut-in-fields /coding-thrice /coding-three
         /br-cut /br-excess /br-plain
         /zstd-cut /zstd-checksum /zstd-excess /zstd-plain /zstd-window
     """),
 ]  # fmt: skip
 
+MEMORY = 16 * 1024 * 1024
+"""The most bytes that a fault may cost, those of the server in this process included."""
+
 
 @pytest.mark.parametrize(("path", "error", "sent"), FAULTS)
-async def test_fault(lane: Lane, faults: Faults, path: str, error: Raised, sent: str) -> None:
-    """A fault is the same error everywhere, comes in time, and the next call is right."""
-    client = lane.client(faults.url, timeout=TOTAL, max_response_size=4096)
+async def test_fault(
+    lane: Lane,
+    faults: Faults,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    error: Raised,
+    sent: str,
+) -> None:
+    """A fault is the same error everywhere, in time, and the next call is right."""
+    caplog.set_level(logging.DEBUG)
+    client = lane.client(faults.url, timeout=TOTAL, max_response_size=4096, **SECRETS)
+    tracemalloc.start()
     start = time.monotonic()
-    with pytest.raises(FrameworkException) as caught:
-        await client.get(path)
-    took = time.monotonic() - start
+    try:
+        with pytest.raises(FrameworkException) as caught:
+            await client.get(path)
+        took = time.monotonic() - start
+        assert tracemalloc.get_traced_memory()[1] < MEMORY
+    finally:
+        tracemalloc.stop()
 
     assert type(caught.value) is error
     assert caught.value.sent == sent
+    record(path, lane.lane, caught.value)
     assert took < TOTAL + TOLERANCE
-    assert (caught.value.method, caught.value.url) == ("GET", faults.url + path)
+    url = f"{faults.url}{path}?signature=***"
+    assert (caught.value.method, caught.value.url) == ("GET", url)
     assert caught.value.attempts == 1
     assert caught.value.elapsed == pytest.approx(took, abs=0.1)
-    assert [read.target for read in faults.log] == [path]
+    assert [read.target for read in faults.log] == [f"{path}?signature=parameter-of-mine"]
     assert await client.get("/ok") == {"ok": True}
+    assert "of-mine" not in shown(caught.value)
+    check_words(caught.value)
+    check_travels(caught.value)
+    check_logs(caplog)
 
 
 @pytest.mark.parametrize("path", """
@@ -122,7 +157,7 @@ async def test_odd_but_right(lane: Lane, faults: Faults, path: str) -> None:
 
 @pytest.mark.parametrize("path", """
     /excess /excess-after-chunks /excess-after-empty /excess-line /excess-garbage-later
-    /excess-later /closes-when-idle
+    /excess-later /closes-when-idle /reset-when-idle
 """.split())  # fmt: skip
 async def test_unasked_bytes(lane: Lane, faults: Faults, path: str) -> None:
     """Bytes that nobody asked for are never taken for the next answer."""
@@ -132,6 +167,7 @@ async def test_unasked_bytes(lane: Lane, faults: Faults, path: str) -> None:
     assert await client.get("/ok") == {"ok": True}
     first, second = faults.log
     assert first.connection != second.connection
+    record(path, lane.lane, None)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +179,7 @@ async def test_garbage_behind_an_answer(lane: Lane, faults: Faults, path: str) -
     assert await client.get(path) in ({"ok": True}, None)
     assert await client.get("/ok") == {"ok": True}
     assert faults.log[0].connection != faults.log[1].connection
+    record(path, lane.lane, None)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +205,8 @@ async def test_broken_body_of_an_error(
     assert type(caught.value) is error
     assert caught.value.body_error is not None
     assert said in caught.value.body_error
+    record(path, lane.lane, caught.value)
+    check_travels(caught.value)
     assert await client.get("/ok") == {"ok": True}
 
 
@@ -176,6 +215,7 @@ async def test_broken_body_of_a_redirect(lane: Lane, faults: Faults) -> None:
     client = lane.client(faults.url, timeout=5)
     assert await client.get("/redirect-cut") == {"ok": True}
     assert [read.target for read in faults.log] == ["/redirect-cut", "/ok"]
+    record("/redirect-cut", lane.lane, None)
 
 
 async def test_bomb_in_a_redirect(lane: Lane, faults: Faults) -> None:
@@ -189,6 +229,7 @@ async def test_large_body_of_a_redirect(lane: Lane, faults: Faults) -> None:
     """The body of a redirect is held to the limit, and not read beyond it."""
     client = lane.client(faults.url, timeout=5, max_response_size=4096)
     assert await client.get("/redirect-endless") == {"ok": True}
+    record("/redirect-endless", lane.lane, None)
 
 
 # What is whole, but not what was expected
@@ -252,6 +293,7 @@ async def test_early_error(lane: Lane, faults: Faults, path: str, whole: bool) -
     with pytest.raises(HTTPRequestEntityTooLarge) as caught:
         await client.post(path, data=data)
     assert time.monotonic() - start < 2
+    record(path, lane.lane, caught.value)
     assert caught.value.response == {"message": "too big"}
     assert await client.get("/ok") == {"ok": True}
     assert faults.log[-1].connection != faults.log[0].connection
@@ -267,6 +309,7 @@ async def test_early_success(lane: Lane, faults: Faults, path: str, whole: bool)
     with pytest.raises(UploadIncomplete) as caught:
         await client.post(path, data=data)
     assert time.monotonic() - start < 2
+    record(path, lane.lane, caught.value)
     assert (caught.value.status, caught.value.sent) == (200, "yes")
     assert await client.get("/ok") == {"ok": True}
     assert faults.log[-1].connection != faults.log[0].connection
@@ -286,6 +329,7 @@ async def test_reset_during_an_upload(lane: Lane, faults: Faults, whole: bool) -
     with pytest.raises(ConnectionLost) as caught:
         await client.post("/upload-reset", data=bytes(20 * 1024 * 1024) if whole else body())
     assert caught.value.sent == "maybe"
+    record("/upload-reset", lane.lane, caught.value)
     assert isinstance(caught.value.__cause__, OSError)
     assert [read.target for read in faults.log] == ["/upload-reset"]
     assert await client.get("/ok") == {"ok": True}
@@ -295,9 +339,10 @@ async def test_garbage_during_an_upload(lane: Lane, faults: Faults) -> None:
     """Garbage that comes while a body is sent is garbage at once, not when the body is through."""
     client = lane.client(faults.url, timeout=5)
     start = time.monotonic()
-    with pytest.raises(ProtocolError):
+    with pytest.raises(ProtocolError) as caught:
         await client.post("/early-garbage", data=body())
     assert time.monotonic() - start < 2
+    record("/early-garbage", lane.lane, caught.value)
 
 
 # Connections that never are
@@ -310,6 +355,7 @@ async def test_refused(lane: Lane) -> None:
             await lane.client(url).get("/")
         assert type(caught.value) is ConnectError
         assert caught.value.sent == "no"
+        record("refused", lane.lane, caught.value)
         assert caught.value.__cause__ is not None
         assert str(caught.value.__cause__) not in str(caught.value)
 
@@ -324,6 +370,7 @@ async def test_unknown_host(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(DNSError) as caught:
         await lane.client("http://nowhere.test").get("/")
     assert caught.value.sent == "no"
+    record("unknown-host", lane.lane, caught.value)
     assert caught.value.__cause__ is not None
 
 
@@ -333,6 +380,7 @@ async def test_host_without_an_address(lane: Lane, monkeypatch: pytest.MonkeyPat
     with pytest.raises(ConnectError) as caught:
         await lane.client("http://nowhere.test").get("/")
     assert caught.value.sent == "no"
+    record("host-without-address", lane.lane, caught.value)
 
 
 async def test_second_address(lane: Lane, faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,6 +478,7 @@ async def test_chunks_of_a_redirect_that_are_broken(lane: Lane, faults: Faults) 
     client = lane.client(faults.url, timeout=5)
     assert await client.get("/redirect-chunks-broken-at-once") == {"ok": True}
     assert faults.log[0].connection != faults.log[1].connection
+    record("/redirect-chunks-broken-at-once", lane.lane, None)
 
 
 async def test_body_for_a_head(lane: Lane, faults: Faults) -> None:
@@ -450,6 +499,7 @@ async def test_refused_upload(lane: Lane, faults: Faults, data: Any) -> None:
         with pytest.raises(HTTPError) as caught:
             await client.post("/no-reading", data=sent)
         assert caught.value.status_code == 413
+    record("/no-reading", lane.lane, caught.value)
 
 
 async def test_silence_in_the_handshake_is_connecting(lane: Lane, certificate: Certificate) -> None:
@@ -463,4 +513,5 @@ async def test_silence_in_the_handshake_is_connecting(lane: Lane, certificate: C
         with pytest.raises(ConnectTimeout) as caught:
             await client.post("/", body={})
     assert caught.value.sent == "no"
+    record("tls-silent", lane.lane, caught.value)
     assert caught.value.retryable

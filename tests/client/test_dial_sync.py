@@ -1,0 +1,316 @@
+"""What only the connections of the sync client, or the pure parts below them, can show."""
+
+import functools
+import gc
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from arya_api_framework import Dns, Event, Events, Pool, SyncClient
+from arya_api_framework.client.config import ClientConfig
+from arya_api_framework.client.dns_cache import DnsCache, check_addresses, is_address
+from arya_api_framework.client.environment import find_proxies, find_tls
+from arya_api_framework.client.proxies import Proxies, check_no_proxy, check_proxies
+from arya_api_framework.client.sync_pools import Limits
+from arya_api_framework.client.url import Origin
+from arya_api_framework.errors import ConfigurationError, ConnectError
+from tests.app import Server
+from tests.client.conftest import hooked_session
+
+LANES = {"fast": {}, "compatible": {"session_factory": hooked_session}}
+lanes = pytest.mark.parametrize("options", LANES.values(), ids=LANES)
+
+
+# Events
+
+
+class Told(Events):
+    """Remembers the events it was told."""
+
+    def __init__(self) -> None:
+        self.all: list[Event] = []
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("on_"):
+            return self.all.append
+        return super().__getattribute__(name)
+
+    @property
+    def names(self) -> list[str]:
+        """Their names; they are forgotten."""
+        names = [event.name for event in self.all]
+        self.all.clear()
+        return names
+
+
+CREATE = ["connection_create_start", "connection_create_end"]
+ASK = ["dns_cache_miss", "dns_resolvehost_start", "dns_resolvehost_end"]
+
+
+@lanes
+def test_order_of_events(server: Server, options: Any) -> None:
+    """They come as they happen, the same on both lanes, with the trace of the call."""
+    told = Told()
+    with SyncClient(server.at("localhost"), events=told, pool=Pool(keepalive=9), **options) as one:
+        one.get("/echo", trace="T")
+        assert {event.trace for event in told.all} == {"T"}
+        assert [event.host for event in told.all if event.host] == ["localhost"] * 3
+        end = ["request_headers_sent", "response_chunk_received", "request_end"]
+        assert told.names == ["request_start", CREATE[0], *ASK, CREATE[1], *end]
+        one.post("/echo", body={"n": 1})
+        sizes = [event.size for event in told.all if event.name == "request_chunk_sent"]
+        assert sizes == [len(server.log[-1].body)]
+        end.insert(1, "request_chunk_sent")
+        assert told.names == ["request_start", "connection_reuseconn", *end]
+
+
+@lanes
+def test_events_of_addresses_and_remembered_names(server: Server, options: Any) -> None:
+    """Nobody is asked for an address, and nobody twice for a name."""
+    told = Told()
+    pool = Pool(keepalive=0)
+    with SyncClient(server.url, events=told, pool=pool, **options) as one:
+        one.get("/echo")
+        assert told.names[:3] == ["request_start", *CREATE]
+    with SyncClient(server.at("localhost"), events=told, pool=pool, **options) as one:
+        one.get("/echo")
+        told.all.clear()
+        one.get("/echo")
+        assert told.names[1:4] == [CREATE[0], "dns_cache_hit", CREATE[1]]
+
+
+@lanes
+def test_events_of_a_redirect_tell_of_what_was_redirected(server: Server, options: Any) -> None:
+    """The redirect is of the first request; the next one starts after it."""
+    told = Told()
+    with SyncClient(server.url, events=told, **options) as one:
+        one.get("/redirect/1")
+    found = next(event for event in told.all if event.name == "request_redirect")
+    assert (found.status, "/redirect/1" in found.url) == (302, True)
+    assert told.names.count("request_start") == 2
+
+
+@lanes
+@pytest.mark.parametrize("name", ["request_start", "connection_create_end", "request_headers_sent"])
+def test_what_an_event_raises_is_what_the_call_raises(
+    server: Server, options: Any, name: str
+) -> None:
+    """It is the user's own; the connection's place is free again."""
+    problem = LookupError("mine")
+
+    class Faulty(Events):
+        is_on = True
+
+    def fail(self: Faulty, event: Event) -> None:
+        if self.is_on:
+            raise problem
+
+    setattr(Faulty, f"on_{name}", fail)
+    faulty = Faulty()
+    with SyncClient(server.url, events=faulty, pool=Pool(total=1, wait=1), **options) as one:
+        with pytest.raises(LookupError) as error:
+            one.get("/echo")
+        assert error.value is problem
+        faulty.is_on = False
+        assert one.get("/echo")["method"] == "GET"
+
+
+@lanes
+def test_an_exception_is_told(options: Any, unused_port: int) -> None:
+    """With the error that the call raises."""
+    told = Told()
+    with (
+        SyncClient(f"http://127.0.0.1:{unused_port}", events=told, **options) as one,
+        pytest.raises(ConnectError) as error,
+    ):
+        one.get("/")
+    assert told.all[-1].error is error.value
+    assert told.names == ["request_start", CREATE[0], "request_exception"]
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port nobody listens on."""
+    import socket
+
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+async def _coroutine(*_: Any) -> Any: ...
+
+
+def test_coroutine_functions_are_refused() -> None:
+    """A sync client cannot wait for them."""
+    with pytest.raises(ConfigurationError, match="resolver"):
+        SyncClient("http://a.test", dns=Dns(resolver=_coroutine))
+    events = Events()
+    events.on_request_end = _coroutine  # type: ignore[assignment, method-assign]
+    with pytest.raises(ConfigurationError, match="on_request_end"):
+        SyncClient("http://a.test", events=events)
+
+
+# Pools
+
+
+def test_a_lost_place_comes_back() -> None:
+    """A connection that an interruption left in nobody's hand keeps no place."""
+    limits = Limits(Pool(total=1))
+    for _ in range(3):
+        place = limits.places.take(False, None)
+        del place
+        gc.collect()
+    assert limits.places.free.qsize() == 1
+
+
+def test_idle_connections_are_bounded(server: Server) -> None:
+    """Those of all origins together are no more than `total`; the oldest makes room."""
+    origins = [server.url, server.at("localhost")]
+    with SyncClient(server.url, pool=Pool(total=1)) as client:
+        for origin in origins * 2:
+            client.get(f"{origin}/echo", foreign=True)
+        session: requests.Session = client.session
+        adapter: Any = session.get_adapter(server.url)
+        pools: Any = adapter.poolmanager.pools
+        assert sum(pools[key].pool.qsize() for key in pools.keys()) == 1  # noqa: SIM118
+
+
+def test_all_threads_have_one_pool(tls_server: Server, ca_pem: Path) -> None:
+    """The context that tells pools apart is made once."""
+    from arya_api_framework import TLS
+
+    with SyncClient(tls_server.url, tls=TLS(ca=ca_pem), pool=Pool(total=3)) as client:
+        start = threading.Barrier(8)
+
+        def get() -> None:
+            start.wait()
+            client.get("/echo")
+
+        threads = [threading.Thread(target=get) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        adapter: Any = client.session.get_adapter(tls_server.url)
+        assert len(adapter.poolmanager.pools) == 1
+    assert len(tls_server.log) == 8
+
+
+# Names
+
+
+def test_dns_cache() -> None:
+    """An answer is kept for its time; the name that was not asked for longest makes room."""
+    cache = DnsCache(Dns(ttl=10, max_size=2))
+    cache.remember("a", 1, ("::1",), 0)
+    cache.remember("b", 1, ("::1",), 0)
+    assert cache.find("a", 1, 9) == ("::1",)
+    cache.remember("c", 1, ("::1",), 9)
+    assert [cache.find(name, 1, 9) is None for name in "abc"] == [False, True, False]
+    assert cache.find("a", 1, 10) is None
+    assert cache.find("a", 2, 9) is None
+    never, always = DnsCache(Dns(ttl=0)), DnsCache(Dns(ttl=None))
+    for one in (never, always):
+        one.remember("a", 1, ("::1",), 0)
+    assert never.find("a", 1, 0) is None
+    assert always.find("a", 1, 1e12) == ("::1",)
+
+
+@pytest.mark.parametrize("answer", ["127.0.0.1", None, [], ["a.test"], [1], [b"::1"]])
+def test_garbage_of_a_resolver(answer: Any) -> None:
+    """It is told what was expected."""
+    with pytest.raises(ValueError, match="expected"):
+        check_addresses(answer)
+    assert check_addresses(["fe80::1%1", "127.0.0.1"]) == ("fe80::1%1", "127.0.0.1")
+    assert not is_address("a.test")
+
+
+# Proxies
+
+
+@pytest.mark.parametrize(
+    ("environment", "url", "expected"),
+    [
+        ({}, "http://a.test", None),
+        ({"http_proxy": "p:1"}, "http://a.test", "p:1"),
+        ({"http_proxy": "p:1"}, "https://a.test", None),
+        ({"http_proxy": "p:1", "HTTP_PROXY": "q:1"}, "http://a.test", "p:1"),
+        ({"HTTP_PROXY": "q:1"}, "http://a.test", "q:1"),
+        ({"HTTP_PROXY": "q:1", "REQUEST_METHOD": "GET"}, "http://a.test", None),
+        ({"http_proxy": "p:1", "REQUEST_METHOD": "GET"}, "http://a.test", "p:1"),
+        ({"HTTPS_PROXY": "q:1", "REQUEST_METHOD": "GET"}, "https://a.test", "q:1"),
+        ({"ALL_PROXY": "socks5://s"}, "https://a.test", "s:1080"),
+        ({"all_proxy": "p", "NO_PROXY": "*"}, "https://a.test", None),
+        ({"all_proxy": "p", "no_proxy": "a.test"}, "https://b.a.test", None),
+        ({"all_proxy": "p", "no_proxy": ".a.test"}, "https://a.test", None),
+        ({"all_proxy": "p", "no_proxy": "a.test"}, "https://ba.test", "p:80"),
+        ({"all_proxy": "p", "no_proxy": "a.test:8443"}, "https://a.test", "p:80"),
+        ({"all_proxy": "p", "no_proxy": "a.test:8443"}, "https://a.test:8443", None),
+        ({"all_proxy": "p", "no_proxy": "10.0.0.0/8 x"}, "http://10.1.2.3", None),
+        ({"all_proxy": "p", "no_proxy": "10.0.0.0/8"}, "http://11.1.2.3", "p:80"),
+        ({"all_proxy": "p", "no_proxy": "::1"}, "http://[::1]:80", None),
+    ],
+)
+def test_proxies_of_the_environment(
+    environment: dict[str, str], url: str, expected: str | None
+) -> None:
+    """Scheme, capitals, CGI programs and `NO_PROXY` count as for curl."""
+    from yarl import URL
+
+    found = Proxies({}, (), environment).find(Origin.of(URL(url)))
+    assert (found and found.authority) == expected
+
+
+def test_given_proxies_come_first() -> None:
+    """The origin's, then the scheme's, then that of all; the environment says nothing then."""
+    from yarl import URL
+
+    given = check_proxies({"http://a.test": None, "http": "h:1", "all": "all:1"})
+    proxies = Proxies(given, check_no_proxy("c.test"), {"all_proxy": "env:1", "no_proxy": "*"})
+    urls = ["http://a.test", "http://b.test", "https://a.test", "http://c.test"]
+    found = [proxies.find(Origin.of(URL(url))) for url in urls]
+    assert [one and one.authority for one in found] == [None, "h:1", "all:1", None]
+    assert [one.authority for one in proxies.all()] == ["h:1", "all:1"]
+    assert proxies
+    assert not Proxies({})
+
+
+@pytest.mark.parametrize("url", ["ftp://h:1", "ftp://h"])
+def test_a_scheme_that_is_none_of_a_proxy(url: str) -> None:
+    """It is refused, with a port or without."""
+    with pytest.raises(ConfigurationError, match="its scheme is none of"):
+        check_proxies(url)
+
+
+def test_socks_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the extra, whether options or the environment name the proxy."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"\[socks\]"):
+        SyncClient("http://a.test", proxy="socks5://s")
+    monkeypatch.setenv("ALL_PROXY", "socks5://s")
+    with pytest.raises(ConfigurationError, match=r"\[socks\]"):
+        find_proxies(ClientConfig())
+    assert not find_proxies(ClientConfig(unix_socket="/s"))
+
+
+def test_authorities_of_the_environment(monkeypatch: pytest.MonkeyPatch, ca_pem: Path) -> None:
+    """`SSL_CERT_FILE` comes first; what is no file is told with its variable."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/missing")
+    with pytest.raises(ConfigurationError, match="REQUESTS_CA_BUNDLE"):
+        find_tls(ClientConfig())
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_pem))
+    assert find_tls(ClientConfig()).ca == str(ca_pem)
+    assert find_tls(ClientConfig(trust_env=False)).ca is None
+
+
+def test_options_that_contradict() -> None:
+    """All requests go through the socket, so there is nothing to choose."""
+    for options in ({"proxy": "p:1"}, {"egress": "public"}):
+        make: Any = functools.partial(SyncClient, "http://a.test", unix_socket="/s")
+        with pytest.raises(ConfigurationError, match="unix_socket"):
+            make(**options)
