@@ -74,3 +74,11 @@ async def test_a_file_that_is_none_is_refused(
     with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
         await lane.client(tls_server.url).get("/echo")
     assert tls_server.log == []
+
+
+async def test_plain_http_needs_no_authorities(
+    lane: Lane, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken variable does not hinder who speaks no TLS."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    assert (await lane.client(server.url).get("/echo"))["method"] == "GET"
