@@ -86,12 +86,12 @@ class Dialer:
 
     Attributes:
         proxies: Which proxy leads to an origin.
-        read_tls: Tells how connections to `https` origins are secured; may read a file.
+        tls: Tells how connections to `https` origins are secured; may read a file.
     """
 
     def __init__(self, config: ClientConfig) -> None:
         self.proxies: Proxies = find_proxies(config)
-        self.read_tls = read_tls(config)
+        self.tls = read_tls(config)
         self._unix_socket = config.unix_socket
         self._options = config.socket_options
         self._local = config.local_address
@@ -137,7 +137,7 @@ class Dialer:
             raise aiohttp.ClientConnectorError(request.connection_key, error) from error
 
     def _make_context(self) -> ssl.SSLContext:
-        return self.read_tls().without_certificate.build_context()
+        return self.tls().without_certificate.build_context()
 
     def new_socket(self, info: Any) -> socket.socket:
         """Return a socket for an address, with the options of the client."""

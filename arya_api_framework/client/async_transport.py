@@ -371,7 +371,7 @@ class AsyncTransport:
             )
 
     def _make_context(self) -> ssl.SSLContext:
-        tls = self._dialer.read_tls()
+        tls = self._dialer.tls()
         elsewhere = tls.without_certificate
         if elsewhere is not tls:
             self._bare_context = elsewhere.build_context()
