@@ -302,7 +302,7 @@ class _Login(str):
 
     __slots__ = ()
 
-    def encode(self, *_: Any) -> bytes:
+    def encode(self, encoding: str = "latin-1", errors: str = "strict") -> bytes:
         return super().encode("latin-1")
 
 
