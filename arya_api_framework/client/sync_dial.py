@@ -302,8 +302,8 @@ class _Login(str):
 
     __slots__ = ()
 
-    def encode(self, *_: Any) -> bytes:
-        return super().encode("latin-1")
+    def encode(self, encoding: str = "latin-1", errors: str = "strict") -> bytes:
+        return super().encode("latin-1", errors)
 
 
 def _login(text: str | None) -> Any:
