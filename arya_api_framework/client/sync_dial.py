@@ -278,14 +278,17 @@ class Dialer:
         from python_socks import ProxyType
         from python_socks.sync import Proxy as Socks
 
+        if not f"{proxy.user or ''}{proxy.password or ''}".isascii():
+            # RFC 1929 does not say how, and the error of who tries would quote them.
+            raise ProxyError(f"the credentials for {proxy.authority} must be ASCII in SOCKS")
         kind = ProxyType.SOCKS5 if proxy.scheme.startswith("socks5") else ProxyType.SOCKS4
         forward: Any = _Connected(sock, ends)
         socks = Socks(
             kind,
             proxy.host,
             proxy.port,
-            username=_login(proxy.user),
-            password=_login(proxy.password),
+            username=proxy.user,
+            password=proxy.password,
             rdns=proxy.resolves,
             forward=forward,
         )
@@ -295,20 +298,6 @@ class Dialer:
             raise
         except (SocksError, OSError, ValueError) as error:
             raise refused(proxy, None, str(error), f"a connection to {host}:{port}") from error
-
-
-class _Login(str):
-    """A name or a password in UTF-8, which python-socks would take for ASCII."""
-
-    __slots__ = ()
-
-    def encode(self, encoding: str = "latin-1", errors: str = "strict") -> bytes:
-        return super().encode("latin-1", errors)
-
-
-def _login(text: str | None) -> Any:
-    """Return what has a character for each byte, as their number is sent as well."""
-    return None if text is None else _Login(text.encode().decode("latin-1"))
 
 
 class _Connected:
