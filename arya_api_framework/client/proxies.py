@@ -115,6 +115,9 @@ class Proxy:
             raise ConfigurationError(f"{expected}; its credentials hold a control character")
         if logins[0] is None and logins[1] is not None:
             logins = ("", logins[1])
+        if scheme.startswith("socks") and not "".join(filter(None, logins)).isascii():
+            # RFC 1929 does not say how it would be encoded.
+            raise ConfigurationError(f"{expected}; credentials for SOCKS must be ASCII")
         return cls(scheme, host, port, *logins)
 
 

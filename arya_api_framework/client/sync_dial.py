@@ -282,8 +282,8 @@ class Dialer:
             kind,
             proxy.host,
             proxy.port,
-            username=_login(proxy.user),
-            password=_login(proxy.password),
+            username=proxy.user,
+            password=proxy.password,
             rdns=proxy.resolves,
             forward=forward,
         )
@@ -295,20 +295,6 @@ class Dialer:
             raise tunnel_refused(
                 proxy, None, str(error), f"a connection to {host}:{port}"
             ) from error
-
-
-class _Login(str):
-    """A name or a password in UTF-8, which python-socks would take for ASCII."""
-
-    __slots__ = ()
-
-    def encode(self, encoding: str = "latin-1", errors: str = "strict") -> bytes:
-        return super().encode("latin-1")
-
-
-def _login(text: str | None) -> Any:
-    """Return what has a character for each byte, as their number is sent as well."""
-    return None if text is None else _Login(text.encode().decode("latin-1"))
 
 
 class _Connected:
