@@ -9,6 +9,7 @@ It has no synchronous twin: `sync_dial` has urllib3's pools around it.
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import os
 import socket
@@ -222,6 +223,9 @@ class Dialer:
             ) from error
         if not is_tunnel:
             return protocol
+        if context is not None:
+            # For a handshake that fails, Python before 3.12 calls this in a way that fails itself.
+            transport._force_close = functools.partial(_abort, transport)
         try:
             await _ask_for_tunnel(transport, protocol, proxy, host, port)
             return await way.start_tls(transport)
@@ -405,6 +409,10 @@ async def _ask_for_tunnel(
         raise tunnel_refused(proxy, head.status, head.reason, f"a tunnel to {place}")
     if tunnel.has_excess:
         raise ProxyError(f"the proxy {proxy.authority} said more than that there is a tunnel")
+
+
+def _abort(transport: asyncio.Transport, _: object) -> None:
+    transport.abort()
 
 
 def _reason(error: BaseException) -> str:
