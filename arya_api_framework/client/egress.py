@@ -9,6 +9,14 @@ from ..errors import EgressRefused
 __all__ = ["check_egress", "check_egress_name"]
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All that is given out of IPv6 (RFC 4291 2.4). Beyond it are forms that lead to IPv4 addresses,
+the old site-local ones, local NAT64 (RFC 8215), and what `ipaddress` does not know yet."""
+_NOT_PUBLIC = (
+    # Python before 3.11.10 takes some of these for public.
+    ipaddress.IPv4Network("192.0.0.0/24"),
+    ipaddress.IPv6Network("3fff::/20"),
+)
 
 
 def check_egress(address: str, host: str) -> None:
@@ -20,7 +28,7 @@ def check_egress(address: str, host: str) -> None:
 
     Raises:
         EgressRefused: It is private, loopback, link-local, multicast, reserved or unspecified, or
-            an IPv6 address that stands for such an IPv4 one.
+            an IPv6 address that stands for such an IPv4 one, or of a range that is not given out.
     """
     # A zone, as in fe80::1%eth0, is of link-local addresses only.
     found = ipaddress.ip_address(address.partition("%")[0])
@@ -30,7 +38,12 @@ def check_egress(address: str, host: str) -> None:
         if found in _NAT64:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
     assert inner is not None
-    if not inner.is_global or inner.is_multicast:
+    if (
+        not inner.is_global
+        or inner.is_multicast
+        or (inner.version == 6 and inner not in _UNICAST)
+        or any(inner in network for network in _NOT_PUBLIC)
+    ):
         raise EgressRefused(f"{host!r} leads to {address}, which is not public (`egress='public'`)")
 
 

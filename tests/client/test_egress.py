@@ -14,6 +14,8 @@ from arya_api_framework.errors import EgressRefused
     :: ::1 fe80::1 fe80::1%eth0 fc00::1 fd00:ec2::254 ff02::1 2001:db8::1
     ::ffff:127.0.0.1 ::ffff:169.254.169.254 64:ff9b::7f00:1 64:ff9b::a9fe:a9fe 2002:7f00:1::
     2001:0:4136:e378:8000:63bf:80ff:fffe
+    ::127.0.0.1 ::a9fe:a9fe ::ffff:0:127.0.0.1 64:ff9b:1::7f00:1 64:ff9b:1:a9fe:a9:fe00:: fec0::1
+    192.0.0.8 192.0.0.170 3fff::1 5f00::1 100::1 4000::1 ::ffff:100.64.0.1 2002:a9fe:a9fe::1
     """.split(),
 )
 def test_what_is_not_public_is_refused(address: str) -> None:
