@@ -22,6 +22,8 @@ FACES = ("*_transport.py", "rate_limit/*_wait.py")
 # What stands below one of the transports only: each library leaves something else to us.
 ALONE = {
     "client/async_connector.py",
+    "client/async_dial.py",
+    "client/async_events.py",
     "client/async_parser.py",
     "client/sync_dial.py",
     "client/sync_exchange.py",

@@ -55,6 +55,8 @@ class Connector(aiohttp.TCPConnector):
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:
         # The one limit for all of it: names, sockets, proxies, TLS.
         async with asyncio.timeout(timeout.sock_connect):
+            if self._dialer.leads_elsewhere(req.url, req.proxy):
+                return await super()._create_connection(req, traces, timeout)
             return await self._dialer.connect(self, req, traces)
 
 

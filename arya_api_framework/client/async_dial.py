@@ -20,6 +20,7 @@ import aiohappyeyeballs
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from typing_extensions import override
+from yarl import URL
 
 from ..errors import ConnectError, FrameworkException, ProtocolError, ProxyError
 from .config import ClientConfig
@@ -99,6 +100,13 @@ class Dialer:
         self._is_guarded = config.egress == "public"
         self._proxy_context: ssl.SSLContext | None = None
 
+    def leads_elsewhere(self, url: URL, proxy: URL | None) -> bool:
+        """Return whether the session of a factory has a proxy of its own for a request."""
+        if proxy is None:
+            return False
+        ours = self.proxies.find(Origin.of(url))
+        return ours is None or proxy != ours.url
+
     async def connect(
         self, connector: aiohttp.TCPConnector, request: ClientRequest, traces: list[Trace]
     ) -> Any:
@@ -108,13 +116,10 @@ class Dialer:
             aiohttp.ClientConnectorError: It cannot be made.
             FrameworkException: A proxy, or the guard of egress, refuses it.
         """
-        url = request.url
-        port = request.port
-        host = url.raw_host
-        assert host is not None
-        assert port is not None
+        origin = Origin.of(request.url)
+        host, port = origin.host, origin.port
         way = _Way(self, connector, request, traces)
-        proxy = self.proxies.find(Origin(url.scheme, host, port))
+        proxy = self.proxies.find(origin)
         try:
             if self._unix_socket is not None:
                 return await way.secure(await self._open_unix(self._unix_socket))

@@ -267,7 +267,7 @@ class AsyncTransport:
         if self._has_proxies:
             proxy = self._dialer.proxies.find(request.origin)
             if proxy is not None and is_forwarded(request.origin, proxy):
-                options["proxy"] = _proxy_url(proxy)
+                options["proxy"] = proxy.url
                 if proxy.authorization is not None:
                     options["headers"] = headers = headers.copy()
                     headers["Proxy-Authorization"] = proxy.authorization
@@ -471,11 +471,6 @@ def _connector_options(config: ClientConfig) -> dict[str, Any]:
     if dns.resolver is not None:
         options["resolver"] = Resolver(dns.resolver)
     return options
-
-
-@functools.cache
-def _proxy_url(proxy: Proxy) -> URL:
-    return URL.build(scheme=proxy.scheme, host=proxy.host, port=proxy.port)
 
 
 def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:

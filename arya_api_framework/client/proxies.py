@@ -76,6 +76,11 @@ class Proxy:
         return f"{host}:{self.port}"
 
     @property
+    def url(self) -> URL:
+        """Its URL, without credentials."""
+        return URL.build(scheme=self.scheme, host=self.host, port=self.port)
+
+    @property
     def authorization(self) -> str | None:
         """The value of `Proxy-Authorization` (RFC 7617), `None` without credentials."""
         if self.user is None:

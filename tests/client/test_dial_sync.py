@@ -9,136 +9,15 @@ from typing import Any
 import pytest
 import requests
 
-from arya_api_framework import Dns, Event, Events, Pool, SyncClient
+from arya_api_framework import Dns, Events, Pool, SyncClient
 from arya_api_framework.client.config import ClientConfig
 from arya_api_framework.client.dns_cache import DnsCache, check_addresses, is_address
 from arya_api_framework.client.environment import find_proxies, find_tls
 from arya_api_framework.client.proxies import Proxies, check_no_proxy, check_proxies
 from arya_api_framework.client.sync_pools import Limits
 from arya_api_framework.client.url import Origin
-from arya_api_framework.errors import ConfigurationError, ConnectError
+from arya_api_framework.errors import ConfigurationError
 from tests.app import Server
-from tests.client.conftest import hooked_session
-
-LANES = {"fast": {}, "compatible": {"session_factory": hooked_session}}
-lanes = pytest.mark.parametrize("options", LANES.values(), ids=LANES)
-
-
-# Events
-
-
-class Told(Events):
-    """Remembers the events it was told."""
-
-    def __init__(self) -> None:
-        self.all: list[Event] = []
-
-    def __getattribute__(self, name: str) -> Any:
-        if name.startswith("on_"):
-            return self.all.append
-        return super().__getattribute__(name)
-
-    @property
-    def names(self) -> list[str]:
-        """Their names; they are forgotten."""
-        names = [event.name for event in self.all]
-        self.all.clear()
-        return names
-
-
-CREATE = ["connection_create_start", "connection_create_end"]
-ASK = ["dns_cache_miss", "dns_resolvehost_start", "dns_resolvehost_end"]
-
-
-@lanes
-def test_order_of_events(server: Server, options: Any) -> None:
-    """They come as they happen, the same on both lanes, with the trace of the call."""
-    told = Told()
-    with SyncClient(server.at("localhost"), events=told, pool=Pool(keepalive=9), **options) as one:
-        one.get("/echo", trace="T")
-        assert {event.trace for event in told.all} == {"T"}
-        assert [event.host for event in told.all if event.host] == ["localhost"] * 3
-        end = ["request_headers_sent", "response_chunk_received", "request_end"]
-        assert told.names == ["request_start", CREATE[0], *ASK, CREATE[1], *end]
-        one.post("/echo", body={"n": 1})
-        sizes = [event.size for event in told.all if event.name == "request_chunk_sent"]
-        assert sizes == [len(server.log[-1].body)]
-        end.insert(1, "request_chunk_sent")
-        assert told.names == ["request_start", "connection_reuseconn", *end]
-
-
-@lanes
-def test_events_of_addresses_and_remembered_names(server: Server, options: Any) -> None:
-    """Nobody is asked for an address, and nobody twice for a name."""
-    told = Told()
-    pool = Pool(keepalive=0)
-    with SyncClient(server.url, events=told, pool=pool, **options) as one:
-        one.get("/echo")
-        assert told.names[:3] == ["request_start", *CREATE]
-    with SyncClient(server.at("localhost"), events=told, pool=pool, **options) as one:
-        one.get("/echo")
-        told.all.clear()
-        one.get("/echo")
-        assert told.names[1:4] == [CREATE[0], "dns_cache_hit", CREATE[1]]
-
-
-@lanes
-def test_events_of_a_redirect_tell_of_what_was_redirected(server: Server, options: Any) -> None:
-    """The redirect is of the first request; the next one starts after it."""
-    told = Told()
-    with SyncClient(server.url, events=told, **options) as one:
-        one.get("/redirect/1")
-    found = next(event for event in told.all if event.name == "request_redirect")
-    assert (found.status, "/redirect/1" in found.url) == (302, True)
-    assert told.names.count("request_start") == 2
-
-
-@lanes
-@pytest.mark.parametrize("name", ["request_start", "connection_create_end", "request_headers_sent"])
-def test_what_an_event_raises_is_what_the_call_raises(
-    server: Server, options: Any, name: str
-) -> None:
-    """It is the user's own; the connection's place is free again."""
-    problem = LookupError("mine")
-
-    class Faulty(Events):
-        is_on = True
-
-    def fail(self: Faulty, event: Event) -> None:
-        if self.is_on:
-            raise problem
-
-    setattr(Faulty, f"on_{name}", fail)
-    faulty = Faulty()
-    with SyncClient(server.url, events=faulty, pool=Pool(total=1, wait=1), **options) as one:
-        with pytest.raises(LookupError) as error:
-            one.get("/echo")
-        assert error.value is problem
-        faulty.is_on = False
-        assert one.get("/echo")["method"] == "GET"
-
-
-@lanes
-def test_an_exception_is_told(options: Any, unused_port: int) -> None:
-    """With the error that the call raises."""
-    told = Told()
-    with (
-        SyncClient(f"http://127.0.0.1:{unused_port}", events=told, **options) as one,
-        pytest.raises(ConnectError) as error,
-    ):
-        one.get("/")
-    assert told.all[-1].error is error.value
-    assert told.names == ["request_start", CREATE[0], "request_exception"]
-
-
-@pytest.fixture
-def unused_port() -> int:
-    """A port nobody listens on."""
-    import socket
-
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 async def _coroutine(*_: Any) -> Any: ...
