@@ -27,6 +27,7 @@ from typing_extensions import override
 
 from ..errors import FrameworkException, ProtocolError, ResponseTooLarge
 from .async_dial import Dialer
+from .async_events import Late
 from .async_parser import Parser
 from .call import Phase
 from .http1 import MAX_HEAD_SIZE
@@ -45,6 +46,29 @@ class Connector(aiohttp.TCPConnector):
         self._dialer = dialer
         factory: Any = functools.partial(_Protocol, loop=self._loop)
         self._factory = factory
+
+    @override
+    def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
+        """Return what is awaited for a connection."""
+        if traces:
+            return self._connect_told(req, traces, timeout)
+        return super().connect(req, traces, timeout)
+
+    async def _connect_told(self, req: Any, traces: Any, timeout: Any) -> Any:
+        late: Any = [Late(trace, remembers=self._use_dns_cache) for trace in traces]
+        try:
+            connection = await super().connect(req, late, timeout)
+        except BaseException:
+            # Who was woken for a place, and then failed, has kept it from the next in the queue.
+            self._release_waiter()
+            raise
+        try:
+            for trace in late:
+                await trace.tell_ready()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     @override
     async def _wait_for_available_connection(self, key: Any, traces: Any) -> None:

@@ -33,7 +33,8 @@ from .url import Origin
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ClientRequest
-    from aiohttp.tracing import Trace
+
+    from .async_events import Late
 
 __all__ = ["Dialer", "Resolver"]
 
@@ -108,7 +109,7 @@ class Dialer:
         return ours is None or proxy != ours.url
 
     async def connect(
-        self, connector: aiohttp.TCPConnector, request: ClientRequest, traces: list[Trace]
+        self, connector: aiohttp.TCPConnector, request: ClientRequest, traces: list[Late]
     ) -> Any:
         """Return the protocol of a new connection for a request of aiohttp.
 
@@ -252,7 +253,7 @@ class _Way:
         dialer: Dialer,
         connector: aiohttp.TCPConnector,
         request: ClientRequest,
-        traces: list[Trace],
+        traces: list[Late],
     ) -> None:
         self._dialer = dialer
         self._connector = connector
@@ -264,12 +265,16 @@ class _Way:
     async def resolve(self, host: str, port: int) -> list[ResolveResult]:
         """Return the addresses of a host."""
         try:
-            return await self._connector._resolve_host(host, port, traces=self._traces)
+            traces: Any = self._traces
+            found = await self._connector._resolve_host(host, port, traces=traces)
         except OSError as error:
             if isinstance(error, TimeoutError) and error.errno is None:
                 raise
             key = self._request.connection_key
             raise aiohttp.ClientConnectorDNSError(key, error) from error
+        for trace in self._traces:
+            trace.check()
+        return found
 
     async def open(self, host: str, port: int, *, is_guarded: bool) -> socket.socket:
         """Return a socket that is connected to a host."""

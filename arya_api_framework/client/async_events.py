@@ -6,14 +6,16 @@ It has no synchronous twin: there `sync_exchange` and `sync_pools` tell by thems
 from __future__ import annotations
 
 import functools
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
+from aiohttp.tracing import Trace
 
 from .call import Call
 from .request import Request
 
-__all__ = ["Told"]
+__all__ = ["Late", "Told"]
 
 _SIGNALS = """
 connection_queued_start connection_queued_end connection_create_start connection_create_end
@@ -50,6 +52,72 @@ class Told:
         except Exception as error:
             self.raised = error
             raise
+
+
+class Late:
+    """A trace of aiohttp while one connection is looked for.
+
+    What a method of the user's raises would be lost with the connection that aiohttp has in its
+    hands, or reach all who wait for the addresses of the same host. So it is raised a little later.
+    """
+
+    def __init__(self, trace: Trace, *, remembers: bool) -> None:
+        """Stand for a trace.
+
+        Args:
+            trace: What is told.
+            remembers: Whether addresses are remembered; aiohttp tells of no miss if they never are.
+        """
+        self._trace = trace
+        self._remembers = remembers
+        self._ready: Callable[[], Awaitable[None]] | None = None
+        self._problem: Exception | None = None
+        self.send_connection_create_start = trace.send_connection_create_start
+        self.send_connection_queued_start = trace.send_connection_queued_start
+        self.send_connection_queued_end = trace.send_connection_queued_end
+
+    async def send_connection_create_end(self) -> None:
+        """Tell it when the connection is known to who asked for it."""
+        self._ready = self._trace.send_connection_create_end
+
+    async def send_connection_reuseconn(self) -> None:
+        """Tell it when the connection is known to who asked for it."""
+        self._ready = self._trace.send_connection_reuseconn
+
+    async def tell_ready(self) -> None:
+        """Tell how the connection was come by."""
+        assert self._ready is not None
+        await self._ready()
+
+    async def send_dns_cache_hit(self, host: str) -> None:
+        """Tell it, and keep what is raised."""
+        await self._keep(self._trace.send_dns_cache_hit, host)
+
+    async def send_dns_cache_miss(self, host: str) -> None:
+        """Tell it, and keep what is raised."""
+        await self._keep(self._trace.send_dns_cache_miss, host)
+
+    async def send_dns_resolvehost_start(self, host: str) -> None:
+        """Tell it, and keep what is raised."""
+        if not self._remembers:
+            await self.send_dns_cache_miss(host)
+        await self._keep(self._trace.send_dns_resolvehost_start, host)
+
+    async def send_dns_resolvehost_end(self, host: str) -> None:
+        """Tell it, and keep what is raised."""
+        await self._keep(self._trace.send_dns_resolvehost_end, host)
+
+    async def _keep(self, tell: Callable[[str], Awaitable[None]], host: str) -> None:
+        if self._problem is None:
+            try:
+                await tell(host)
+            except Exception as error:  # noqa: BLE001 - whatever the user raises
+                self._problem = error
+
+    def check(self) -> None:
+        """Raise what was kept."""
+        if self._problem is not None:
+            raise self._problem
 
 
 async def _hand_on(name: str, _: aiohttp.ClientSession, context: Any, parameters: Any) -> None:

@@ -116,6 +116,7 @@ class AsyncTransport:
         self._closed = False
         self._warned_of_json = False
         self._lock = threading.Lock()
+        self._context_lock = threading.Lock()
         self._current: _Room | None = None
         self._rooms: dict[asyncio.AbstractEventLoop, _Room] = {}
         # A session of the user's has proxies and authorities of its own.
@@ -371,12 +372,15 @@ class AsyncTransport:
             )
 
     def _make_context(self) -> ssl.SSLContext:
-        tls = self._dialer.tls()
-        elsewhere = tls.without_certificate
-        if elsewhere is not tls:
-            self._bare_context = elsewhere.build_context()
-        self._context = tls.build_context()
-        return self._context
+        # Calls that begin at once have one: connections of another are in another part of the pool.
+        with self._context_lock:
+            if self._context is None:
+                tls = self._dialer.tls()
+                elsewhere = tls.without_certificate
+                if elsewhere is not tls:
+                    self._bare_context = elsewhere.build_context()
+                self._context = tls.build_context()
+            return self._context
 
     async def _send_told(self, request: Request, call: Call) -> RawResponse:
         """Send a request of whose fate the user's `events` are told."""
@@ -384,6 +388,9 @@ class AsyncTransport:
         try:
             await told.tell("request_start")
             response = await self.send(request, call)
+            if told.raised is not None:
+                # Where a body is cut, an error status is a response all the same.
+                raise told.raised from told.raised.__cause__
         except BaseException as error:
             # What a method of the user's raised came through aiohttp.
             failure = told.raised or error
@@ -419,6 +426,7 @@ class AsyncTransport:
     def start_over(self) -> None:
         """Leave the connections to the parent process; a child that closed them would rob it."""
         self._lock = threading.Lock()
+        self._context_lock = threading.Lock()
         _inherited.extend(self._rooms.values())
         self._rooms = {}
         self._current = None

@@ -488,6 +488,9 @@ class _BoundedPool(connectionpool.HTTPConnectionPool):
         """Give the places of a connection back."""
         places: tuple[_Place, ...] = getattr(conn, "places", ())
         conn.places = ()
+        self._give_back(limits, places)
+
+    def _give_back(self, limits: Limits, places: tuple[_Place, ...]) -> None:
         # What an interruption leaves here in hand comes back by itself.
         for place, owner in zip(reversed(places), (limits.places, self.places), strict=False):
             cast("_Places", owner).free.put(place)
@@ -517,7 +520,11 @@ class _BoundedPool(connectionpool.HTTPConnectionPool):
                 raise ClosedPoolError(self, "Pool is closed.") from None
             raise EmptyPoolError(self, "no connection was free in time") from None
         if exchange is not None:
-            exchange.tell("connection_queued_end")
+            try:
+                exchange.tell("connection_queued_end")
+            except BaseException:
+                self._give_back(limits, places)
+                raise
         return places
 
     def _put_conn(self, conn: Any) -> None:

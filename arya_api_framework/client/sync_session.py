@@ -278,6 +278,8 @@ def _read_compatible(answer: requests.Response, fields: RawFields, exchange: Exc
             exchange.tell("response_chunk_received", size=len(piece))
             call.time_for("read", "yes")
     except _RAISED as error:
+        if exchange.raised is not None:
+            raise exchange.raised from exchange.raised.__cause__
         if (own := _own(error)) is not None:
             raise own from own.__cause__
         raise _translate_body(error, answer, call, received) from error
