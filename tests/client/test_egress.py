@@ -1,9 +1,30 @@
 """The rule of `egress="public"`: which addresses are none of a client's business."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from arya_api_framework import Dns
 from arya_api_framework.client.egress import check_egress
 from arya_api_framework.errors import EgressRefused
+from tests.app import Server
+from tests.client.conftest import Lane
+from tests.proxies import Proxy
+
+NAME = "api.example.test"
+SCHEMES = ["http", "socks4", "socks4a", "socks5", "socks5h"]
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    """A proxy with a log, which knows a name that nobody else does."""
+    with Proxy(names={NAME: "127.0.0.1"}) as running:
+        yield running
+
+
+def asked(proxy: Proxy) -> int:
+    """Return how many requests a proxy was sent."""
+    return len(proxy.asked) + len(proxy.log)
 
 
 @pytest.mark.parametrize(
@@ -31,3 +52,43 @@ def test_what_is_not_public_is_refused(address: str) -> None:
 def test_what_is_public_is_not(address: str) -> None:
     """Addresses that anybody may connect to, also as IPv6 writes them."""
     check_egress(address, "api.test")
+
+
+@pytest.mark.parametrize("proxy_scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "LocalHost", "a.localhost."],
+)
+async def test_a_proxy_is_not_asked_for_what_is_refused(
+    lane: Lane, proxy: Proxy, proxy_scheme: str, scheme: str, host: str
+) -> None:
+    """Addresses, and the names of this machine; where the proxy itself is does not matter."""
+    client = lane.client(f"{scheme}://{host}", proxy=proxy.at(proxy_scheme), egress="public")
+    with pytest.raises(EgressRefused) as error:
+        await client.get("/")
+    assert (error.value.sent, error.value.attempts) == ("no", 1)
+    assert asked(proxy) == 0
+
+
+@pytest.mark.parametrize("proxy_scheme", ["http", "socks4a", "socks5h"])
+async def test_a_proxy_that_resolves_is_asked_for_names(
+    lane: Lane, server: Server, proxy: Proxy, proxy_scheme: str
+) -> None:
+    """What it finds, only the proxy knows."""
+    client = lane.client(server.at(NAME), proxy=proxy.at(proxy_scheme), egress="public")
+    assert (await client.get("/echo"))["method"] == "GET"
+    assert asked(proxy) > 0
+
+
+@pytest.mark.parametrize("proxy_scheme", ["socks4", "socks5"])
+async def test_what_the_client_resolves_for_a_proxy_is_looked_at(
+    lane: Lane, proxy: Proxy, proxy_scheme: str
+) -> None:
+    """A name that leads to this machine is refused before the proxy hears of it."""
+    dns = Dns(resolver=lambda *_: ["127.0.0.1"])
+    client = lane.client(f"http://{NAME}", proxy=proxy.at(proxy_scheme), dns=dns, egress="public")
+    with pytest.raises(EgressRefused) as error:
+        await client.get("/")
+    assert error.value.sent == "no"
+    assert asked(proxy) == 0
