@@ -116,7 +116,7 @@ class SyncTransport:
         self._lock = threading.Lock()
         self._closed = False
         self._lanes: dict[str, _Lane] = {}
-        self._limits: Limits | None = None
+        self._limits = Limits(config.pool)
         self._own_adapters: weakref.WeakSet[adapters.HTTPAdapter] = weakref.WeakSet()
         # A session of the user's has limits, proxies and authorities of its own.
         is_ours = self._session is None
@@ -153,7 +153,6 @@ class SyncTransport:
             raise ConfigurationError(
                 f"session_factory must return a requests.Session, got {type(session).__name__}"
             )
-        self._limits = Limits(self._config.pool)
         tls = self._config.tls
         if factory is None:
             session.trust_env = False
@@ -289,14 +288,14 @@ class SyncTransport:
             self._session.close()
         for pool in pools:
             pool.close()
-        if self._limits is not None:
-            self._limits.close()
+        self._limits.close()
 
     def start_over(self) -> None:
         """Leave the connections to the parent process; a child that read from them would rob it."""
         self._lock = threading.Lock()
         self._forgive()
         self._lanes = {}
+        self._limits = Limits(self._config.pool)
         _inherited.append(self._session)
         self._session = self._config.session
 
