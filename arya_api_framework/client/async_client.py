@@ -17,6 +17,7 @@ from .body import check_async_body
 from .call import REDIRECTS, Call
 from .call_log import DEBUG
 from .config import check_async_connections
+from .forgotten import Made
 from .hook_chain import HookChain
 from .request import Request, check_request
 
@@ -97,7 +98,9 @@ class AsyncClient(AsyncVerbs, BaseClient):
             if self._transport is None:
                 from .async_transport import AsyncTransport
 
-                self._transport = AsyncTransport(self._own_config, self._trusted())
+                self._transport = AsyncTransport(
+                    self._own_config, self._trusted(), Made(type(self).__name__, *self._made_at)
+                )
             return self._transport
 
     @override

@@ -32,7 +32,7 @@ from .async_parser import Parser
 from .call import Phase
 from .http1 import MAX_HEAD_SIZE
 
-__all__ = ["Connector", "find_fault", "head_too_large", "pool_timeout", "reached_phase"]
+__all__ = ["Connector", "abandon", "find_fault", "head_too_large", "pool_timeout", "reached_phase"]
 
 pool_timeout: ContextVar[float | None] = ContextVar("pool_timeout", default=None)
 """How long the current call may wait for a connection."""
@@ -184,6 +184,39 @@ class _Protocol(ResponseHandler):
             self.abort()
         else:
             super().close()
+
+
+def abandon(session: aiohttp.ClientSession) -> None:
+    """Close a session from any thread, even one of a loop that is closed, with no loop to run."""
+    connector = session.connector
+    session.detach()
+    if connector is None or not session._connector_owner:
+        return
+    loop = session._loop
+    with suppress(RuntimeError):  # It was closed just now.
+        if loop.is_running():
+            loop.call_soon_threadsafe(_close_all, connector)
+            return
+    kept = [one for data in connector._conns.values() for one, _ in data]
+    transports = [one.transport for one in (*kept, *connector._acquired)]
+    _close_all(connector)
+    if loop.is_closed():
+        for transport in transports:
+            _end(transport)
+
+
+def _close_all(connector: aiohttp.BaseConnector) -> None:
+    connector._close(abort_ssl=True)
+
+
+def _end(transport: Any) -> None:
+    """Close the socket of a transport whose loop cannot do it any more."""
+    with suppress(RuntimeError):
+        transport.abort()
+    below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", transport)
+    # Other loops than those of asyncio close their sockets when they are closed.
+    with suppress(RuntimeError, AttributeError):
+        below._call_connection_lost(None)
 
 
 def find_fault(head: Any, status: int) -> FrameworkException | None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import os
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ from .egress import check_egress, check_egress_name
 from .environment import find_proxies, read_tls
 from .http1 import MAX_INTERIM, Head, parse_head, render_head
 from .proxies import Proxies, Proxy, tunnel_refused
+from .reasons import reason_of
 from .url import Origin
 
 if TYPE_CHECKING:
@@ -139,8 +139,6 @@ class Dialer:
         except ssl.SSLError as error:
             raise aiohttp.ClientConnectorSSLError(request.connection_key, error) from error
         except OSError as error:
-            if isinstance(error, TimeoutError) and error.errno is None:
-                raise
             raise aiohttp.ClientConnectorError(request.connection_key, error) from error
 
     def _make_context(self) -> ssl.SSLContext:
@@ -167,14 +165,13 @@ class Dialer:
         try:
             self._prepare(sock)
             await asyncio.get_running_loop().sock_connect(sock, path)
-        except OSError as error:
+        except BaseException as error:
             sock.close()
-            raise ConnectError(
-                f"no connection to the unix socket {path!r} could be made{_reason(error)}"
-            ) from error
-        except BaseException:
-            sock.close()
-            raise
+            if isinstance(error, OSError):
+                raise ConnectError(
+                    f"no connection to the unix socket {path!r} could be made{reason_of(error)}"
+                ) from error
+            raise  # pragma: no cover - an interruption between two steps
         return sock
 
     async def _open_socks(self, way: _Way, proxy: Proxy, host: str, port: int) -> socket.socket:
@@ -221,11 +218,9 @@ class Dialer:
         factory: Any = _Tunnel if is_tunnel else way.factory
         try:
             transport, protocol = await way.upgrade(sock, factory, context, proxy.host)
-        except TimeoutError:
-            raise
         except (OSError, ValueError) as error:
             raise ProxyError(
-                f"the TLS handshake with the proxy {proxy.authority} failed{_reason(error)}"
+                f"the TLS handshake with the proxy {proxy.authority} failed{reason_of(error)}"
             ) from error
         if not is_tunnel:
             return protocol
@@ -268,8 +263,6 @@ class _Way:
             traces: Any = self._traces
             found = await self._connector._resolve_host(host, port, traces=traces)
         except OSError as error:
-            if isinstance(error, TimeoutError) and error.errno is None:
-                raise
             key = self._request.connection_key
             raise aiohttp.ClientConnectorDNSError(key, error) from error
         for trace in self._traces:
@@ -298,11 +291,9 @@ class _Way:
         """Return a socket that is connected to a proxy."""
         try:
             return await self.open(proxy.host, proxy.port, is_guarded=False)
-        except (OSError, aiohttp.ClientConnectorDNSError) as error:
-            if isinstance(error, TimeoutError) and error.errno is None:
-                raise
+        except OSError as error:
             raise ProxyError(
-                f"the proxy {proxy.authority} cannot be reached{_reason(error)}"
+                f"the proxy {proxy.authority} cannot be reached{reason_of(error)}"
             ) from error
 
     async def address_for(self, proxy: Proxy, host: str, port: int, *, is_guarded: bool) -> str:
@@ -339,7 +330,7 @@ class _Way:
         inner = await self._connector._loop.start_tls(
             transport, protocol, context, server_hostname=self._server_name
         )
-        if inner is None:
+        if inner is None:  # pragma: no cover - it was closed between two steps
             raise ConnectionResetError("the tunnel was closed")
         protocol.connection_made(inner)
         return protocol
@@ -423,12 +414,3 @@ async def _ask_for_tunnel(
 
 def _abort(transport: asyncio.Transport, _: object) -> None:
     transport.abort()
-
-
-def _reason(error: BaseException) -> str:
-    """Return what the system or the TLS library said, in its own short words."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f": {error.verify_message}"
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return f": {error.reason.replace('_', ' ').lower()}"
-    return f": {os.strerror(error.errno)}" if isinstance(error, OSError) and error.errno else ""

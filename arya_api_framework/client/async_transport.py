@@ -7,10 +7,8 @@ import functools
 import logging
 import os
 import ssl
-import sys
 import threading
 import time
-import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from http.cookies import SimpleCookie
@@ -38,9 +36,11 @@ from ..errors import (
 )
 from ..errors.base import Sent
 from ..errors.call import ContentEncodingError
+from ..fork import start_over_in_child
 from ..options import Timeout
 from .async_connector import (
     Connector,
+    abandon,
     find_fault,
     head_too_large,
     pool_timeout,
@@ -54,6 +54,7 @@ from .call import Call, Phase
 from .codings import CompressedBytes
 from .config import ClientConfig
 from .decoding import Decoding
+from .forgotten import Made, when_forgotten
 from .formats import is_json
 from .http1 import MAX_FIELDS, MAX_HEAD_SIZE
 from .proxies import Proxy, check_forwarded, is_forwarded
@@ -107,7 +108,11 @@ class _NoCookies(aiohttp.DummyCookieJar):
 class AsyncTransport:
     """Sends requests over an `aiohttp.ClientSession`, made at the first call in an event loop."""
 
-    def __init__(self, config: ClientConfig, trusted: frozenset[Origin]) -> None:
+    def __init__(
+        self, config: ClientConfig, trusted: frozenset[Origin], made: Made | None = None
+    ) -> None:
+        self._made = made
+        self._forgive: Callable[[], Any] = bool
         self._config = config
         self._trusted = trusted
         self._brought: aiohttp.ClientSession | None = config.session
@@ -131,8 +136,7 @@ class AsyncTransport:
                 f"session of an AsyncClient must be an aiohttp.ClientSession, "
                 f"got {type(self._brought).__name__}"
             )
-        _register_fork_hook()
-        _transports.add(self)
+        start_over_in_child(self)
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -151,10 +155,12 @@ class AsyncTransport:
         """Return what works in a loop, which is the current one from now on."""
         with self._lock:
             for other in [other for other in self._rooms if other.is_closed()]:
-                del self._rooms[other]
+                self._rooms.pop(other).drop()
             room = self._rooms.get(loop)
             if room is None:
                 session = self._make_session()
+                if not self._rooms:
+                    self._watch()
                 guard = _close_with_loop(session)
                 # A step without waiting: the loop knows of the generator from now on.
                 with suppress(StopIteration):
@@ -162,6 +168,13 @@ class AsyncTransport:
                 room = self._rooms[loop] = _Room(loop, session, _Timer(loop), guard)
             self._current = room
             return room
+
+    def _watch(self) -> None:
+        self._forgive()
+        # Connections of the user's are not ours to miss.
+        made = self._made if self._brought is None else None
+        way = "use `async with`, or await `close()`"
+        self._forgive = when_forgotten(self, made, way, functools.partial(_drop_all, self._rooms))
 
     def _make_session(self) -> aiohttp.ClientSession:
         options: dict[str, Any] = {
@@ -411,6 +424,7 @@ class AsyncTransport:
         """Close the sessions, unless they are the user's; calls that were begun may end."""
         self._closed = True
         with self._lock:
+            self._forgive()
             rooms = list(self._rooms.values())
             self._rooms.clear()
             self._current = None
@@ -421,31 +435,20 @@ class AsyncTransport:
             elif room.loop.is_running():
                 asyncio.run_coroutine_threadsafe(room.close(), room.loop)
             else:
-                await room.session.close()
+                room.drop()
 
     def start_over(self) -> None:
         """Leave the connections to the parent process; a child that closed them would rob it."""
         self._lock = threading.Lock()
         self._context_lock = threading.Lock()
+        self._forgive()
         _inherited.extend(self._rooms.values())
         self._rooms = {}
         self._current = None
 
 
-_transports: weakref.WeakSet[AsyncTransport] = weakref.WeakSet()
 _inherited: list[_Room] = []
 """What belongs to event loops of the parent process, whose selectors the child shares."""
-
-
-@functools.cache
-def _register_fork_hook() -> None:
-    if sys.platform != "win32":  # pragma: no branch - Windows has no fork
-        os.register_at_fork(after_in_child=_start_over_in_child)
-
-
-def _start_over_in_child() -> None:
-    for transport in _transports:
-        transport.start_over()
 
 
 def _send_once(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
@@ -710,6 +713,19 @@ class _Room(NamedTuple):
         """Close the session after the calls that were begun."""
         await self.timer.settle(GRACE)
         await self.guard.aclose()
+
+    def drop(self) -> None:
+        """Close the session of a loop that is closed, or is not known to run in this thread."""
+        abandon(self.session)
+        # Its last step, in which nothing is left to wait for; a loop would make a task for it.
+        with suppress(StopIteration, RuntimeError):
+            self.guard.aclose().send(None)
+
+
+def _drop_all(rooms: dict[asyncio.AbstractEventLoop, _Room], exiting: bool) -> None:
+    for loop, room in list(rooms.items()):
+        if not (exiting and loop.is_running()):
+            room.drop()
 
 
 def _translate(

@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import sys
 import threading
-import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -17,6 +15,7 @@ from typing_extensions import Unpack, override
 from yarl import URL
 
 from ..errors import ClientClosedError, ClientError, ConfigurationError, FrameworkException
+from ..fork import start_over_in_child
 from ..options import UNSET, ClientOptions, RequestOptions, Unset, URLPath
 from .body import Body
 from .call import Call, Policy
@@ -29,6 +28,7 @@ from .config import (
 )
 from .defaults import Defaults
 from .extensions import Extensions
+from .forgotten import find_caller
 from .hook_chain import HookChain
 from .live import Live, LiveCookies, LiveErrorResponses, LiveHeaders, LiveParameters
 from .meta import ClientMeta
@@ -49,26 +49,6 @@ if TYPE_CHECKING:
     from .subclient import SubClient
 
 __all__ = ["BaseClient"]
-
-
-_mutexes: weakref.WeakSet[Any] = weakref.WeakSet()
-
-
-def _remember(mutex: threading.RLock) -> None:
-    """Free a lock in a forked child, where the thread that holds it does not exist."""
-    _register_fork_hook()
-    _mutexes.add(mutex)
-
-
-@functools.cache
-def _register_fork_hook() -> None:
-    if sys.platform != "win32":  # pragma: no branch - Windows has no fork
-        os.register_at_fork(after_in_child=_free_mutexes)
-
-
-def _free_mutexes() -> None:
-    for mutex in _mutexes:
-        mutex._at_fork_reinit()
 
 
 @functools.cache
@@ -108,6 +88,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     _live_headers: LiveHeaders
     _limiter: SlidingWindow | None
     _log: logging.Logger
+    _made_at: tuple[str, int]
     _mutex: threading.RLock
     _live_parameters: LiveParameters
     _call_policy: Policy | None
@@ -132,7 +113,8 @@ class BaseClient(Node, metaclass=ClientMeta):
         _read_debug_switch()
         self = super().__new__(cls)
         self._mutex = threading.RLock()
-        _remember(self._mutex)
+        start_over_in_child(self._mutex, "_at_fork_reinit")
+        self._made_at = find_caller()
         self._closed = False
         self._closing = False
         self._copied_from = None

@@ -15,6 +15,7 @@ from .body import check_sync_body
 from .call import REDIRECTS, Call
 from .call_log import DEBUG
 from .config import check_sync_connections
+from .forgotten import Made
 from .hook_chain import HookChain
 from .request import Request, check_request
 from .sync_hooks import Send, SyncHooks
@@ -97,7 +98,9 @@ class SyncClient(SyncVerbs, BaseClient):
             if self._transport is None:
                 from .sync_transport import SyncTransport
 
-                self._transport = SyncTransport(self._own_config, self._trusted())
+                self._transport = SyncTransport(
+                    self._own_config, self._trusted(), Made(type(self).__name__, *self._made_at)
+                )
             return self._transport
 
     @override

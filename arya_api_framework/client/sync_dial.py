@@ -5,7 +5,6 @@ It has no asynchronous twin: `async_dial` has aiohttp's connector around it.
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 import time
@@ -27,6 +26,7 @@ from .egress import check_egress, check_egress_name
 from .environment import find_proxies, read_tls
 from .http1 import MAX_INTERIM, Head, parse_head, render_head
 from .proxies import Proxies, Proxy, tunnel_refused
+from .reasons import reason_of
 from .sync_exchange import Exchange
 
 __all__ = ["Dialer"]
@@ -108,7 +108,9 @@ class Dialer:
         place = exchange.request.origin.authority
         if failure is None:
             raise ConnectError(f"{place} has no address of the family that local_address is of")
-        raise ConnectError(f"no connection to {place} could be made{_reason(failure)}") from failure
+        raise ConnectError(
+            f"no connection to {place} could be made{reason_of(failure)}"
+        ) from failure
 
     def _suits(self, address: str) -> bool:
         return self._local is None or (":" in address) == (":" in self._local[0])
@@ -136,17 +138,13 @@ class Dialer:
         try:
             self._prepare(sock, _left(ends))
             sock.connect(path)
-        except TimeoutError:
+        except BaseException as error:
             sock.close()
-            raise
-        except OSError as error:
-            sock.close()
-            raise ConnectError(
-                f"no connection to the unix socket {path!r} could be made{_reason(error)}"
-            ) from error
-        except BaseException:
-            sock.close()
-            raise
+            if isinstance(error, OSError):
+                raise ConnectError(
+                    f"no connection to the unix socket {path!r} could be made{reason_of(error)}"
+                ) from error
+            raise  # pragma: no cover - an interruption between two steps
         return sock
 
     def _resolve(self, host: str, port: int, exchange: Exchange) -> tuple[str, ...]:
@@ -190,7 +188,7 @@ class Dialer:
             sock: Any = self._connect_host(proxy.host, proxy.port, ends, exchange, is_guarded=False)
         except ConnectError as error:
             raise ProxyError(
-                f"the proxy {proxy.authority} cannot be reached{_reason(error.__cause__)}"
+                f"the proxy {proxy.authority} cannot be reached{reason_of(error.__cause__)}"
             ) from error
         try:
             if proxy.is_socks:
@@ -225,7 +223,7 @@ class Dialer:
             raise
         except (OSError, ValueError) as error:
             raise ProxyError(
-                f"the TLS handshake with the proxy {proxy.authority} failed{_reason(error)}"
+                f"the TLS handshake with the proxy {proxy.authority} failed{reason_of(error)}"
             ) from error
 
     def _open_tunnel(
@@ -244,7 +242,7 @@ class Dialer:
             raise
         except (OSError, ProtocolError, ResponseTooLarge) as error:
             raise ProxyError(
-                f"the proxy {proxy.authority} gave no valid answer to CONNECT{_reason(error)}"
+                f"the proxy {proxy.authority} gave no valid answer to CONNECT{reason_of(error)}"
             ) from error
         if not 200 <= head.status < 300:
             raise tunnel_refused(proxy, head.status, head.reason, f"a tunnel to {place}")
@@ -326,12 +324,3 @@ def _ask_system(host: str, port: int) -> Iterator[str]:
 
 def _left(ends: float | None) -> float | None:
     return None if ends is None else max(ends - time.monotonic(), _LEAST)
-
-
-def _reason(error: BaseException | None) -> str:
-    """Return what the system or the TLS library said, in its own short words."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f": {error.verify_message}"
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return f": {error.reason.replace('_', ' ').lower()}"
-    return f": {os.strerror(error.errno)}" if isinstance(error, OSError) and error.errno else ""

@@ -194,7 +194,7 @@ class _Bounded(HTTPConnection):
         if self.sock is None:
             self.connect()
         sock = self.sock
-        if not isinstance(sock, socket.socket | SSLTransport):
+        if not isinstance(sock, socket.socket | SSLTransport):  # pragma: no cover - pyOpenSSL's
             super().send(data)
             exchange.tell_sent(data)
             return
@@ -511,20 +511,19 @@ class _BoundedPool(connectionpool.HTTPConnectionPool):
     def _wait(
         self, limits: Limits, timeout: float | None, exchange: Exchange | None
     ) -> tuple[_Place, ...]:
-        if exchange is not None:
-            exchange.tell("connection_queued_start")
+        tell = _tell_nobody if exchange is None else exchange.tell
+        tell("connection_queued_start")
         try:
             places = self._take(limits, True, timeout)
         except Empty:
             if limits.closed:
                 raise ClosedPoolError(self, "Pool is closed.") from None
             raise EmptyPoolError(self, "no connection was free in time") from None
-        if exchange is not None:
-            try:
-                exchange.tell("connection_queued_end")
-            except BaseException:
-                self._give_back(limits, places)
-                raise
+        try:
+            tell("connection_queued_end")
+        except BaseException:
+            self._give_back(limits, places)
+            raise
         return places
 
     def _put_conn(self, conn: Any) -> None:
@@ -536,6 +535,10 @@ class _BoundedPool(connectionpool.HTTPConnectionPool):
             self._release(limits, conn)
         else:
             super()._put_conn(conn)
+
+
+def _tell_nobody(name: str) -> None:
+    """Take the place of events where a connection serves no call of ours."""
 
 
 class _Chosen:

@@ -12,7 +12,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import requests
 import urllib3
@@ -232,22 +232,22 @@ def _prepare(request: Request, exchange: Exchange | None = None) -> requests.Pre
         body.prepare()
         if body.length is not None:
             headers["Content-Length"] = str(body.length)
-        body = _tell_progress(body, exchange)
+        # Nobody reads the body of a request that is only shown.
+        body = _tell_progress(body, cast("Any", exchange))
     prepared.headers = headers
     prepared.body = body
     prepared._cookies = RequestsCookieJar()
     return prepared
 
 
-def _tell_progress(body: Body, exchange: Exchange | None) -> Iterator[bytes]:
+def _tell_progress(body: Body, exchange: Exchange) -> Iterator[bytes]:
     body.error = None
     sent = 0
     try:
         for chunk in body.begun_chunks():
             yield chunk
             sent += len(chunk)
-            if exchange is not None:
-                exchange.tell("request_chunk_sent", size=len(chunk))
+            exchange.tell("request_chunk_sent", size=len(chunk))
             body.tell(sent)
     except Exception as error:
         body.error = error
@@ -341,6 +341,7 @@ def _translate(
         if isinstance(cause, urllib3_errors.ReadTimeoutError | requests.ReadTimeout):
             return call.timed_out("connect" if exchange.connecting else "read")
     if exchange.connecting:
+        # urllib3 takes what resets a handshake for an aborted request.
         return translate_connect(error, request)
     for cause in found:
         if isinstance(
@@ -356,9 +357,6 @@ def _translate(
             return translate_connect(cause, request)
     if any(isinstance(cause, urllib3_errors.EmptyPoolError) for cause in found):
         return call.timed_out("pool")
-    if exchange.connecting and isinstance(error, requests.ConnectionError):
-        # urllib3 takes what resets a handshake for an aborted request.
-        return translate_connect(error, request)
     if any(isinstance(cause, http.client.HTTPException) for cause in found) and not any(
         isinstance(cause, http.client.RemoteDisconnected | http.client.IncompleteRead)
         for cause in found

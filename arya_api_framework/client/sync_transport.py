@@ -12,14 +12,12 @@ Both end in `Exchange`, where the sockets are ours.
 
 from __future__ import annotations
 
-import functools
 import http.client
-import os
-import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from types import FunctionType
 from typing import Any, cast
@@ -34,10 +32,12 @@ from ..errors import (
     ConfigurationError,
     FrameworkException,
 )
+from ..fork import start_over_in_child
 from ..tls import TLS
 from .call import Call
 from .config import ClientConfig
 from .decoding import decode
+from .forgotten import Made, when_forgotten
 from .proxies import Proxy, check_forwarded
 from .request import Request
 from .response import RawResponse
@@ -105,14 +105,18 @@ class _TLSAdapter(adapters.HTTPAdapter):
 class SyncTransport:
     """Sends requests over a `requests.Session`, made at the first call."""
 
-    def __init__(self, config: ClientConfig, trusted: frozenset[Origin]) -> None:
+    def __init__(
+        self, config: ClientConfig, trusted: frozenset[Origin], made: Made | None = None
+    ) -> None:
+        self._made = made
+        self._forgive: Callable[[], Any] = bool
         self._config = config
         self._trusted = trusted
         self._session: requests.Session | None = config.session
         self._lock = threading.Lock()
         self._closed = False
         self._lanes: dict[str, _Lane] = {}
-        self._limits: Limits | None = None
+        self._limits = Limits(config.pool)
         self._own_adapters: weakref.WeakSet[adapters.HTTPAdapter] = weakref.WeakSet()
         # A session of the user's has limits, proxies and authorities of its own.
         is_ours = self._session is None
@@ -127,8 +131,7 @@ class SyncTransport:
                 f"session of a SyncClient must be a requests.Session, "
                 f"got {type(self._session).__name__}"
             )
-        _register_fork_hook()
-        _transports.add(self)
+        start_over_in_child(self)
 
     @property
     def session(self) -> requests.Session:
@@ -136,7 +139,12 @@ class SyncTransport:
         with self._lock:
             if self._session is None:
                 self._session = self._make_session()
+                self._watch(self._session)
             return self._session
+
+    def _watch(self, session: requests.Session) -> None:
+        way = "use `with`, or call `close()`"
+        self._forgive = when_forgotten(self, self._made, way, partial(_release, session))
 
     def _make_session(self) -> requests.Session:
         factory = self._config.session_factory
@@ -145,7 +153,6 @@ class SyncTransport:
             raise ConfigurationError(
                 f"session_factory must return a requests.Session, got {type(session).__name__}"
             )
-        self._limits = Limits(self._config.pool)
         tls = self._config.tls
         if factory is None:
             session.trust_env = False
@@ -273,6 +280,7 @@ class SyncTransport:
         """Close the session, unless it is the user's; calls that were begun may end."""
         with self._lock:
             self._closed = True
+            self._forgive()
             if self._session is None or self._config.session is not None:
                 return
             pools = [lane.pool for lane in self._lanes.values() if lane.pool is not None]
@@ -280,31 +288,26 @@ class SyncTransport:
             self._session.close()
         for pool in pools:
             pool.close()
-        if self._limits is not None:
-            self._limits.close()
+        self._limits.close()
 
     def start_over(self) -> None:
         """Leave the connections to the parent process; a child that read from them would rob it."""
         self._lock = threading.Lock()
+        self._forgive()
         self._lanes = {}
+        self._limits = Limits(self._config.pool)
         _inherited.append(self._session)
         self._session = self._config.session
 
 
-_transports: weakref.WeakSet[SyncTransport] = weakref.WeakSet()
+def _release(session: requests.Session, exiting: bool) -> None:
+    """Close a session, unless the process exits: another thread may be in the middle of a call."""
+    if not exiting:
+        session.close()
+
+
 _inherited: list[requests.Session | None] = []
 """Sessions of the parent process: never closed here, as another thread of it may hold a lock."""
-
-
-@functools.cache
-def _register_fork_hook() -> None:
-    if sys.platform != "win32":  # pragma: no branch - Windows has no fork
-        os.register_at_fork(after_in_child=_start_over_in_child)
-
-
-def _start_over_in_child() -> None:
-    for transport in _transports:
-        transport.start_over()
 
 
 # Which lane

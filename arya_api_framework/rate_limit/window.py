@@ -7,19 +7,17 @@ A slot is stamped by the caller that takes it, when it takes it: a timer that fi
 next window start later and never lets one call too many through.
 """
 
-import functools
 import math
-import os
 import sys
 import threading
 import time
-import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from ..errors import ConfigurationError, RateLimitTimeout
+from ..fork import start_over_in_child
 
 __all__ = ["PATIENCE", "SlidingWindow", "Waiter", "normalise"]
 
@@ -95,8 +93,7 @@ class SlidingWindow:
         self._queue: OrderedDict[Waiter, None] = OrderedDict()
         self._ticket = 0
         self._turn = -math.inf  # when the head was told that it is the head
-        _register_fork_hook()
-        _windows.add(self)
+        start_over_in_child(self)
 
     def __repr__(self) -> str:
         return f"SlidingWindow({self._limit}, {self._interval})"
@@ -270,18 +267,3 @@ def _timeout(wait: float) -> RateLimitTimeout:
         f"no slot of the rate limit is free before the deadline, the next one in {wait:.3f} s",
         retry_after=wait,
     )
-
-
-_windows: weakref.WeakSet[SlidingWindow] = weakref.WeakSet()
-
-
-@functools.cache
-def _register_fork_hook() -> None:
-    # Not at import, which has no side effects.
-    if sys.platform != "win32":  # pragma: no branch - Windows has no fork
-        os.register_at_fork(after_in_child=_start_over_in_child)
-
-
-def _start_over_in_child() -> None:
-    for window in _windows:
-        window.start_over()

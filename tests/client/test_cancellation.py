@@ -383,6 +383,7 @@ def test_one_client_in_two_loops_at_once(faults: Faults) -> None:
     for thread in threads:
         thread.join(20)
     assert results == [{"ok": True}] * 120
+    asyncio.run(client.close())
 
 
 def test_closing_in_another_loop(faults: Faults) -> None:

@@ -379,7 +379,7 @@ register = os.register_at_fork
 os.register_at_fork = lambda **when: (hooks.append(when), register(**when))
 from arya_api_framework.rate_limit import SlidingWindow, sync_wait
 mine = lambda: sum(
-    getattr(hook, "__module__", "").startswith("arya_api_framework.rate_limit")
+    getattr(hook, "__module__", "").startswith("arya_api_framework")
     for when in hooks for hook in when.values()
 )
 assert mine() == 0
