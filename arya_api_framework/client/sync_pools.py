@@ -390,12 +390,16 @@ class _Idle(LifoQueue[Any]):
         Where it must not block, `queue.Empty` says that there is none: so urllib3 empties it.
         """
         now = time.monotonic()
-        with suppress(IndexError):
-            while True:
+        # Asked before: an exception that is handled here keeps the frames of those who call, and a
+        # place in them, where an interruption comes before it is forgotten.
+        while self._kept:
+            try:
                 conn = self._kept.pop()
-                if not block or now - conn.idle_since <= self._limits.keepalive:
-                    return conn
-                conn.close()
+            except IndexError:  # pragma: no cover - another thread was faster
+                break
+            if not block or now - conn.idle_since <= self._limits.keepalive:
+                return conn
+            conn.close()
         if not block:
             raise Empty
         self._limits.close_idle(now, self)
@@ -480,8 +484,13 @@ class _BoundedPool(connectionpool.HTTPConnectionPool):
             places = self._take(limits, False, None)
         except Empty:
             places = self._wait(limits, timeout, exchange)
-        conn: Any = super()._get_conn(timeout)
-        conn.places = places
+        try:
+            conn: Any = super()._get_conn(timeout)
+            conn.places = places
+        except BaseException:
+            # At once: who keeps the exception keeps this frame, too.
+            self._give_back(limits, places)
+            raise
         return conn
 
     def _release(self, limits: Limits, conn: Any) -> None:

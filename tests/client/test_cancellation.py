@@ -325,6 +325,71 @@ def test_signal_storm(server: Server) -> None:
     assert (result.returncode, result.stdout) == (0, "True 0\n"), result.stderr
 
 
+EVERYWHERE = """
+import gc, sys
+from arya_api_framework import Pool, SyncClient
+
+class Interrupted(BaseException): pass
+
+FILES = ("sync_pools.py", "connectionpool.py", "sync_transport.py")
+
+def interrupt(number, call):
+    steps = 0
+    def trace(frame, event, argument):
+        nonlocal steps
+        if not frame.f_code.co_filename.endswith(FILES):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            steps += 1
+            if steps == number:
+                sys.settrace(None)
+                raise Interrupted
+        return trace
+    sys.settrace(trace)
+    try:
+        call()
+        return True
+    except Interrupted:
+        return False
+    finally:
+        sys.settrace(None)
+
+def free(client):
+    transport = client._transport
+    pool = next(iter(transport._lanes.values())).pool
+    return [one.free.qsize() for one in (transport._limits.places, pool.places) if one]
+
+gc.disable()
+for pool in Pool(total=3), Pool(total=3, per_host=2):
+    client = SyncClient(sys.argv[1], pool=pool, timeout=5)
+    client.get("/ok")
+    full, number, lost = free(client), 1, []
+    while not interrupt(number, lambda: client.get("/ok")):
+        number += 1
+        if free(client) != full:
+            lost.append((number, free(client)))
+            break
+    assert client.get("/ok") == {"ok": True}
+    assert free(client) == full
+    client.close()
+    print(number > 300, lost)
+"""
+
+
+def test_interrupted_at_every_step_of_the_pool(faults: Faults) -> None:
+    """Whichever step of Python an exception comes between, no place for a connection is lost."""
+    result = subprocess.run(
+        [sys.executable, "-c", EVERYWHERE, faults.url],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={name: value for name, value in os.environ.items() if "COVERAGE" not in name},
+    )
+    assert (result.returncode, result.stdout) == (0, "True []\n" * 2), result.stderr
+
+
 SLEEPER = """
 import sys, threading, time
 from arya_api_framework import SyncClient
