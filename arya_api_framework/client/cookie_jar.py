@@ -39,7 +39,7 @@ _DELIMITERS = re.compile(r"[\x09\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+")
 _TIME = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?![0-9])")
 _DAY = re.compile(r"([0-9]{1,2})(?![0-9])")
 _YEAR = re.compile(r"([0-9]{2,4})(?![0-9])")
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS: list[str] = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 Key: TypeAlias = tuple[str, str]
 Shelf: TypeAlias = Mapping[Key, "Cookie"]
@@ -110,7 +110,7 @@ class CookieJar:
     """
 
     def __init__(self, policy: CookiePolicy = "strict") -> None:
-        self._policy = policy
+        self._policy: CookiePolicy = policy
         self.mutex = threading.RLock()
         self.shelves: Mapping[str, Shelf] = {}
 
@@ -257,11 +257,10 @@ class CookieJar:
             "httponly" in attributes,
             not domain,
         )
-        if domain and (cookie := self._for_domain(cookie, origin.host)) is None:
+        kept = self._for_domain(cookie, origin.host) if domain else cookie
+        if kept is None or not self._allows(kept):
             return None
-        if not _keeps_prefix(cookie, has_domain=bool(domain)) or not self._allows(cookie):
-            return None
-        return cookie
+        return kept if _keeps_prefix(kept, has_domain=bool(domain)) else None
 
     def _for_domain(self, cookie: Cookie, host: str) -> Cookie | None:
         """Return a cookie with a `Domain`, as it is kept for a host; `None` if it is not."""
