@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from .client.async_client import AsyncClient
+from .client.cookie_jar import Cookie, CookieJar
 from .client.request import Request
 from .client.response import RawResponse, ResponseInfo
 from .client.shared import shared
@@ -31,6 +32,8 @@ __all__ = [
     "BaseModel",
     "CallOptions",
     "ClientOptions",
+    "Cookie",
+    "CookieJar",
     "Dns",
     "Event",
     "Events",

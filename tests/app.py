@@ -415,11 +415,24 @@ async def latin1(request: web.Request) -> web.Response:
 
 async def set_cookie(request: web.Request) -> web.Response:
     """Set a cookie for each pair of the query; `?line=` gives a whole Set-Cookie value."""
-    response = web.json_response({"set": len(request.query)})
+    code = int(request.match_info.get("code", 200))
+    response = web.json_response({"set": len(request.query)}, status=code)
     for name, value in request.query.items():
         line = value if name == "line" else f"{name}={value}; Path=/"
         response.headers.add("Set-Cookie", line)
     return response
+
+
+async def login(request: web.Request) -> web.Response:
+    """Set the cookie `sid` and redirect to `?to=`."""
+    headers = {"Location": request.query["to"], "Set-Cookie": "sid=1; Path=/; HttpOnly"}
+    return web.Response(status=302, headers=headers)
+
+
+async def logout(request: web.Request) -> web.Response:
+    """Delete the cookie `sid` and redirect to `/cookies`."""
+    headers = {"Location": "/cookies", "Set-Cookie": "sid=; Path=/; Max-Age=0"}
+    return web.Response(status=302, headers=headers)
 
 
 async def cookies(request: web.Request) -> web.Response:
@@ -462,6 +475,9 @@ ROUTES = [
     web.get("/json", given_json),
     web.get("/latin1", latin1),
     web.get("/set-cookie", set_cookie),
+    web.get(r"/set-cookie/{code:\d+}", set_cookie),
+    web.post("/login", login),
+    web.get("/logout", logout),
     web.get("/cookies", cookies),
     web.get("/etag", etag),
     web.route("*", "/early-hints", early_hints),

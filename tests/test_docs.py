@@ -166,6 +166,7 @@ def test_page(
         "https://api.github.com": server.url,
         "https://jsonplaceholder.typicode.com": server.url,
         "https://cdn.example.com": server.at("localhost"),
+        "https://shop.example.com": server.at("localhost"),
         "https://intranet.example.com": tls_server.at("localhost"),
     }
     text = page.read_text(encoding="utf-8")

@@ -199,13 +199,14 @@ class LazyHeaders(MultiMapping[str]):
 
     Attributes:
         is_coded: Whether the body has a content coding.
+        sets_cookies: Whether there is a `Set-Cookie`.
     """
 
-    __slots__ = ("_fields", "_made", "_sets_cookies", "is_coded")
+    __slots__ = ("_fields", "_made", "is_coded", "sets_cookies")
 
     def __init__(self, head: Head) -> None:
         self._fields = head.fields
-        self._sets_cookies = head.sets_cookies
+        self.sets_cookies = head.sets_cookies
         self._made: CIMultiDictProxy[str] | None = None
         self.is_coded = bool(head.content_encoding)
 
@@ -222,7 +223,7 @@ class LazyHeaders(MultiMapping[str]):
     @override
     def getall(self, key: str, *default: Any, **options: Any) -> Any:
         # What aiohttp asks of every response.
-        if key is hdrs.SET_COOKIE and default and not self._sets_cookies:
+        if key is hdrs.SET_COOKIE and default and not self.sets_cookies:
             return default[0]
         return self._make().getall(key, *default, **options)
 

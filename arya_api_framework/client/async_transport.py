@@ -317,13 +317,15 @@ class AsyncTransport:
                 raise fault
             if proxy is not None:
                 check_forwarded(request.origin, proxy, answer.status, answer.reason or "")
+            found: Any = answer._headers  # pyright: ignore[reportPrivateUsage]
+            if found.sets_cookies if type(found) is LazyHeaders else hdrs.SET_COOKIE in found:
+                call.keep_cookies(response)
             if upload is not None and not upload.through and answer.status < 300:
                 raise UploadIncomplete(
                     f"the server answered {answer.status} before the body was sent",
                     status=answer.status,
                 )
             stream = answer.content
-            found: Any = answer._headers  # pyright: ignore[reportPrivateUsage]
             if (
                 stream.is_eof()
                 and stream.exception() is None

@@ -26,6 +26,7 @@ from .config import (
     near_miss,
     with_pool_wait,
 )
+from .cookie_jar import CookieJar
 from .defaults import Defaults
 from .extensions import Extensions
 from .forgotten import find_caller
@@ -92,6 +93,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     _mutex: threading.RLock
     _live_parameters: LiveParameters
     _call_policy: Policy | None
+    _jar: CookieJar | None
     _bearer: SecretStr | None
     _owns_transport: bool
     _transport: Any
@@ -245,6 +247,7 @@ class BaseClient(Node, metaclass=ClientMeta):
         self._live_error_responses = LiveErrorResponses(config.error_responses, lock, changed)
         self._encoded_defaults = None
         self._call_policy = None
+        self._jar = None
 
     # Configuration
 
@@ -280,6 +283,15 @@ class BaseClient(Node, metaclass=ClientMeta):
     @cookies.setter
     def cookies(self, values: Any) -> None:
         self._live_cookies.replace(values)
+
+    @property
+    def cookie_jar(self) -> CookieJar:
+        """The cookies that servers set, kept and sent by `cookie_policy`."""
+        with self._mutex:
+            if self._jar is None:
+                self._jar = CookieJar(self._own_config.cookie_policy)
+                _remember(self._jar.mutex)
+            return self._jar
 
     @property
     def parameters(self) -> LiveParameters:
@@ -413,15 +425,15 @@ class BaseClient(Node, metaclass=ClientMeta):
     def with_options(self, **options: Unpack[ClientOptions]) -> Self:
         """Return a cheap copy with other options.
 
-        The copy shares the connections and the rate limit, unless it is given some of its own
-        (`tls`, `proxy`, `pool` and all else that belongs to connections; `session`,
-        `session_factory`; `rate_limit`). Closing it leaves the original open;
-        closing the original closes both. Sub-clients and extensions of the original are there as
-        copies.
+        The copy shares the connections, the rate limit and the cookie jar, unless it is given some
+        of its own (`tls`, `proxy`, `pool` and all else that belongs to connections; `session`,
+        `session_factory`; `rate_limit`; another `cookie_policy`). Closing it leaves the original
+        open; closing the original closes both. Sub-clients and extensions of the original are there
+        as copies.
 
-        With a `uri` of another origin the copy has a rate limit of its own, and nothing that may
-        be a credential goes along: the token, cookies, parameters, and headers other than a
-        few such as `Accept`, unless they are given again or the origin is one of
+        With a `uri` of another origin the copy has a rate limit and a cookie jar of its own, and
+        nothing that may be a credential goes along: the token, cookies, parameters, and headers
+        other than a few such as `Accept`, unless they are given again or the origin is one of
         `trusted_origins`.
 
         Raises:
@@ -454,6 +466,8 @@ class BaseClient(Node, metaclass=ClientMeta):
             copy._transport = self._open_transport()
         if not elsewhere and not given.keys() & {"rate_limit", "rate_limit_interval"}:
             copy._limiter = self._limiter
+        if not elsewhere and config.cookie_policy == current.cookie_policy:
+            copy._jar = self.cookie_jar
         copy._completed = True
         copy._take_copies(self)
         copy._extensions.borrow(self._extensions)
@@ -543,6 +557,7 @@ class BaseClient(Node, metaclass=ClientMeta):
                 config.pool.wait,
                 config.hooks,
                 config.events,
+                jar=None if config.cookie_policy == "off" else self.cookie_jar,
             )
             return self._call_policy
 

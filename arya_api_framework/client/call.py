@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -22,11 +23,12 @@ from ..errors.base import Sent
 from ..events import Event, Events
 from ..options import FollowRedirects, Timeout
 from ..retry import parse_retry_after
+from .cookie_jar import CookieJar, CookieText
 from .formats import Format, is_json
 from .hook_chain import NO_HOOKS, HookChain
 from .outcome import http_error
 from .redaction import clean_text, hide_in, hide_secrets, redact_url, secrets_of
-from .redirects import REDIRECTS, follow
+from .redirects import REDIRECTS, follow, is_same
 from .request import Request
 from .response import RawResponse, ResponseInfo
 from .url import Origin
@@ -61,6 +63,7 @@ class Policy(NamedTuple):
     hooks: HookChain = NO_HOOKS
     events: Events | None = None
     trace: Any = None
+    jar: CookieJar | None = None
 
 
 class Call:
@@ -108,6 +111,9 @@ class Call:
     def begin(self) -> None:
         """Start the clock of the work; waiting for the rate limit is over."""
         self.attempts = 1
+        jar = self.policy.jar
+        if jar is not None and jar.shelves:
+            self.request = self._with_cookies(self.request, jar)
         total = self.policy.timeout.total
         if total is not None:
             self.ends = time.monotonic() + total
@@ -189,8 +195,38 @@ class Call:
             )
         response.elapsed = time.monotonic() - self.started
         self.history += (response.info,)
-        self.request = request
+        jar = self.policy.jar
+        self.request = request if jar is None else self._with_cookies(request, jar)
         return True
+
+    def keep_cookies(self, response: RawResponse) -> None:
+        """Put the cookies that a response set into the jar, if its origin is the client's."""
+        jar, request = self.policy.jar, response.request
+        if jar is not None and self._is_ours(request.origin):
+            jar.store(request.origin, request.target, response.raw_headers)
+
+    def _with_cookies(self, request: Request, jar: CookieJar) -> Request:
+        """Return a request with the cookies of the jar; the one given is not changed."""
+        given = request.headers.get("Cookie", CookieText.of(""))
+        if not isinstance(given, CookieText):
+            return request  # It was given by hand.
+        # What a redirect away has left out does not come back with one home.
+        visited = (*(one.request.origin for one in self.history), request.origin)
+        is_home = all(map(self._is_ours, visited))
+        text = CookieText.of(given.own, jar.find(request.origin, request.target) if is_home else ())
+        if text != given:
+            request = copy.copy(request)
+            request.headers.popall("Cookie", None)
+            if text:
+                request.headers["Cookie"] = text
+        return request
+
+    def _is_ours(self, origin: Origin) -> bool:
+        """Return whether cookies of servers are kept for an origin in this call."""
+        trusted = self.policy.trusted_origins
+        first = self.history[0].request.origin if self.history else origin
+        # The second is where a redirect led from http to https of one host.
+        return first in trusted and (origin in trusted or is_same(first, origin))
 
     def result(self, response: RawResponse) -> Any:
         """Return what the response becomes.

@@ -9,6 +9,7 @@ from urllib.parse import unquote_plus
 
 from multidict import CIMultiDict, istr
 
+from .cookie_jar import CookieText
 from .encoding import as_pairs, encode_cookies, encode_header, encode_query, flatten, is_field_value
 from .mappings import merge_cookies, merge_headers
 from .shapes import is_sequence
@@ -51,7 +52,7 @@ class Defaults:
         _add(self.headers, merged)
         self._cookies = cookies
         if cookies and "Cookie" not in self.headers:
-            self.headers["Cookie"] = encode_cookies(cookies.items())
+            self.headers["Cookie"] = CookieText.of(encode_cookies(cookies.items()))
         self._query: dict[str, str] = {}
         for name, value in parameters.items():
             self._query[name] = _encode(name, value)
@@ -61,7 +62,7 @@ class Defaults:
         """Put the client's cookies, with others laid over them, into headers."""
         merged = merge_cookies(self._cookies, cookies)
         if merged:
-            headers["Cookie"] = encode_cookies(merged.items())
+            headers["Cookie"] = CookieText.of(encode_cookies(merged.items()))
         else:
             headers.popall("Cookie", None)
 

@@ -14,7 +14,7 @@ from .request import Request
 from .response import ResponseInfo
 from .url import Origin
 
-__all__ = ["REDIRECTS", "follow"]
+__all__ = ["REDIRECTS", "follow", "is_same"]
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The statuses that lead elsewhere by `Location`."""
@@ -51,7 +51,7 @@ def follow(
         return None
     request = response.request
     origin, target = _locate(response)
-    same = _is_same(request.origin, origin) or {request.origin, origin} <= trusted
+    same = is_same(request.origin, origin) or {request.origin, origin} <= trusted
     if not same and policy == "same-origin":
         return None
     if request.origin.scheme == "https" and origin.scheme == "http":
@@ -128,7 +128,7 @@ def _without_dots(path: str) -> str:
     return "/".join(kept)
 
 
-def _is_same(one: Origin, other: Origin) -> bool:
+def is_same(one: Origin, other: Origin) -> bool:
     """Return whether two origins are one; http to https of a host on default ports counts."""
     if one == other:
         return True

@@ -94,7 +94,7 @@ def send_through(
             _hush(error, request)
             raise _translate(error, request, call, exchange) from error
     hooks.restore(answer)
-    return RawResponse(
+    response = RawResponse(
         answer.status_code,
         reader.fields,
         request,
@@ -104,6 +104,9 @@ def send_through(
         native=answer,
         body_error=reader.problem,
     )
+    if any(name.lower() == b"set-cookie" for name, _ in reader.fields):
+        call.keep_cookies(response)
+    return response
 
 
 def upload_incomplete(status: int) -> UploadIncomplete:

@@ -482,7 +482,7 @@ def _send_fast(
             exchange.reusable = False
             content = b""
             problem = body_error(error, head.status)
-        return RawResponse(
+        response = RawResponse(
             head.status,
             head.fields,
             request,
@@ -492,6 +492,9 @@ def _send_fast(
             native=make_native,
             body_error=problem,
         )
+        if head.sets_cookies:
+            call.keep_cookies(response)
+        return response
     finally:
         if conn is not None:
             if not exchange.reusable:

@@ -335,10 +335,10 @@ async def test_fields_of_aiohttps_own_response(server: Server) -> None:
     assert raw.native.cookies["a"].value == "1"
 
 
-async def test_our_sessions_keep_no_cookies_and_read_no_environment(
+async def test_our_sessions_keep_no_cookies_of_addresses_and_read_no_environment(
     kind: Kind, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a server sets is not sent back; an environment that is not trusted moves no call."""
+    """What an address sets is not sent back; an environment that is not trusted moves no call."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     client = kind.client(server.url, trust_env=False)
