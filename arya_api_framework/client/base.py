@@ -290,7 +290,7 @@ class BaseClient(Node, metaclass=ClientMeta):
         with self._mutex:
             if self._jar is None:
                 self._jar = CookieJar(self._own_config.cookie_policy)
-                _remember(self._jar.mutex)
+                start_over_in_child(self._jar.mutex, "_at_fork_reinit")
             return self._jar
 
     @property

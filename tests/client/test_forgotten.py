@@ -265,11 +265,16 @@ async def test_the_connections_are_closed(lane: Lane, faults: Faults) -> None:
     """The server sees the end of a connection that is idle."""
     options = {"session_factory": hooked_session} if lane.lane == "compatible" else {}
     client = lane.base(faults.url, **options)
-    await lane.call(client.get, "/watched-to-its-end")
+    if lane.is_async:
+        await client.get("/watched-to-its-end")
+    else:
+        # A thread of its own: those of an executor hold what they ran for a moment longer.
+        thread = threading.Thread(target=client.get, args=["/watched-to-its-end"])
+        thread.start()
+        await asyncio.to_thread(thread.join, 10)
+        del thread
     holder = [client]
     del client
-    # The threads of the executor forget what they ran last.
-    await lane.call(int)
     found = await asyncio.to_thread(caught, holder.clear)
     await asyncio.to_thread(Gone.wait, 1)
     assert [re.sub(r"at .*/", "at ", one).partition(" was")[0] for one in found] == [
@@ -330,3 +335,41 @@ def test_the_outermost_frame_will_do() -> None:
     file, line = find_caller()
     assert file == __file__
     assert line > 1
+
+
+FORKED = {
+    "sync": SYNC
+    + """
+def call_again():
+    client.get("/ok")
+""",
+    "async": ASYNC
+    + """
+loop = asyncio.new_event_loop()
+loop.run_until_complete(call(client))
+def call_again():
+    asyncio.run(call(client))
+""",
+}
+FORK = """
+child = os.fork()
+call_again()
+if child == 0:
+    os._exit(5)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+"""
+CLOSE = {
+    "sync": "client.get('/ok'); client.close()",
+    "async": "loop.run_until_complete(call(client)); loop.run_until_complete(client.close()); "
+    "loop.close()",
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("name", FORKED)
+def test_a_child_leaves_warm_connections_to_its_parent(faults: Faults, name: str) -> None:
+    """Both go on at once: the parent over its connection, the child over one of its own."""
+    assert run(FORKED[name] + FORK + CLOSE[name], faults.url, "-W", "error") == []
+    connections = [read.connection for read in faults.log]
+    # An async client has a connection for each of the parent's two loops.
+    assert len(set(connections)) == (2 if name == "sync" else 3)
