@@ -1,5 +1,6 @@
 """The edges of connecting: what seldom happens, and what a user does beside the client."""
 
+import asyncio
 import errno
 import os
 import socket
@@ -23,6 +24,7 @@ from arya_api_framework.errors import (
     ConnectError,
     ConnectTimeout,
     DNSError,
+    HTTPError,
     PoolTimeout,
     ProxyError,
     TransportError,
@@ -74,7 +76,10 @@ async def test_what_comes_behind_an_answer_to_connect_is_seen() -> None:
 
 async def test_a_timeout_of_an_event_is_the_users(lane: Lane, server: Server) -> None:
     """It is not taken for one of the connection."""
-    mine = TimeoutError("mine")
+
+    class Late(TimeoutError): ...
+
+    mine = Late("mine")
 
     class Mine(Events):
         def on_dns_resolvehost_end(self, *_: Any, **__: Any) -> None:
@@ -137,6 +142,22 @@ async def test_an_upload_in_tls_within_tls_that_fails(
         assert error.value.sent == "maybe"
 
 
+async def test_an_upload_in_tls_within_tls_that_is_answered_early(
+    lane: Lane, tls_faults: Faults, certificate: Certificate
+) -> None:
+    """What the server said counts where it can be read; a lost connection is told as one."""
+    with Proxy(tls=certificate.server_context()) as proxy:
+        client = lane.client(
+            tls_faults.url,
+            proxy=proxy.at("https"),
+            tls=TLS(ca=certificate.authority),
+            timeout=Timeout(total=20, write=2, read=2),
+        )
+        with pytest.raises((HTTPError, TransportError)) as error:
+            await client.post("/early-error-close", data=b"x" * 5_000_000)
+        assert error.value.sent in ("maybe", "yes")
+
+
 # What the user's code does with the session
 
 
@@ -188,6 +209,43 @@ def test_who_waits_for_a_place_is_told_that_the_client_is_closed(faults: Faults)
     thread.join(5)
     held.close()
     assert [type(one) for one in raised] == [ClientClosedError]
+
+
+def test_a_pool_of_the_users_that_is_full_keeps_no_more(
+    faults: Faults, caplog: pytest.LogCaptureFixture
+) -> None:
+    """urllib3 says so, and the connection too many is closed."""
+
+    def make(**_: Any) -> requests.Session:
+        session = requests.Session()
+        session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=1))
+        return session
+
+    answers: list[Any] = []
+    with SyncClient(faults.url, session_factory=make) as client:
+        threads = [
+            threading.Thread(target=lambda: answers.append(client.get("/brief"))) for _ in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(answers) == 2
+    assert "Connection pool is full" in caplog.text
+
+
+async def test_a_new_connection_closes_what_was_idle_too_long_elsewhere(
+    server: Server, faults: Faults
+) -> None:
+    """It is no use to anybody any more."""
+    with SyncClient(faults.url, pool=Pool(keepalive=0.05)) as client:
+        client.get("/brief")
+        await asyncio.sleep(0.1)
+        client.get(f"{server.url}/echo", foreign=True)
+        adapter: Any = client.session.get_adapter(faults.url)
+        pools: Any = adapter.poolmanager.pools
+        kept = {pools[key].port: pools[key].pool.qsize() for key in pools.keys()}  # noqa: SIM118
+        assert kept == {faults.port: 0, server.port: 1}
 
 
 # A session whose pools are urllib3's
