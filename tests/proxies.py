@@ -192,6 +192,7 @@ class Proxy(Faults):
             writer.write(refused)
             await writer.drain()
             return
+        self._transports.append(up.transport)
         writer.write(accepted)
         await writer.drain()
         await _relay(reader, writer, upstream, up)
