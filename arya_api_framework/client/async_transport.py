@@ -52,7 +52,7 @@ from .async_parser import LazyHeaders
 from .body import CHUNK_SIZE, Body, BytesBody
 from .call import Call, Phase
 from .codings import CompressedBytes
-from .config import ClientConfig
+from .config import ClientConfig, given_connections
 from .decoding import Decoding
 from .forgotten import Made, when_forgotten
 from .formats import is_json
@@ -200,6 +200,13 @@ class AsyncTransport:
                 "session_factory must return an aiohttp.ClientSession, "
                 f"got {type(session).__name__}"
             )
+        if not isinstance(session.connector, Connector):
+            for name in given_connections(self._config):
+                abandon(session)
+                raise ConfigurationError(
+                    f"`{name}` does not reach the connector that your session_factory made; set "
+                    "it up there, or keep the one that it is given"
+                )
         return _send_once(session)
 
     def _wrap_brought(

@@ -22,6 +22,7 @@ from .call import Call, Policy
 from .config import (
     CONNECTION_OPTIONS,
     ClientConfig,
+    given_connections,
     merge_config,
     near_miss,
     with_pool_wait,
@@ -217,13 +218,11 @@ class BaseClient(Node, metaclass=ClientMeta):
             return
         if self._own_config.session_factory is not None:
             raise ConfigurationError("give `session` or `session_factory`, not both")
-        nothing = ClientConfig()
-        for name in sorted(CONNECTION_OPTIONS - {"trust_env"}):
-            if getattr(self._own_config, name) != getattr(nothing, name):
-                raise ConfigurationError(
-                    f"`{name}` does not reach the connections of a `session` of yours; set it up "
-                    "there, or use `session_factory`"
-                )
+        for name in given_connections(self._own_config):
+            raise ConfigurationError(
+                f"`{name}` does not reach the connections of a `session` of yours; set it up "
+                "there, or use `session_factory`"
+            )
         self._open_transport()
 
     @abstractmethod

@@ -64,6 +64,7 @@ __all__ = [
     "check_sync_connections",
     "check_whole",
     "freeze_options",
+    "given_connections",
     "make_timeout",
     "merge_config",
     "near_miss",
@@ -243,6 +244,13 @@ def with_pool_wait(timeout: Timeout, wait: float | None) -> Timeout:
     if wait is None or timeout.pool is not None:
         return timeout
     return dataclasses.replace(timeout, pool=wait)
+
+
+def given_connections(config: ClientConfig) -> list[str]:
+    """Return the names of the options of connections that are not as they are by default."""
+    usual = ClientConfig()
+    names = sorted(CONNECTION_OPTIONS - {"trust_env"})
+    return [name for name in names if getattr(config, name) != getattr(usual, name)]
 
 
 def check_async_connections(config: ClientConfig) -> None:

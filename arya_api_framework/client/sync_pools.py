@@ -43,7 +43,7 @@ else:
     # Recorders replace the names in `urllib3.connection`, and may be at work already.
     HTTPConnection, HTTPSConnection = connectionpool.HTTPConnection, connectionpool.HTTPSConnection
 
-__all__ = ["CONNECTIONS", "Limits", "Response", "exchanging", "use_pools"]
+__all__ = ["CONNECTIONS", "Limits", "Response", "exchanging", "has_pools", "use_pools"]
 
 _AUTOMATIC = frozenset({"accept-encoding", "user-agent"})
 """What urllib3 sends where a request does not say."""
@@ -616,3 +616,10 @@ def use_pools(manager: PoolManager, dialer: Dialer | None, limits: Limits | None
                 for scheme, pool in _POOLS.items()
             },
         )
+
+
+def has_pools(adapter: Any) -> bool:
+    """Return whether the connections of an adapter of requests are made by our pools."""
+    manager = getattr(adapter, "poolmanager", None)
+    classes = manager.pool_classes_by_scheme if isinstance(manager, PoolManager) else {}
+    return isinstance(classes.get("https"), functools.partial)

@@ -35,7 +35,7 @@ from ..errors import (
 from ..fork import start_over_in_child
 from ..tls import TLS
 from .call import Call
-from .config import ClientConfig
+from .config import ClientConfig, given_connections
 from .decoding import decode
 from .forgotten import Made, when_forgotten
 from .proxies import Proxy, check_forwarded
@@ -43,7 +43,7 @@ from .request import Request
 from .response import RawResponse
 from .sync_dial import Dialer
 from .sync_exchange import Exchange
-from .sync_pools import CONNECTIONS, Limits, exchanging, use_pools
+from .sync_pools import CONNECTIONS, Limits, exchanging, has_pools, use_pools
 from .sync_session import (
     body_error,
     make_native,
@@ -177,6 +177,13 @@ class SyncTransport:
             # As the session is: the authorities of the environment, else certifi's.
             self._mount_tls(session, None)
         self._use_pools(session)
+        for prefix, adapter in session.adapters.items():
+            if prefix.startswith("http") and not has_pools(adapter):
+                for name in given_connections(self._config):
+                    raise ConfigurationError(
+                        f"`{name}` does not reach the adapter that your session_factory mounted "
+                        f"for {prefix}; set it up there"
+                    )
         return session
 
     def _widen(self, session: requests.Session) -> None:

@@ -8,6 +8,7 @@ import ssl
 import threading
 from typing import Any
 
+import aiohttp
 import pytest
 import requests
 import urllib3
@@ -373,3 +374,42 @@ def test_per_host_place_comes_back_where_the_total_is_not_to_be_had(
         held.close()
         answer: Any = client.get("/echo")
         assert answer["method"] == "GET"
+
+
+# Sessions of a factory that options do not reach
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("egress", "public"), ("proxy", "http://127.0.0.1:9"), ("pool", Pool(total=1))],
+)
+async def test_options_that_do_not_reach_a_session_are_refused(
+    server: Server, name: str, value: Any
+) -> None:
+    """Nobody is let believe that a guard is there which is not."""
+
+    class Own(requests.adapters.BaseAdapter):
+        """Is no adapter with pools."""
+
+        def close(self) -> None:
+            """Do nothing."""
+
+    def make() -> requests.Session:
+        session = requests.Session()
+        session.mount("http://", Own())
+        return session
+
+    def make_async(**options: Any) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(**{**options, "connector": aiohttp.TCPConnector()})
+
+    given: Any = {name: value}
+    refused = pytest.raises(ConfigurationError, match=f"`{name}` does not reach")
+    with SyncClient(server.url, session_factory=make, **given) as client, refused:
+        client.get("/echo")
+    async with AsyncClient(server.url, session_factory=make_async, **given) as other:
+        with refused:
+            await other.get("/echo")
+    with SyncClient(server.url, session_factory=make) as bare:
+        assert isinstance(bare.session.adapters["http://"], Own)
+    async with AsyncClient(server.url, session_factory=make_async) as plain:
+        assert (await plain.get("/echo"))["method"] == "GET"
