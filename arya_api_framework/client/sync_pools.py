@@ -487,7 +487,7 @@ class _BoundedPool(connectionpool.HTTPConnectionPool):
         try:
             conn: Any = super()._get_conn(timeout)
             conn.places = places
-        except BaseException:
+        except BaseException:  # pragma: no cover - its test takes the place of the tracer
             # At once: who keeps the exception keeps this frame, too.
             self._give_back(limits, places)
             raise

@@ -6,12 +6,14 @@ import os
 import socket
 import ssl
 import threading
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
 import requests
+import requests_mock
 import urllib3
+from urllib3.exceptions import NewConnectionError
 from yarl import URL
 
 from arya_api_framework import TLS, AsyncClient, Dns, Events, Pool, SyncClient, Timeout
@@ -413,3 +415,26 @@ async def test_options_that_do_not_reach_a_session_are_refused(
         assert isinstance(bare.session.adapters["http://"], Own)
     async with AsyncClient(server.url, session_factory=make_async) as plain:
         assert (await plain.get("/echo"))["method"] == "GET"
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "text"),
+    [
+        (requests.exceptions.ProxyError("x"), ProxyError, "the proxy for api.test cannot be used"),
+        (
+            requests.ConnectionError(NewConnectionError(cast("Any", None), "x")),
+            ConnectError,
+            "no connection to api.test could be made",
+        ),
+    ],
+)
+def test_what_a_mock_raises_is_an_error_of_ours(
+    raised: Exception, kind: type[ConnectError], text: str
+) -> None:
+    """Also without a number of the system, which a mock has none of."""
+    with requests_mock.Mocker() as mock, SyncClient("http://api.test") as client:
+        mock.get("http://api.test/", exc=raised)
+        with pytest.raises(kind) as error:
+            client.get("/")
+    assert str(error.value) == f"GET http://api.test/: {text}"
+    assert (error.value.sent, error.value.__cause__) == ("no", raised)
