@@ -445,7 +445,7 @@ def _check(cookie: Cookie) -> Cookie:
     times = (0.0 if cookie.expires is None else cookie.expires, cookie.created)
     if not all(type(one) is str for one in texts) or not all(type(one) is bool for one in flags):
         raise TypeError("kind")
-    if not all(type(one) in (int, float) and abs(one) <= 10 * _FAR for one in times):
+    if not all(type(one) in (int, float) and abs(one) <= 100 * _FAR for one in times):
         raise TypeError("time")
     if (
         not cookie.name

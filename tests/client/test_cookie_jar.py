@@ -467,6 +467,17 @@ def test_a_jar_is_saved_for_its_owner_alone(tmp_path: Path) -> None:
     assert twin.dump() == jar.dump() == path.read_text()
 
 
+@pytest.mark.parametrize("year", [2038, 5138, 9999])
+def test_a_cookie_of_a_far_year_is_restored(year: int) -> None:
+    """Servers write the year 9999 for what is never over; the jar is restored with it."""
+    jar, later = CookieJar(), CookieJar()
+    line = f"a=1; Expires=Fri, 31 Dec {year} 23:59:59 GMT".encode()
+    jar.store(HTTPS, "/", [(b"Set-Cookie", line)])
+    later.restore(jar.dump())
+    assert [*later] == [*jar]
+    assert len(later) == 1
+
+
 def test_a_jar_that_cannot_be_saved_leaves_nothing(tmp_path: Path) -> None:
     """The error is Python's own, and no file with cookies is left behind."""
     folder = tmp_path / "folder"
