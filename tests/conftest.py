@@ -3,8 +3,10 @@
 import asyncio
 import contextvars
 import functools
+import gc
 import importlib
 import inspect
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,11 +18,19 @@ import trustme
 from tests.app import Server
 from tests.servers import Certificate, httpbin
 
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
 # Methods of a client that send nothing. They are called as they are, on both clients.
 PURE = frozenset({"build", "tree", "with_options"})
 
 # asyncio.to_thread() has a handful of threads only, and a test may well start a hundred calls.
 THREADS = ThreadPoolExecutor(max_workers=256, thread_name_prefix="sync client")
+
+
+def pytest_collection_finish() -> None:
+    """Leave thousands of tests out of each collection, which would fall into a time measured."""
+    gc.collect()
+    gc.freeze()
 
 
 class Kind:

@@ -13,6 +13,7 @@ import functools
 import inspect
 import socket
 import ssl
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import aiohappyeyeballs
@@ -21,14 +22,14 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from typing_extensions import override
 from yarl import URL
 
-from ..errors import ConnectError, FrameworkException, ProtocolError, ProxyError
+from ..errors import ConnectError, ProxyError
 from .config import ClientConfig
 from .dns_cache import check_addresses
 from .egress import check_egress, check_egress_name
 from .environment import find_proxies, read_tls
-from .http1 import MAX_INTERIM, Head, parse_head, render_head
-from .proxies import Proxies, Proxy, tunnel_refused
+from .proxies import Proxies, Proxy, socks_options, tunnel_refused
 from .reasons import reason_of
+from .tunnel import Tunnel
 from .url import Origin
 
 if TYPE_CHECKING:
@@ -148,11 +149,10 @@ class Dialer:
         """Return a socket for an address, with the options of the client."""
         family, kind, protocol, *_ = info
         sock = socket.socket(family, kind, protocol)
-        try:
+        with ExitStack() as undo:
+            undo.callback(sock.close)
             self._prepare(sock)
-        except BaseException:
-            sock.close()
-            raise
+            undo.pop_all()
         return sock
 
     def _prepare(self, sock: socket.socket) -> None:
@@ -162,48 +162,36 @@ class Dialer:
 
     async def _open_unix(self, path: str) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX)
-        try:
-            self._prepare(sock)
-            await asyncio.get_running_loop().sock_connect(sock, path)
-        except BaseException as error:
-            sock.close()
-            if isinstance(error, OSError):
+        with ExitStack() as undo:
+            undo.callback(sock.close)
+            try:
+                self._prepare(sock)
+                await asyncio.get_running_loop().sock_connect(sock, path)
+            except OSError as error:
                 raise ConnectError(
                     f"no connection to the unix socket {path!r} could be made{reason_of(error)}"
                 ) from error
-            raise  # pragma: no cover - an interruption between two steps
+            undo.pop_all()
         return sock
 
     async def _open_socks(self, way: _Way, proxy: Proxy, host: str, port: int) -> socket.socket:
         from python_socks import ProxyError as SocksError
-        from python_socks import ProxyType
         from python_socks.async_.asyncio import Proxy as Socks
 
         target = host
         if not proxy.resolves:
             target = await way.address_for(proxy, host, port, is_guarded=self._is_guarded)
         sock = await way.open_proxy(proxy)
-        forward: Any = _Connected(sock)
-        kind = ProxyType.SOCKS5 if proxy.scheme.startswith("socks5") else ProxyType.SOCKS4
-        socks = Socks(
-            kind,
-            proxy.host,
-            proxy.port,
-            username=proxy.user,
-            password=proxy.password,
-            rdns=proxy.resolves,
-            forward=forward,
-        )
-        try:
-            # The time of the call is watched outside.
-            await socks.connect(target, port, timeout=1e9)
-        except (SocksError, OSError, ValueError) as error:
-            sock.close()
-            what = f"a connection to {host}:{port}"
-            raise tunnel_refused(proxy, None, str(error), what) from error
-        except BaseException:
-            sock.close()
-            raise
+        with ExitStack() as undo:
+            undo.callback(sock.close)
+            forward: Any = _Connected(sock)
+            try:
+                # The time of the call is watched outside.
+                await Socks(**socks_options(proxy), forward=forward).connect(target, port, 1e9)
+            except (SocksError, OSError, ValueError) as error:
+                what = f"a connection to {host}:{port}"
+                raise tunnel_refused(proxy, None, str(error), what) from error
+            undo.pop_all()
         return sock
 
     async def _open_through(self, way: _Way, proxy: Proxy, host: str, port: int) -> Any:
@@ -214,21 +202,24 @@ class Dialer:
             context = self._proxy_context
             if context is None:
                 context = self._proxy_context = await asyncio.to_thread(self._make_context)
-        is_tunnel = way.context is not None
-        factory: Any = _Tunnel if is_tunnel else way.factory
+        tunnel = None if way.context is None else Tunnel(proxy, host, port)
+        factory: Any = way.factory if tunnel is None else functools.partial(_Answer, tunnel)
         try:
             transport, protocol = await way.upgrade(sock, factory, context, proxy.host)
         except (OSError, ValueError) as error:
             raise ProxyError(
                 f"the TLS handshake with the proxy {proxy.authority} failed{reason_of(error)}"
             ) from error
-        if not is_tunnel:
+        if tunnel is None:
             return protocol
         if context is not None:
             # For a handshake that fails, Python before 3.12 calls this in a way that fails itself.
             transport._force_close = functools.partial(_abort, transport)
         try:
-            await _ask_for_tunnel(transport, protocol, proxy, host, port)
+            transport.write(tunnel.request)
+            await protocol.whole
+            if protocol.fault is not None:
+                raise protocol.fault
             return await way.start_tls(transport)
         except BaseException:
             transport.abort()
@@ -315,13 +306,13 @@ class _Way:
         self, sock: socket.socket, factory: Any, context: ssl.SSLContext | None, name: str
     ) -> tuple[Any, Any]:
         """Return transport and protocol of a connection on a socket."""
-        try:
-            return await self._connector._loop.create_connection(
+        with ExitStack() as undo:
+            undo.callback(sock.close)
+            made = await self._connector._loop.create_connection(
                 factory, sock=sock, ssl=context, server_hostname=name if context else None
             )
-        except BaseException:
-            sock.close()
-            raise
+            undo.pop_all()
+        return made
 
     async def start_tls(self, transport: Any) -> Any:
         """Return the protocol of a connection within a tunnel."""
@@ -352,64 +343,32 @@ class _Connected:
         return self._sock
 
 
-class _Tunnel(asyncio.Protocol):
-    """Reads what a proxy answers to CONNECT.
+class _Answer(asyncio.Protocol):
+    """Reads what a proxy says to a tunnel.
 
     Attributes:
-        answer: Its head, and what came behind it.
+        whole: Done when it has said whether there is one.
+        fault: Why there is none, or not any more.
     """
 
-    def __init__(self) -> None:
-        self.answer: asyncio.Future[Head] = asyncio.get_running_loop().create_future()
-        self.has_excess = False
-        self._buffer = b""
-        self._interim = 0
+    def __init__(self, tunnel: Tunnel) -> None:
+        self._tunnel = tunnel
+        self.whole: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.fault: ProxyError | None = None
 
     @override
     def data_received(self, data: bytes) -> None:
-        if self.answer.done():
-            self.has_excess = True
-            return
-        self._buffer += data
         try:
-            # As the answer to HEAD it has no body (RFC 9110 9.3.6).
-            while self._buffer and (head := parse_head(self._buffer, "HEAD")) is not None:
-                self._buffer = self._buffer[head.end :]
-                if head.status >= 200:
-                    self.has_excess = bool(self._buffer)
-                    self.answer.set_result(head)
-                    return
-                self._interim += 1
-                if self._interim > MAX_INTERIM:
-                    raise ProtocolError(f"more than {MAX_INTERIM} interim responses came")
-        except FrameworkException as fault:
-            self.answer.set_exception(fault)
+            is_over = self._tunnel.feed(data)
+        except ProxyError as error:
+            self.fault = error
+            is_over = True
+        if is_over and not self.whole.done():
+            self.whole.set_result(None)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(
-                ProtocolError("the connection was closed before a whole head")
-            )
-
-
-async def _ask_for_tunnel(
-    transport: asyncio.Transport, tunnel: _Tunnel, proxy: Proxy, host: str, port: int
-) -> None:
-    """Ask a proxy for a tunnel (RFC 9110 9.3.6)."""
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    fields: list[tuple[str, str]] = []
-    if proxy.authorization is not None:
-        fields.append(("Proxy-Authorization", proxy.authorization))
-    transport.write(render_head("CONNECT", place, place, fields))
-    try:
-        head = await tunnel.answer
-    except FrameworkException as error:
-        raise ProxyError(f"the proxy {proxy.authority} gave no valid answer to CONNECT") from error
-    if not 200 <= head.status < 300:
-        raise tunnel_refused(proxy, head.status, head.reason, f"a tunnel to {place}")
-    if tunnel.has_excess:
-        raise ProxyError(f"the proxy {proxy.authority} said more than that there is a tunnel")
+        self.data_received(b"")
 
 
 def _abort(transport: asyncio.Transport, _: object) -> None:

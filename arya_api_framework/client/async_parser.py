@@ -21,7 +21,7 @@ from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 from typing_extensions import override
 
 from ..errors import FrameworkException, ProtocolError
-from .http1 import MAX_INTERIM, ChunkedReader, Head, parse_head
+from .http1 import ChunkedReader, Head, find_head
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -99,18 +99,9 @@ class Parser:
         """Do nothing: the transport is paused, and nothing is held back here."""
 
     def _find_head(self, buffer: bytes) -> Head | None:
-        """Return the final head once it is whole; interim ones are skipped (RFC 9110 15.2)."""
-        while buffer:
-            head = parse_head(buffer, self._method)
-            if head is None or head.status >= 200:
-                self._buffer = buffer
-                return head
-            buffer = buffer[head.end :]
-            self._interim += 1
-            if self._interim > MAX_INTERIM:
-                raise ProtocolError(f"more than {MAX_INTERIM} interim responses came")
-        self._buffer = buffer
-        return None
+        """Return the final head once it is whole."""
+        head, self._buffer, self._interim = find_head(buffer, self._method, self._interim)
+        return head
 
     def _begin(self, head: Head) -> None:
         """Tell the head, and begin with the body."""

@@ -265,6 +265,10 @@ def check_async_connections(config: ClientConfig) -> None:
             raise ConfigurationError(
                 f"all requests go through `unix_socket`; `{other}` contradicts"
             )
+        import socket
+
+        if not hasattr(socket, "AF_UNIX"):
+            raise ConfigurationError("this system has no unix sockets; leave out `unix_socket`")
     check_socks(config.proxy.values())
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "ChunkedReader",
     "Head",
     "encode_chunk",
+    "find_head",
     "parse_head",
     "render_head",
 ]
@@ -41,7 +42,7 @@ MAX_FIELDS = 100
 """The most header fields of one response."""
 
 MAX_INTERIM = 10
-"""The most interim (1xx) heads that a caller skips before the final one."""
+"""The most interim (1xx) heads that are skipped before the final one."""
 
 MAX_CHUNK_LINE = 1024
 """The most bytes of a chunk-size line, its extensions and both line ends included."""
@@ -149,7 +150,7 @@ def parse_head(buffer: bytes | bytearray, method: str) -> Head | None:
 
     Returns:
         The head, or `None` while it is not whole. Interim heads (1xx) are returned like others;
-        the caller skips at most `MAX_INTERIM`.
+        `find_head` skips them.
 
     Raises:
         ProtocolError: This is no head of an HTTP/1.x response, or it cannot become one.
@@ -191,6 +192,33 @@ def parse_head(buffer: bytes | bytearray, method: str) -> Head | None:
         b"set-cookie" in decisive,
         end + 4,
     )
+
+
+def find_head(buffer: bytes, method: str, interim: int) -> tuple[Head | None, bytes, int]:
+    """Find the final head of a response; interim ones are skipped (RFC 9110 15.2).
+
+    Args:
+        buffer: What came so far.
+        method: See `parse_head`.
+        interim: How many interim heads were skipped before.
+
+    Returns:
+        The head, `None` while it is not whole; the buffer, which begins with it; and how many
+        interim heads have been skipped.
+
+    Raises:
+        ProtocolError: As `parse_head`, and for more than `MAX_INTERIM` interim heads.
+        ResponseTooLarge: As `parse_head`.
+    """
+    while buffer:
+        head = parse_head(buffer, method)
+        if head is None or head.status >= 200:
+            return head, buffer, interim
+        buffer = buffer[head.end :]
+        interim += 1
+        if interim > MAX_INTERIM:
+            raise ProtocolError(f"more than {MAX_INTERIM} interim responses came")
+    return None, buffer, interim
 
 
 class ChunkedReader:

@@ -27,6 +27,7 @@ __all__ = [
     "check_socks",
     "environment_of",
     "is_forwarded",
+    "socks_options",
     "tunnel_refused",
 ]
 
@@ -299,6 +300,20 @@ def _read_proxies(environment: Mapping[str, str]) -> dict[str, Proxy | None]:
 
 def _read(environment: Mapping[str, str], name: str) -> str | None:
     return environment.get(name) or environment.get(name.upper())
+
+
+def socks_options(proxy: Proxy) -> dict[str, Any]:
+    """Return the arguments of python-socks' `Proxy`, synchronous or not, for a SOCKS proxy."""
+    from python_socks import ProxyType
+
+    return {
+        "proxy_type": ProxyType.SOCKS5 if "5" in proxy.scheme else ProxyType.SOCKS4,
+        "host": proxy.host,
+        "port": proxy.port,
+        "username": proxy.user,
+        "password": proxy.password,
+        "rdns": proxy.resolves,
+    }
 
 
 def is_forwarded(origin: Origin, proxy: Proxy | None) -> bool:

@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 from urllib3.util.connection import allowed_gai_family
@@ -16,18 +17,16 @@ from urllib3.util.connection import allowed_gai_family
 from ..errors import (
     ConnectError,
     DNSError,
-    ProtocolError,
     ProxyError,
-    ResponseTooLarge,
 )
 from .config import ClientConfig
 from .dns_cache import DnsCache, check_addresses, is_address
 from .egress import check_egress, check_egress_name
 from .environment import find_proxies, read_tls
-from .http1 import MAX_INTERIM, Head, parse_head, render_head
-from .proxies import Proxies, Proxy, tunnel_refused
+from .proxies import Proxies, Proxy, socks_options, tunnel_refused
 from .reasons import reason_of
 from .sync_exchange import Exchange
+from .tunnel import Tunnel
 
 __all__ = ["Dialer"]
 
@@ -117,15 +116,14 @@ class Dialer:
 
     def _open(self, address: str, port: int, timeout: float | None) -> socket.socket:
         sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-        try:
+        with ExitStack() as undo:
+            undo.callback(sock.close)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._prepare(sock, timeout)
             if self._local is not None:
                 sock.bind(self._local)
             sock.connect((address, port))
-        except BaseException:
-            sock.close()
-            raise
+            undo.pop_all()
         return sock
 
     def _prepare(self, sock: socket.socket, timeout: float | None) -> None:
@@ -135,16 +133,16 @@ class Dialer:
 
     def _connect_unix(self, path: str, ends: float | None) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX)
-        try:
-            self._prepare(sock, _left(ends))
-            sock.connect(path)
-        except BaseException as error:
-            sock.close()
-            if isinstance(error, OSError):
+        with ExitStack() as undo:
+            undo.callback(sock.close)
+            try:
+                self._prepare(sock, _left(ends))
+                sock.connect(path)
+            except OSError as error:
                 raise ConnectError(
                     f"no connection to the unix socket {path!r} could be made{reason_of(error)}"
                 ) from error
-            raise  # pragma: no cover - an interruption between two steps
+            undo.pop_all()
         return sock
 
     def _resolve(self, host: str, port: int, exchange: Exchange) -> tuple[str, ...]:
@@ -229,70 +227,33 @@ class Dialer:
     def _open_tunnel(
         self, sock: Any, proxy: Proxy, host: str, port: int, ends: float | None
     ) -> None:
-        """Ask a proxy for a tunnel (RFC 9110 9.3.6)."""
-        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        fields: list[tuple[str, str]] = []
-        if proxy.authorization is not None:
-            fields.append(("Proxy-Authorization", proxy.authorization))
+        tunnel = Tunnel(proxy, host, port)
         try:
             sock.settimeout(_left(ends))
-            sock.sendall(render_head("CONNECT", place, place, fields))
-            head, rest = self._read_answer(sock, ends)
+            sock.sendall(tunnel.request)
+            while not tunnel.feed(sock.recv(_PIECE)):
+                sock.settimeout(_left(ends))
         except TimeoutError:
             raise
-        except (OSError, ProtocolError, ResponseTooLarge) as error:
+        except OSError as error:
             raise ProxyError(
-                f"the proxy {proxy.authority} gave no valid answer to CONNECT{reason_of(error)}"
+                f"the proxy {proxy.authority} gave no answer to CONNECT{reason_of(error)}"
             ) from error
-        if not 200 <= head.status < 300:
-            raise tunnel_refused(proxy, head.status, head.reason, f"a tunnel to {place}")
-        if rest:
-            raise ProxyError(f"the proxy {proxy.authority} said more than that there is a tunnel")
-
-    def _read_answer(self, sock: Any, ends: float | None) -> tuple[Head, bytes]:
-        buffer = b""
-        interim = 0
-        while True:
-            # As the answer to HEAD it has no body (RFC 9110 9.3.6).
-            while buffer and (head := parse_head(buffer, "HEAD")) is not None:
-                if head.status >= 200:
-                    return head, buffer[head.end :]
-                buffer = buffer[head.end :]
-                interim += 1
-                if interim > MAX_INTERIM:
-                    raise ProtocolError(f"more than {MAX_INTERIM} interim responses came")
-            sock.settimeout(_left(ends))
-            data: bytes = sock.recv(_PIECE)
-            if not data:
-                raise ProtocolError("the connection was closed before a whole head")
-            buffer += data
 
     def _ask_socks(
         self, sock: socket.socket, proxy: Proxy, host: str, port: int, ends: float | None
     ) -> None:
         from python_socks import ProxyError as SocksError
-        from python_socks import ProxyType
         from python_socks.sync import Proxy as Socks
 
-        kind = ProxyType.SOCKS5 if proxy.scheme.startswith("socks5") else ProxyType.SOCKS4
         forward: Any = _Connected(sock, ends)
-        socks = Socks(
-            kind,
-            proxy.host,
-            proxy.port,
-            username=proxy.user,
-            password=proxy.password,
-            rdns=proxy.resolves,
-            forward=forward,
-        )
         try:
-            socks.connect(host, port, timeout=_left(ends))
+            Socks(**socks_options(proxy), forward=forward).connect(host, port, _left(ends))
         except TimeoutError:
             raise
         except (SocksError, OSError, ValueError) as error:
-            raise tunnel_refused(
-                proxy, None, str(error), f"a connection to {host}:{port}"
-            ) from error
+            what = f"a connection to {host}:{port}"
+            raise tunnel_refused(proxy, None, str(error), what) from error
 
 
 class _Connected:

@@ -17,11 +17,10 @@ from .body import Body
 from .call import Call
 from .http1 import (
     LAST_CHUNK,
-    MAX_INTERIM,
     ChunkedReader,
     Head,
     encode_chunk,
-    parse_head,
+    find_head,
     render_head,
 )
 from .proxies import Proxy, is_forwarded
@@ -266,16 +265,11 @@ class Exchange:
         return head, self._buffer[head.end :]
 
     def _parse(self) -> Head | None:
-        """Return the final head once it is whole; interim ones are skipped (RFC 9110 15.2)."""
-        while self._buffer:
-            head = parse_head(self._buffer, self.request.method)
-            if head is None or head.status >= 200:
-                return head
-            self._buffer = self._buffer[head.end :]
-            self._interim += 1
-            if self._interim > MAX_INTERIM:
-                raise ProtocolError(f"more than {MAX_INTERIM} interim responses came")
-        return None
+        """Return the final head once it is whole."""
+        head, self._buffer, self._interim = find_head(
+            self._buffer, self.request.method, self._interim
+        )
+        return head
 
     def read_body(self, head: Head, rest: bytes) -> bytes:
         """Return the whole body.

@@ -193,19 +193,10 @@ class _Bounded(HTTPConnection):
             return
         if self.sock is None:
             self.connect()
-        sock = self.sock
-        if not isinstance(sock, socket.socket | SSLTransport):  # pragma: no cover - pyOpenSSL's
-            super().send(data)
-            exchange.tell_sent(data)
-            return
-        exchange.sock = sock
-        timeout = sock.gettimeout()
-        try:
-            if not exchange.write(data):
-                # The one error that urllib3 takes for a reason to read the answer.
-                raise BrokenPipeError("the request was not written whole")
-        finally:
-            sock.settimeout(timeout)
+        exchange.sock = self.sock
+        if not exchange.write(data):
+            # The one error that urllib3 takes for a reason to read the answer.
+            raise BrokenPipeError("the request was not written whole")
         exchange.tell_sent(data)
 
     def _new_conn(self) -> socket.socket:
@@ -487,7 +478,7 @@ class _BoundedPool(connectionpool.HTTPConnectionPool):
         try:
             conn: Any = super()._get_conn(timeout)
             conn.places = places
-        except BaseException:  # pragma: no cover - its test takes the place of the tracer
+        except BaseException:
             # At once: who keeps the exception keeps this frame, too.
             self._give_back(limits, places)
             raise

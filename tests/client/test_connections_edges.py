@@ -13,13 +13,15 @@ import pytest
 import requests
 import requests_mock
 import urllib3
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import ClosedPoolError, NewConnectionError
 from yarl import URL
 
 from arya_api_framework import TLS, AsyncClient, Dns, Events, Pool, SyncClient, Timeout
-from arya_api_framework.client.async_dial import _Tunnel
+from arya_api_framework.client.async_dial import _Answer
 from arya_api_framework.client.proxies import Proxies, check_no_proxy, check_proxies
+from arya_api_framework.client.proxies import Proxy as Given
 from arya_api_framework.client.reasons import reason_of
+from arya_api_framework.client.tunnel import Tunnel
 from arya_api_framework.client.url import Origin
 from arya_api_framework.errors import (
     ClientClosedError,
@@ -68,13 +70,13 @@ async def test_a_resolver_may_be_an_object_with_an_async_call(server: Server) ->
 
 async def test_what_comes_behind_an_answer_to_connect_is_seen() -> None:
     """However late it comes."""
-    tunnel = _Tunnel()
-    tunnel.data_received(b"HTTP/1.1 200 OK\r\n\r\n")
-    assert not tunnel.has_excess
-    tunnel.data_received(b"x")
-    assert tunnel.has_excess
-    tunnel.connection_lost(None)
-    assert (await tunnel.answer).status == 200
+    answer = _Answer(Tunnel(Given("http", "proxy.test", 3128), "api.test", 443))
+    answer.data_received(b"HTTP/1.1 200 OK\r\n\r\n")
+    await answer.whole
+    assert answer.fault is None
+    answer.data_received(b"x")
+    assert "said more" in str(answer.fault)
+    answer.connection_lost(None)
 
 
 async def test_a_timeout_of_an_event_is_the_users(lane: Lane, server: Server) -> None:
@@ -438,3 +440,24 @@ def test_what_a_mock_raises_is_an_error_of_ours(
             client.get("/")
     assert str(error.value) == f"GET http://api.test/: {text}"
     assert (error.value.sent, error.value.__cause__) == ("no", raised)
+
+
+async def test_a_system_without_unix_sockets(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told when the client is made."""
+    monkeypatch.delattr(socket, "AF_UNIX")
+    with pytest.raises(ConfigurationError, match="has no unix sockets"):
+        lane.client("http://api.test", unix_socket="/run/api.sock")
+
+
+def test_a_pool_that_is_gone_keeps_no_place(server: Server) -> None:
+    """Who comes too late is told so, and takes no place from the others."""
+    with SyncClient(server.url, pool=Pool(total=1, wait=1)) as client:
+        adapter = client.session.get_adapter(server.url)
+        assert isinstance(adapter, requests.adapters.HTTPAdapter)
+        pool = adapter.poolmanager.connection_from_url(server.url)
+        pool.close()
+        with pytest.raises(ClosedPoolError) as error:
+            pool._get_conn()
+        # The exception is still there, and holds the frame that had the place.
+        assert error.value.__traceback__ is not None
+        assert client.get("/echo")["method"] == "GET"

@@ -1,4 +1,4 @@
-"""The faults that need more than a path of the fault server, and the page that tells of all."""
+"""The faults that need more than a path of the fault server."""
 
 import contextlib
 import datetime
@@ -22,17 +22,12 @@ from arya_api_framework import TLS, Timeout
 from arya_api_framework.errors import FrameworkException, ResponseTooLarge
 from tests.client.conftest import Lane
 from tests.fault_table import (
-    PAGE,
     SECRETS,
-    TABLE,
     check_logs,
     check_travels,
     check_words,
-    committed,
     record,
-    render,
     shown,
-    texts,
 )
 from tests.faults import PAUSE, Faults, full_listener
 from tests.servers import Certificate
@@ -312,37 +307,3 @@ async def test_a_kept_connection_that_is_dropped(lane: Lane, faults: Faults) -> 
     assert (error.sent, len(faults.log)) == ("maybe", 2)
     record("/drops-the-second", lane.lane, error)
     assert await client.get("/ok") == {"ok": True}
-
-
-# The page
-
-
-def test_every_fault_is_told_once() -> None:
-    """Names and descriptions are not used twice, and stand in one order on every machine."""
-    named = [name for _, name, _ in texts()]
-    told = [text for _, _, text in texts()]
-    assert len(set(named)) == len(named)
-    assert len(set(told)) == len(told)
-
-
-def test_the_page_is_what_a_run_would_write() -> None:
-    """No row, order or text of the page is anybody's own; what came of it the tests compare."""
-    if TABLE.writing:
-        pytest.skip("the page is being written")
-    assert PAGE.read_text(encoding="utf-8") == render(committed())
-
-
-def test_a_stale_row_is_seen() -> None:
-    """An outcome that is not on the page fails the test that saw it."""
-    if TABLE.writing:
-        pytest.skip("the page is being written")
-    with pytest.raises(AssertionError, match=r"python -m tests\.fault_table"):
-        record("refused", "stale", None)
-    del TABLE.seen["refused"]["stale"]
-
-
-def test_both_clients_give_one_class() -> None:
-    """No row of the page has two classes, or two answers to what was sent."""
-    if TABLE.writing:
-        pytest.skip("the page is being written")
-    assert all(row.sync_client == row.async_client for row in committed().values())

@@ -17,6 +17,7 @@ from arya_api_framework import TLS, AsyncClient, SyncClient
 from arya_api_framework.client.forgotten import find_caller
 from tests.app import Server
 from tests.client.conftest import Lane, hooked_session
+from tests.conftest import needs_fork
 from tests.faults import WELL, Faults, Peer, handles
 
 SECRET = "hunter2"
@@ -365,7 +366,7 @@ CLOSE = {
 }
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@needs_fork
 @pytest.mark.parametrize("name", FORKED)
 def test_a_child_leaves_warm_connections_to_its_parent(faults: Faults, name: str) -> None:
     """Both go on at once: the parent over its connection, the child over one of its own."""

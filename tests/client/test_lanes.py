@@ -17,6 +17,7 @@ from urllib3.util import Retry
 from arya_api_framework import AsyncClient, SyncClient
 from arya_api_framework.errors import ProxyError
 from tests.client.conftest import hooked_session
+from tests.conftest import needs_fork
 from tests.faults import Faults, listener
 
 
@@ -316,7 +317,7 @@ def in_child(action: Callable[[], None]) -> str:
     return text
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@needs_fork
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("factory", [None, hooked_session])
 def test_fork(faults: Faults, factory: Any) -> None:
@@ -336,7 +337,7 @@ def test_fork(faults: Faults, factory: Any) -> None:
     assert first == second != parent == again
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@needs_fork
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 async def test_fork_with_a_loop(faults: Faults) -> None:
     """A forked child of an event loop runs one of its own, and the parent's goes on."""

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 import threading
 import time
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from arya_api_framework import AsyncClient, SubClient, SyncClient, Timeout
 from arya_api_framework.errors import FrameworkException, HTTPError, RequestTimeout
 from tests.app import Server
-from tests.conftest import Kind
+from tests.conftest import Kind, needs_fork
 
 
 @pytest.mark.parametrize("path", ["/status/503", "/delay/5"])
@@ -107,7 +106,7 @@ def test_closing_twice_at_once_tears_down_once() -> None:
     assert client.closed
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+@needs_fork
 def test_a_child_does_not_wait_for_a_lock_of_its_parent(server: Server) -> None:
     """A thread that held the client's lock does not exist in the child."""
     client = SyncClient(server.url)

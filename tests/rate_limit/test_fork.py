@@ -10,9 +10,10 @@ import pytest
 
 from arya_api_framework.rate_limit import SlidingWindow, sync_wait
 from arya_api_framework.rate_limit.window import Waiter
+from tests.conftest import needs_fork
 
 pytestmark = [
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork"),
+    needs_fork,
     # From Python 3.12 on, fork warns when there are threads: that is the case under test.
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
