@@ -23,10 +23,16 @@ FACES = ("*_transport.py", "rate_limit/*_wait.py")
 ALONE = {
     "client/async_connector.py",
     "client/async_dial.py",
+    "client/async_errors.py",
     "client/async_events.py",
     "client/async_parser.py",
+    "client/async_timer.py",
+    "client/async_upload.py",
     "client/sync_dial.py",
+    "client/sync_errors.py",
     "client/sync_exchange.py",
+    "client/sync_lanes.py",
+    "client/sync_limits.py",
     "client/sync_pools.py",
     "client/sync_session.py",
 }

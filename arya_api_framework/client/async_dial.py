@@ -22,13 +22,13 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from typing_extensions import override
 from yarl import URL
 
-from ..errors import ConnectError, ProxyError
+from ..errors import ProxyError
 from .config import ClientConfig
 from .dns_cache import check_addresses
 from .egress import check_egress, check_egress_name
 from .environment import find_proxies, read_tls
+from .faults import no_connection, reason_of
 from .proxies import Proxies, Proxy, socks_options, tunnel_refused
-from .reasons import reason_of
 from .tunnel import Tunnel
 from .url import Origin
 
@@ -168,9 +168,7 @@ class Dialer:
                 self._prepare(sock)
                 await asyncio.get_running_loop().sock_connect(sock, path)
             except OSError as error:
-                raise ConnectError(
-                    f"no connection to the unix socket {path!r} could be made{reason_of(error)}"
-                ) from error
+                raise no_connection(f"the unix socket {path!r}", reason_of(error)) from error
             undo.pop_all()
         return sock
 

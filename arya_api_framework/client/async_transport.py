@@ -5,34 +5,22 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import os
 import ssl
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from http.cookies import SimpleCookie
 from typing import Any, NamedTuple, cast
 
 import aiohttp
 from aiohttp import hdrs, http_exceptions
-from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from ..errors import (
-    CertificateError,
     ClientClosedError,
     ConfigurationError,
-    ConnectError,
-    ConnectionLost,
-    DNSError,
     FrameworkException,
-    IncompleteResponse,
-    ProtocolError,
-    ProxyError,
-    ResponseTooLarge,
-    TLSError,
-    UploadIncomplete,
 )
 from ..errors.base import Sent
 from ..errors.call import ContentEncodingError
@@ -42,18 +30,21 @@ from .async_connector import (
     Connector,
     abandon,
     find_fault,
-    head_too_large,
     pool_timeout,
     reached_phase,
 )
 from .async_dial import Dialer, Resolver
+from .async_errors import hush, translate
 from .async_events import Told
 from .async_parser import LazyHeaders
-from .body import CHUNK_SIZE, Body, BytesBody
+from .async_timer import Timer
+from .async_upload import Upload
+from .body import CHUNK_SIZE, Body
 from .call import Call, Phase
 from .codings import CompressedBytes
 from .config import ClientConfig, given_connections
 from .decoding import Decoding
+from .faults import body_too_large, upload_incomplete
 from .forgotten import Made, when_forgotten
 from .formats import is_json
 from .http1 import MAX_FIELDS, MAX_HEAD_SIZE
@@ -165,7 +156,7 @@ class AsyncTransport:
                 # A step without waiting: the loop knows of the generator from now on.
                 with suppress(StopIteration):
                     guard.__anext__().send(None)
-                room = self._rooms[loop] = _Room(loop, session, _Timer(loop), guard)
+                room = self._rooms[loop] = _Room(loop, session, Timer(loop), guard)
             self._current = room
             return room
 
@@ -256,12 +247,12 @@ class AsyncTransport:
         headers, policy, timer = request.headers, call.policy, room.timer
         options: dict[str, Any] = {"headers": headers, "allow_redirects": False}
         body = request.body
-        upload: _Upload | None = None
+        upload: Upload | None = None
         if body is not None:
             if isinstance(body, Body) or len(body) > CHUNK_SIZE:
                 if isinstance(body, CompressedBytes):
                     await asyncio.to_thread(body.prepare)
-                upload = _Upload(body, call, room)
+                upload = Upload(body, call, room.timer)
                 options["data"] = upload.pieces()
                 if upload.body.length is not None:
                     options["headers"] = headers = headers.copy()
@@ -328,10 +319,7 @@ class AsyncTransport:
             if found.sets_cookies if type(found) is LazyHeaders else hdrs.SET_COOKIE in found:
                 call.keep_cookies(response)
             if upload is not None and not upload.through and answer.status < 300:
-                raise UploadIncomplete(
-                    f"the server answered {answer.status} before the body was sent",
-                    status=answer.status,
-                )
+                raise upload_incomplete(answer.status)
             stream = answer.content
             if (
                 stream.is_eof()
@@ -368,8 +356,8 @@ class AsyncTransport:
                 raise body.error from body.error.__cause__
             if isinstance(error, FrameworkException) or not isinstance(error, _RAISED):
                 raise
-            translated = _translate(error, request, call, answer)
-            _hush(error, request)
+            translated = translate(error, request, call, answer)
+            hush(error, request)
             if self._closed:
                 closed = ClientClosedError("the client was closed while a call was made")
                 closed.sent = translated.sent
@@ -504,68 +492,8 @@ def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
     )
 
 
-class _Upload:
-    """A body on its way out through aiohttp.
-
-    Attributes:
-        body: The body.
-        through: Whether all of it was handed over: an answer before that is an early one.
-    """
-
-    __slots__ = ("_call", "_room", "_write", "body", "through")
-
-    def __init__(self, body: bytes | Body, call: Call, room: _Room) -> None:
-        self.body = body if isinstance(body, Body) else BytesBody(body)
-        self.body.error = None
-        self.through = False
-        self._room = room
-        self._call = call
-        self._write = call.policy.timeout.write
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """Read the body: files in a thread, so that the loop goes on meanwhile."""
-        body = self.body
-        sent = 0
-        source = body.async_chunks()
-        chunks = body.begun_chunks() if source is None else None
-        try:
-            while True:
-                if chunks is not None:
-                    chunk = await asyncio.to_thread(next, chunks, None)
-                else:
-                    chunk = await anext(cast("AsyncIterator[bytes]", source), None)
-                if chunk is None:
-                    self.through = True
-                    return
-                sent += len(chunk)
-                # The server may answer as soon as it has the last byte, before we are back here.
-                self.through = sent == body.length
-                if chunk:
-                    handle = (
-                        self._room.loop.call_later(self._write, self._stall)
-                        if self._write
-                        else None
-                    )
-                    yield chunk
-                    if handle is not None:
-                        handle.cancel()
-                body.tell(sent)
-                if self.through:
-                    # One more step would still run when the answer comes, and aiohttp closes a
-                    # connection whose body is not at its end by then.
-                    return
-        except Exception as error:
-            if isinstance(error, ConfigurationError):
-                error.sent = "maybe"
-            body.error = error
-            raise
-
-    def _stall(self) -> None:
-        self._room.timer.fire(self._call)
-
-
 def _progress(
-    error: BaseException, answer: aiohttp.ClientResponse | None, upload: _Upload | None
+    error: BaseException, answer: aiohttp.ClientResponse | None, upload: Upload | None
 ) -> tuple[Phase, Sent | None]:
     """Return what a call was about when its time was over, and what the server may have read."""
     if answer is not None:
@@ -594,8 +522,8 @@ async def _read(
             raise
         response.body_error = str(error)
     except (aiohttp.ClientError, OSError, http_exceptions.HttpProcessingError) as error:
-        translated = _translate(error, response.request, call, answer)
-        _hush(error, response.request)
+        translated = translate(error, response.request, call, answer)
+        hush(error, response.request)
         answer.close()
         if answer.status < 300:
             raise translated from error
@@ -617,7 +545,7 @@ async def _decode(content: bytes, coding: str, limit: int) -> bytes:
 async def _read_pieces(answer: aiohttp.ClientResponse, limit: int, told: Told | None) -> bytes:
     length = answer.content_length
     if length is not None and length > limit and answer.method != "HEAD":
-        raise _too_large(limit, length)
+        raise body_too_large(limit, length)
     pieces: list[bytes] = []
     received = 0
     while piece := await answer.content.readany():
@@ -625,89 +553,9 @@ async def _read_pieces(answer: aiohttp.ClientResponse, limit: int, told: Told | 
             await told.tell("response_chunk_received", size=len(piece))
         received += len(piece)
         if received > limit:
-            raise _too_large(limit, None)
+            raise body_too_large(limit, None)
         pieces.append(piece)
     return b"".join(pieces)
-
-
-def _too_large(limit: int, size: int | None) -> ResponseTooLarge:
-    return ResponseTooLarge(
-        f"the response body is larger than max_response_size, {limit} bytes", limit=limit, size=size
-    )
-
-
-class _Timer:
-    """One timer for all calls of a loop: a timer for each would cost each call several times more.
-
-    A call that must end is cancelled as `asyncio.timeout` does it.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._watched: dict[Call, tuple[float, asyncio.Task[Any], int]] = {}
-        self._fired: dict[Call, tuple[asyncio.Task[Any], int]] = {}
-        self._handle: asyncio.TimerHandle | None = None
-        self._next = float("inf")
-        self._idle: asyncio.Event | None = None
-
-    def watch(self, call: Call) -> None:
-        """Cancel the current task when the time of a call is over, if it has an end."""
-        ends = float("inf") if call.ends is None else call.ends
-        task = asyncio.current_task(self._loop)
-        assert task is not None, "a coroutine runs in a task"
-        self._watched[call] = (ends, task, task.cancelling())
-        if ends < self._next:
-            self._schedule(ends)
-
-    def forget(self, call: Call) -> None:
-        """Stop watching; the timer goes on, and finds nothing to do."""
-        self._watched.pop(call, None)
-        if self._fired:
-            self._fired.pop(call, None)
-        if self._idle is not None and not self._watched:
-            self._idle.set()
-
-    async def settle(self, seconds: float) -> None:
-        """Wait until no call is under way, or for so many seconds."""
-        self._idle = asyncio.Event()
-        if self._watched:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._idle.wait()
-
-    def fire(self, call: Call) -> None:
-        """End a call now."""
-        found = self._watched.pop(call, None)
-        if found is not None:
-            _, task, cancelling = found
-            self._fired[call] = (task, cancelling)
-            task.cancel()
-
-    def fired(self, call: Call) -> bool:
-        """Return whether the time of a call was over."""
-        return call in self._fired
-
-    def absorb(self, call: Call) -> bool:
-        """Take back the cancellation by this timer; return whether it was the only one."""
-        found = self._fired.get(call)
-        return found is not None and found[0].uncancel() <= found[1]
-
-    def _schedule(self, ends: float) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-        self._next = ends
-        self._handle = self._loop.call_later(max(ends - time.monotonic(), 0), self._fire)
-
-    def _fire(self) -> None:
-        self._handle = None
-        self._next = float("inf")
-        now = time.monotonic()
-        for call, (ends, _, _) in list(self._watched.items()):
-            if ends <= now:
-                self.fire(call)
-        ends = min((ends for ends, _, _ in self._watched.values()), default=self._next)
-        if ends < self._next:
-            self._schedule(ends)
 
 
 class _Room(NamedTuple):
@@ -715,7 +563,7 @@ class _Room(NamedTuple):
 
     loop: asyncio.AbstractEventLoop
     session: aiohttp.ClientSession
-    timer: _Timer
+    timer: Timer
     guard: AsyncGenerator[None]
 
     async def close(self) -> None:
@@ -735,100 +583,3 @@ def _drop_all(rooms: dict[asyncio.AbstractEventLoop, _Room], exiting: bool) -> N
     for loop, room in list(rooms.items()):
         if not (exiting and loop.is_running()):  # pragma: no branch - at exit, beside a thread
             room.drop()
-
-
-def _translate(
-    error: BaseException, request: Request, call: Call, answer: aiohttp.ClientResponse | None
-) -> FrameworkException:
-    """Return the error of the framework for one of aiohttp or the socket."""
-    place = request.origin.authority
-    if answer is not None:
-        return _translate_body(error, call, answer)
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return call.timed_out(reached_phase(error.__cause__))
-    if isinstance(error, TimeoutError):
-        return call.timed_out("read")
-    # What is no host name cannot be encoded to be asked for.
-    if isinstance(error, aiohttp.ClientConnectorDNSError | aiohttp.InvalidURL | UnicodeError):
-        return DNSError(f"the host name {request.origin.host!r} cannot be resolved")
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        reason = getattr(error.certificate_error, "verify_message", "it is not trusted")
-        return CertificateError(f"the certificate of {place} is not accepted: {reason}")
-    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
-        return ProxyError(f"the proxy for {place} cannot be used")
-    if isinstance(error, aiohttp.ClientSSLError):
-        return TLSError(f"the TLS handshake with {place} failed{_reason(error)}")
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return ConnectError(f"no connection to {place} could be made{_reason(error)}")
-    if isinstance(error, aiohttp.ClientResponseError | http_exceptions.HttpProcessingError):
-        if (own := _limit_passed(error)) is not None:
-            return own
-        # Its status 400 is the parser's, no server sent it.
-        return ProtocolError("what came is no valid HTTP response")
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return ConnectionLost("the server closed the connection before a whole response head")
-    if isinstance(error, RuntimeError) and "closed" in str(error):
-        return ClientClosedError("the session was closed while a call was made")
-    if reached_phase(error) != "read":
-        return ConnectError(f"no connection to {place} could be made")
-    return ConnectionLost(f"the connection broke: {type(error).__name__}")
-
-
-def _reason(error: aiohttp.ClientConnectorError | aiohttp.ClientSSLError) -> str:
-    """Return what the system or the TLS library said, in its own short words."""
-    cause = getattr(error, "os_error", None) or error.__cause__
-    if isinstance(cause, ssl.SSLError):
-        return f": {cause.reason.replace('_', ' ').lower()}" if cause.reason else ""
-    return f": {os.strerror(cause.errno)}" if isinstance(cause, OSError) and cause.errno else ""
-
-
-def _translate_body(
-    error: BaseException, call: Call, answer: aiohttp.ClientResponse
-) -> FrameworkException:
-    if isinstance(error, TimeoutError):
-        return call.timed_out("read", "yes")
-    received = answer.content.total_bytes
-    return IncompleteResponse(
-        f"the response body was cut after {received} bytes",
-        status=answer.status,
-        received=received,
-        expected=answer.content_length,
-    )
-
-
-def _hush(error: BaseException, request: Request) -> None:
-    """Take from aiohttp's errors what they would tell: query, header fields, bytes that came."""
-    current: BaseException | None = error
-    seen: set[int] = set()
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        if isinstance(current, aiohttp.ClientResponseError):
-            url = URL(redact_url(request.url))
-            nothing = CIMultiDictProxy(CIMultiDict[str]())
-            info = aiohttp.RequestInfo(url, request.method, nothing, url)
-            current.request_info, current.headers = info, None
-            current.message = current.message.partition("\n")[0]
-            current.args = (info, ())
-        elif isinstance(current, http_exceptions.HttpProcessingError):
-            current.message = current.message.partition("\n")[0]
-            current.args = (current.message,)
-        elif isinstance(current, aiohttp.ServerDisconnectedError):
-            current.message = "Server disconnected"
-            current.args = (current.message,)
-        elif isinstance(current, aiohttp.ConnectionTimeoutError):
-            current.args = (f"Connection timeout to host {redact_url(request.url)}",)
-        current = current.__cause__ or current.__context__
-
-
-def _limit_passed(error: BaseException) -> ResponseTooLarge | None:
-    """Return the error for a head that is too large for the parser."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, http_exceptions.LineTooLong):
-            return head_too_large(None)
-        if isinstance(cause, http_exceptions.BadHttpMessage) and "Too many headers" in str(cause):
-            return ResponseTooLarge(
-                f"the response has more than {MAX_FIELDS} header fields", limit=MAX_FIELDS
-            )
-        cause = cause.__cause__
-    return None

@@ -19,14 +19,8 @@ from ..fork import start_over_in_child
 from ..options import UNSET, ClientOptions, RequestOptions, Unset, URLPath
 from .body import Body
 from .call import Call, Policy
-from .config import (
-    CONNECTION_OPTIONS,
-    ClientConfig,
-    given_connections,
-    merge_config,
-    near_miss,
-    with_pool_wait,
-)
+from .checks import near_miss, with_pool_wait
+from .config import CONNECTION_OPTIONS, ClientConfig, given_connections, merge_config
 from .cookie_jar import CookieJar
 from .defaults import Defaults
 from .extensions import Extensions

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import calendar
 import json
 import os
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
@@ -17,6 +16,7 @@ from typing_extensions import override
 from ..errors import ConfigurationError
 from ..options import CookiePolicy
 from .encoding import is_field_value
+from .set_cookie import BLANKS, FAR, attributes_of, cookie_path, expiry_of
 from .url import Origin
 
 __all__ = ["Cookie", "CookieJar", "CookieText"]
@@ -25,21 +25,10 @@ MAX_BYTES = 4096
 """The name and value of one cookie (RFC 6265 6.1)."""
 MAX_PER_HOST = 50
 MAX_COOKIES = 3000
-_MAX_ATTRIBUTE = 1024
-_FAR = 10**10
-"""Seconds that no cookie outlives, so that every time of one is a number that JSON can hold."""
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_BLANKS = " \t"
-_DIGITS = re.compile(r"-?[0-9]+", re.ASCII)
 _DOMAIN = re.compile(r"[a-z0-9._\-]+|[0-9a-f:.]*:[0-9a-f:.]*")
 
-# RFC 6265 5.1.1
-_DELIMITERS = re.compile(r"[\x09\x20-\x2f\x3b-\x40\x5b-\x60\x7b-\x7e]+")
-_TIME = re.compile(r"([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,2})(?![0-9])")
-_DAY = re.compile(r"([0-9]{1,2})(?![0-9])")
-_YEAR = re.compile(r"([0-9]{2,4})(?![0-9])")
-_MONTHS: Sequence[str] = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 Key: TypeAlias = tuple[str, str]
 Shelf: TypeAlias = Mapping[Key, "Cookie"]
@@ -124,6 +113,9 @@ class CookieJar:
 
     def __len__(self) -> int:
         return len(self._living(time.time()))
+
+    def __contains__(self, one: object) -> bool:
+        return any(one in (cookie, cookie.name) for cookie in self)
 
     def get(self, name: str) -> Cookie | None:
         """Return the cookie of a name, `None` where there is none.
@@ -236,12 +228,12 @@ class CookieJar:
             return None
         pair, _, rest = text.partition(";")
         name, equals, value = pair.partition("=")
-        name, value = name.strip(_BLANKS), value.strip(_BLANKS)
+        name, value = name.strip(BLANKS), value.strip(BLANKS)
         if not equals or not name or "\t" in name + value:
             return None
         if len(f"{name}{value}".encode()) > MAX_BYTES or not is_field_value(f"{name}={value}"):
             return None
-        attributes = _attributes(rest)
+        attributes = attributes_of(rest)
         secure = "secure" in attributes
         if secure and origin.scheme != "https":
             return None
@@ -250,8 +242,8 @@ class CookieJar:
             name,
             value,
             domain or origin.host,
-            _cookie_path(attributes, target),
-            _expiry(attributes, now),
+            cookie_path(attributes, target),
+            expiry_of(attributes, now),
             now,
             secure,
             "httponly" in attributes,
@@ -342,69 +334,6 @@ def _in_order(cookies: Iterable[Cookie]) -> list[Cookie]:
     return sorted(cookies, key=lambda one: (-len(one.path), one.created))
 
 
-def _attributes(text: str) -> dict[str, str]:
-    """Return the attributes of a `Set-Cookie` by name; the last of a name counts (5.2)."""
-    found: dict[str, str] = {}
-    for part in text.split(";"):
-        name, _, value = part.partition("=")
-        name, value = name.strip(_BLANKS).lower(), value.strip(_BLANKS)
-        if len(value) <= _MAX_ATTRIBUTE and not _is_useless(name, value):
-            found[name] = value
-    return found
-
-
-def _is_useless(name: str, value: str) -> bool:
-    """Return whether an attribute counts as if it were not there (5.2.1, 5.2.2, 5.2.3)."""
-    if name == "expires":
-        return parse_date(value) is None
-    if name == "max-age":
-        return not _DIGITS.fullmatch(value)
-    return name == "domain" and not value
-
-
-def _expiry(attributes: Mapping[str, str], now: float) -> float | None:
-    """Return when a cookie is over; `Max-Age` counts before `Expires` (5.3, 3)."""
-    age = attributes.get("max-age")
-    if age is not None:
-        if age.startswith("-") or not age.strip("0"):
-            return 0.0
-        return now + (_FAR if len(age.lstrip("0")) > 10 else min(int(age[-10:]), _FAR))
-    expires = attributes.get("expires")
-    return None if expires is None else parse_date(expires)
-
-
-def parse_date(text: str) -> float | None:
-    """Return the seconds since 1970 of a date as servers write it, `None` for none (5.1.1)."""
-    clock = day = month = year = None
-    for token in _DELIMITERS.split(text):
-        if clock is None and (found := _TIME.match(token)):
-            clock = [int(part) for part in found.groups()]
-        elif day is None and (found := _DAY.match(token)):
-            day = int(found[1])
-        elif month is None and token[:3].lower() in _MONTHS:
-            month = _MONTHS.index(token[:3].lower()) + 1
-        elif year is None and (found := _YEAR.match(token)):
-            year = int(found[1])
-    if clock is None or day is None or month is None or year is None:
-        return None
-    if year < 100:
-        year += 1900 if year >= 70 else 2000
-    hour, minute, second = clock
-    if year < 1601 or hour > 23 or minute > 59 or second > 59:
-        return None
-    if not 1 <= day <= calendar.monthrange(year, month)[1]:
-        return None
-    return float(calendar.timegm((year, month, day, hour, minute, second)))
-
-
-def _cookie_path(attributes: Mapping[str, str], target: str) -> str:
-    """Return the path of a cookie: its own, or the folder of the request (5.1.4, 5.2.4)."""
-    path = attributes.get("path", "")
-    if path.startswith("/"):
-        return path
-    return target.partition("?")[0].rpartition("/")[0] or "/"
-
-
 def _is_below(path: str, folder: str) -> bool:
     """Return whether a path matches that of a cookie (5.1.4)."""
     return path.startswith(folder) and (
@@ -445,7 +374,7 @@ def _check(cookie: Cookie) -> Cookie:
     times = (0.0 if cookie.expires is None else cookie.expires, cookie.created)
     if not all(type(one) is str for one in texts) or not all(type(one) is bool for one in flags):
         raise TypeError("kind")
-    if not all(type(one) in (int, float) and abs(one) <= 100 * _FAR for one in times):
+    if not all(type(one) in (int, float) and abs(one) <= 100 * FAR for one in times):
         raise TypeError("time")
     if (
         not cookie.name

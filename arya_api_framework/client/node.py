@@ -22,7 +22,7 @@ from ..errors import (
 )
 from ..removed import GONE_ATTRIBUTES
 from .async_verbs import AsyncVerbs
-from .config import near_miss
+from .checks import near_miss
 from .sync_verbs import SyncVerbs
 from .tree import Tree, endpoints_of
 from .verbs import Verbs

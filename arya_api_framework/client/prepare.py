@@ -15,8 +15,7 @@ from ..options import UNSET, Compression, RequestOptions, SendOptions, URLPath
 from ..version import __version__
 from .body import Body
 from .call import Call, Policy
-from .codings import accept_encoding, compress_body
-from .config import (
+from .checks import (
     check_compress,
     check_deadline,
     check_hooks,
@@ -28,6 +27,7 @@ from .config import (
     near_miss,
     with_pool_wait,
 )
+from .codings import accept_encoding, compress_body
 from .defaults import Defaults, lay_headers
 from .encoding import as_pairs, encode_scalar
 from .formats import find_format

@@ -16,7 +16,7 @@ from yarl import URL
 from ..errors import ConfigurationError, SubClientNoParent
 from ..options import RequestOptions, URLPath
 from .async_verbs import AsyncVerbs
-from .config import near_miss
+from .checks import near_miss
 from .node import Node
 from .redaction import redact_url
 from .request import Request

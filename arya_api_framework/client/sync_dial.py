@@ -16,15 +16,14 @@ from urllib3.util.connection import allowed_gai_family
 
 from ..errors import (
     ConnectError,
-    DNSError,
     ProxyError,
 )
 from .config import ClientConfig
 from .dns_cache import DnsCache, check_addresses, is_address
 from .egress import check_egress, check_egress_name
 from .environment import find_proxies, read_tls
+from .faults import no_connection, reason_of, unknown_host
 from .proxies import Proxies, Proxy, socks_options, tunnel_refused
-from .reasons import reason_of
 from .sync_exchange import Exchange
 from .tunnel import Tunnel
 
@@ -107,9 +106,7 @@ class Dialer:
         place = exchange.request.origin.authority
         if failure is None:
             raise ConnectError(f"{place} has no address of the family that local_address is of")
-        raise ConnectError(
-            f"no connection to {place} could be made{reason_of(failure)}"
-        ) from failure
+        raise no_connection(place, reason_of(failure)) from failure
 
     def _suits(self, address: str) -> bool:
         return self._local is None or (":" in address) == (":" in self._local[0])
@@ -139,9 +136,7 @@ class Dialer:
                 self._prepare(sock, _left(ends))
                 sock.connect(path)
             except OSError as error:
-                raise ConnectError(
-                    f"no connection to the unix socket {path!r} could be made{reason_of(error)}"
-                ) from error
+                raise no_connection(f"the unix socket {path!r}", reason_of(error)) from error
             undo.pop_all()
         return sock
 
@@ -160,7 +155,7 @@ class Dialer:
             else:
                 found = tuple(dict.fromkeys(_ask_system(host, port)))
         except Exception as error:
-            raise DNSError(f"the host name {host!r} cannot be resolved") from error
+            raise unknown_host(host) from error
         exchange.tell("dns_resolvehost_end", host=host)
         self._cache.remember(host, port, found, time.monotonic())
         return found

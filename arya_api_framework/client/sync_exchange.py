@@ -12,9 +12,10 @@ from typing import Any
 
 from urllib3.util.wait import wait_for_socket
 
-from ..errors import ConnectionLost, IncompleteResponse, ProtocolError, ResponseTooLarge
+from ..errors import ConnectionLost, IncompleteResponse, ProtocolError
 from .body import Body
 from .call import Call
+from .faults import body_cut, body_too_large
 from .http1 import (
     LAST_CHUNK,
     ChunkedReader,
@@ -26,7 +27,7 @@ from .http1 import (
 from .proxies import Proxy, is_forwarded
 from .request import Request
 
-__all__ = ["NO_LENGTH", "PIECE", "Exchange", "too_large"]
+__all__ = ["NO_LENGTH", "PIECE", "Exchange"]
 
 PIECE = 64 * 1024
 """How much is read from a socket, or written to one, at once."""
@@ -284,7 +285,7 @@ class Exchange:
         length = head.length
         if length is not None:
             if length > limit:
-                raise too_large(limit, length)
+                raise body_too_large(limit, length)
             if len(rest) >= length:
                 if length and self.call.policy.events is not None:
                     self.tell("response_chunk_received", size=length)
@@ -296,7 +297,7 @@ class Exchange:
             content += piece
             self.tell("response_chunk_received", size=len(piece))
             if len(content) > limit:
-                raise too_large(limit, None)
+                raise body_too_large(limit, None)
         return bytes(content)
 
     def pieces(self, head: Head, rest: bytes) -> Iterator[bytes]:
@@ -378,16 +379,4 @@ class Exchange:
 
 
 def _cut(head: Head, received: int) -> IncompleteResponse:
-    return IncompleteResponse(
-        f"the response body was cut after {received} bytes",
-        status=head.status,
-        received=received,
-        expected=head.length,
-    )
-
-
-def too_large(limit: int, size: int | None) -> ResponseTooLarge:
-    """Return the error for a body that is larger than a call takes."""
-    return ResponseTooLarge(
-        f"the response body is larger than max_response_size, {limit} bytes", limit=limit, size=size
-    )
+    return body_cut(head.status, received, head.length)

@@ -8,8 +8,6 @@ It has no asynchronous twin: aiohttp is always sent through its session.
 from __future__ import annotations
 
 import http.client
-import os
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -22,31 +20,23 @@ from urllib3 import BaseHTTPResponse
 from urllib3 import exceptions as urllib3_errors
 
 from ..errors import (
-    CertificateError,
-    ConfigurationError,
-    ConnectError,
-    ConnectionLost,
     ContentEncodingError,
-    DNSError,
     FrameworkException,
     IncompleteResponse,
     ProtocolError,
-    ProxyError,
-    TLSError,
-    TransportError,
-    UploadIncomplete,
 )
 from .body import Body
 from .call import Call
 from .decoding import decode
+from .faults import body_too_large, upload_incomplete
 from .proxies import Proxy
-from .redaction import redact_url
 from .request import Request
 from .response import RawFields, RawResponse
-from .sync_exchange import NO_LENGTH, PIECE, Exchange, too_large
+from .sync_errors import hush, own_error, translate, translate_body
+from .sync_exchange import NO_LENGTH, PIECE, Exchange
 from .sync_pools import Response, exchanging
 
-__all__ = ["body_error", "make_native", "send_through", "translate_connect", "upload_incomplete"]
+__all__ = ["body_error", "make_native", "send_through"]
 
 _RAISED = (
     requests.RequestException,
@@ -89,10 +79,10 @@ def send_through(
                 raise
             if exchange.raised is not None:
                 raise exchange.raised from exchange.raised.__cause__
-            if (own := _own(error)) is not None:
+            if (own := own_error(error)) is not None:
                 raise own from own.__cause__
-            _hush(error, request)
-            raise _translate(error, request, call, exchange) from error
+            hush(error, request)
+            raise translate(error, request, call, exchange) from error
     hooks.restore(answer)
     response = RawResponse(
         answer.status_code,
@@ -107,11 +97,6 @@ def send_through(
     if any(name.lower() == b"set-cookie" for name, _ in reader.fields):
         call.keep_cookies(response)
     return response
-
-
-def upload_incomplete(status: int) -> UploadIncomplete:
-    """Return the error for a success that came too early."""
-    return UploadIncomplete(f"the server answered {status} before the body was sent", status=status)
 
 
 def body_error(error: FrameworkException, status: int) -> str:
@@ -269,23 +254,23 @@ def _read_compatible(answer: requests.Response, fields: RawFields, exchange: Exc
     coding = b", ".join(v for n, v in fields if n.lower() == b"content-encoding").lower()
     length = answer.headers.get("Content-Length", "")
     if request.method != "HEAD" and length.isdigit() and int(length) > limit:
-        raise too_large(limit, int(length))
+        raise body_too_large(limit, int(length))
     received = 0
     pieces: list[bytes] = []
     try:
         for piece in raw.stream(PIECE, decode_content=not is_real):
             received += len(piece)
             if received > limit:
-                raise too_large(limit, None)
+                raise body_too_large(limit, None)
             pieces.append(piece)
             exchange.tell("response_chunk_received", size=len(piece))
             call.time_for("read", "yes")
     except _RAISED as error:
         if exchange.raised is not None:
             raise exchange.raised from exchange.raised.__cause__
-        if (own := _own(error)) is not None:
+        if (own := own_error(error)) is not None:
             raise own from own.__cause__
-        raise _translate_body(error, answer, call, received) from error
+        raise translate_body(error, answer, call, received) from error
     content = b"".join(pieces)
     if not coding or (not is_real and isinstance(raw, BaseHTTPResponse)):
         return content
@@ -307,7 +292,7 @@ def _read_again(answer: requests.Response, limit: int) -> bytes:
             "a response hook gave a response whose body it has read away", status=answer.status_code
         ) from error
     if len(content) > limit:
-        raise too_large(limit, len(content))
+        raise body_too_large(limit, len(content))
     return content
 
 
@@ -329,133 +314,3 @@ def _encode(text: str | bytes) -> bytes:
 
 
 # Errors
-
-
-def _translate(
-    error: BaseException, request: Request, call: Call, exchange: Exchange
-) -> FrameworkException:
-    """Return the error of the framework for one of requests, urllib3 or the socket."""
-    found = list(_reasons(error))
-    for cause in found:
-        if isinstance(
-            cause, urllib3_errors.ConnectTimeoutError | requests.ConnectTimeout
-        ) and not isinstance(cause, urllib3_errors.NewConnectionError):
-            return call.timed_out("connect")
-        if isinstance(cause, urllib3_errors.ReadTimeoutError | requests.ReadTimeout):
-            return call.timed_out("connect" if exchange.connecting else "read")
-    if exchange.connecting:
-        # urllib3 takes what resets a handshake for an aborted request.
-        return translate_connect(error, request)
-    for cause in found:
-        if isinstance(
-            cause,
-            urllib3_errors.NameResolutionError
-            | urllib3_errors.NewConnectionError
-            | urllib3_errors.ProxyError
-            | urllib3_errors.SSLError
-            | ssl.SSLError
-            | requests.exceptions.SSLError
-            | requests.exceptions.ProxyError,
-        ):
-            return translate_connect(cause, request)
-    if any(isinstance(cause, urllib3_errors.EmptyPoolError) for cause in found):
-        return call.timed_out("pool")
-    if any(isinstance(cause, http.client.HTTPException) for cause in found) and not any(
-        isinstance(cause, http.client.RemoteDisconnected | http.client.IncompleteRead)
-        for cause in found
-    ):
-        return ProtocolError("what came is no valid HTTP response")
-    if isinstance(error, requests.exceptions.InvalidSchema | requests.exceptions.InvalidURL):
-        return ConfigurationError("requests cannot send to this URL")
-    return ConnectionLost(f"the connection broke: {type(error).__name__}")
-
-
-def translate_connect(error: BaseException, request: Request) -> TransportError:
-    """Return the error of the framework for one that came while connecting."""
-    place = request.origin.authority
-    for cause in _reasons(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return CertificateError(
-                f"the certificate of {place} is not accepted: {cause.verify_message}"
-            )
-        if isinstance(cause, ssl.SSLEOFError):
-            # As where it is reset in the handshake: TLS itself did not fail.
-            return ConnectError(f"no connection to {place} could be made: closed in the handshake")
-    for cause in _reasons(error):
-        if isinstance(cause, urllib3_errors.NameResolutionError):
-            return DNSError(f"the host name {request.origin.host!r} cannot be resolved")
-        if isinstance(cause, urllib3_errors.ProxyError | requests.exceptions.ProxyError):
-            return ProxyError(f"the proxy for {place} cannot be used")
-        if isinstance(cause, ssl.SSLError | urllib3_errors.SSLError | requests.exceptions.SSLError):
-            return TLSError(f"the TLS handshake with {place} failed{_tls_reason(error)}")
-    return ConnectError(f"no connection to {place} could be made{_system_reason(error)}")
-
-
-def _tls_reason(error: BaseException) -> str:
-    """Return what the TLS library said, in its own short words."""
-    reason = next((one.reason for one in _reasons(error) if isinstance(one, ssl.SSLError)), None)
-    return f": {reason.replace('_', ' ').lower()}" if reason else ""
-
-
-def _system_reason(error: BaseException) -> str:
-    """Return what the system said when a connection was refused it."""
-    for cause in _reasons(error):
-        if isinstance(cause, OSError) and cause.errno:
-            return f": {os.strerror(cause.errno)}"
-    return ""
-
-
-def _translate_body(
-    error: Exception, answer: requests.Response, call: Call, received: int
-) -> FrameworkException:
-    """Return the error of the framework for one that came while a body was read."""
-    if isinstance(error, urllib3_errors.DecodeError):
-        return ContentEncodingError("the content coding is broken", status=answer.status_code)
-    if isinstance(error, urllib3_errors.ReadTimeoutError | TimeoutError):
-        return call.timed_out("read", "yes")
-    if any(isinstance(cause, urllib3_errors.InvalidChunkLength) for cause in _reasons(error)):
-        return ProtocolError("the response body is no chunked body")
-    length = answer.headers.get("Content-Length", "")
-    return IncompleteResponse(
-        f"the response body was cut after {received} bytes",
-        status=answer.status_code,
-        received=received,
-        expected=int(length) if length.isdigit() else None,
-    )
-
-
-def _hush(error: BaseException, request: Request) -> None:
-    """Take the values of the query from the texts of errors of requests and urllib3."""
-    target, shown = request.target, redact_url(request.target)
-    for one in _reasons(error):
-        if any(isinstance(arg, str) and target in arg for arg in one.args):
-            one.args = tuple(
-                arg.replace(target, shown) if isinstance(arg, str) else arg for arg in one.args
-            )
-
-
-def _own(error: BaseException) -> FrameworkException | None:
-    """Return the error of ours that was raised below a library, however it wrapped it."""
-    found = list(_reasons(error))
-    own = next((one for one in found if isinstance(one, FrameworkException)), None)
-    if own is not None:
-        # Raised again it has the wrappers as its context, and no chain may lead back to its start.
-        for one in found:
-            if one.__cause__ is own:
-                one.__cause__ = None
-            if one.__context__ is own:
-                one.__context__ = None
-    return own
-
-
-def _reasons(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and what it says caused it, however requests and urllib3 wrapped it."""
-    seen: set[int] = set()
-    queue: list[Any] = [error]
-    while queue:
-        current = queue.pop(0)
-        if isinstance(current, BaseException) and id(current) not in seen:
-            seen.add(id(current))
-            yield current
-            queue += [getattr(current, "reason", None), current.__cause__, current.__context__]
-            queue += current.args

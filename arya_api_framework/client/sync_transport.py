@@ -6,25 +6,23 @@ session and socket is not the stock code: a mock, a recorder, an adapter or a ho
 Both end in `Exchange`, where the sockets are ours.
 """
 
-# The fast lane stands on urllib3's connection pool, whose methods are private. `_is_stock` leaves
+# The fast lane stands on urllib3's connection pool, whose methods are private. `is_stock` leaves
 # the lane where they are not what they were written as.
 # pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 
-import http.client
 import threading
 import time
 import weakref
 from collections.abc import Callable
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
-from types import FunctionType
 from typing import Any, cast
 
 import requests
-from requests import adapters, sessions
-from urllib3 import connection, connectionpool
+from requests import adapters
+from urllib3 import connectionpool
 from urllib3 import exceptions as urllib3_errors
 
 from ..errors import (
@@ -37,69 +35,23 @@ from ..tls import TLS
 from .call import Call
 from .config import ClientConfig, given_connections
 from .decoding import decode
+from .faults import upload_incomplete
 from .forgotten import Made, when_forgotten
 from .proxies import Proxy, check_forwarded
 from .request import Request
 from .response import RawResponse
 from .sync_dial import Dialer
+from .sync_errors import translate_connect
 from .sync_exchange import Exchange
-from .sync_pools import CONNECTIONS, Limits, exchanging, has_pools, use_pools
-from .sync_session import (
-    body_error,
-    make_native,
-    send_through,
-    translate_connect,
-    upload_incomplete,
-)
+from .sync_lanes import IS_URLLIB3, Lane, TLSAdapter, is_stock
+from .sync_limits import Limits
+from .sync_pools import CONNECTIONS, exchanging, has_pools, use_pools
+from .sync_session import body_error, make_native, send_through
 from .url import Origin
 
 __all__ = ["SyncTransport"]
 
 _MAX_ORIGINS = 256
-# Other libraries take the place of urllib3. Told by name, as a recorder may be at work already.
-_IS_URLLIB3 = any(
-    base.__module__ == http.client.__name__
-    for base in connectionpool.HTTPConnection.__mro__  # type: ignore[attr-defined]
-)
-
-
-class _TLSAdapter(adapters.HTTPAdapter):
-    """An adapter with one TLS context for all its connections, made when it is first needed.
-
-    Requests would load certifi's authorities into the context it is given, and without one read
-    them again for every connection.
-    """
-
-    def __init__(self, find_tls: Callable[[], TLS], **options: Any) -> None:
-        self._find_tls = find_tls
-        self._lock = threading.Lock()
-        self._options: dict[str, Any] | None = None
-        super().__init__(**options)
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Leave the context as it is."""
-
-    def build_connection_pool_key_attributes(
-        self, request: Any, verify: Any, cert: Any = None
-    ) -> Any:
-        """Return host and port, and the context that all connections share."""
-        host, _pool = super().build_connection_pool_key_attributes(request, True, None)
-        return host, self.pool_options()
-
-    def pool_options(self) -> dict[str, Any]:
-        """Return what tells pools apart: the same for all threads, or each had pools of its own.
-
-        Raises:
-            ConfigurationError: A file cannot be used.
-        """
-        with self._lock:
-            if self._options is None:
-                tls = self._find_tls()
-                self._options = {
-                    "ssl_context": tls.build_context(),
-                    "server_hostname": getattr(tls, "server_name", None),
-                }
-            return self._options.copy()
 
 
 class SyncTransport:
@@ -115,7 +67,7 @@ class SyncTransport:
         self._session: requests.Session | None = config.session
         self._lock = threading.Lock()
         self._closed = False
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._limits = Limits(config.pool)
         self._own_adapters: weakref.WeakSet[adapters.HTTPAdapter] = weakref.WeakSet()
         # A session of the user's has limits, proxies and authorities of its own.
@@ -206,7 +158,7 @@ class SyncTransport:
         if tls is None:
             adapter = adapters.HTTPAdapter(**self._pools)
         else:
-            adapter = _TLSAdapter(tls, **self._pools)
+            adapter = TLSAdapter(tls, **self._pools)
         self._own_adapters.add(adapter)
         session.mount(prefix, adapter)
 
@@ -241,7 +193,7 @@ class SyncTransport:
         if lane is None or not lane.fits(session):
             lane = self._find_lane(session, request.origin)
         response = None
-        if lane.is_fast and _is_stock():
+        if lane.is_fast and is_stock():
             pool = lane.pool or lane.open(session)
             response = _send_fast(pool, request, call, lane.proxy)
         if response is None:
@@ -264,19 +216,19 @@ class SyncTransport:
         """Tell the events of a call that the redirect of a request is followed."""
         call.tell("request_redirect", request, status=response.status)
 
-    def _find_lane(self, session: requests.Session, origin: Origin) -> _Lane:
+    def _find_lane(self, session: requests.Session, origin: Origin) -> Lane:
         if len(self._lanes) >= _MAX_ORIGINS:
             self._lanes.clear()
         self._use_pools(session)
         # Proxies of the session itself are its own matter.
         proxy = None if session.proxies else self._dialer.proxies.find(origin)
-        lane = self._lanes[origin.prefix] = _Lane(session, origin, proxy)
+        lane = self._lanes[origin.prefix] = Lane(session, origin, proxy)
         return lane
 
     def _use_pools(self, session: requests.Session) -> None:
         """Let the adapters of a session make connections that keep to the time of a call."""
         for adapter in tuple(session.adapters.values()):
-            if isinstance(adapter, adapters.HTTPAdapter) and _IS_URLLIB3:
+            if isinstance(adapter, adapters.HTTPAdapter) and IS_URLLIB3:
                 # Adapters that a factory has set up have limits of their own.
                 limits = self._limits if adapter in self._own_adapters else None
                 use_pools(adapter.poolmanager, self._dialer, limits)
@@ -318,141 +270,6 @@ _inherited: list[requests.Session | None] = []
 
 
 # Which lane
-
-
-class _Lane:
-    """How requests to one origin are sent, decided once for a state of the session.
-
-    Attributes:
-        is_fast: Whether nothing of the session is in the way of the fast lane.
-        pool: The connection pool for it, once it is open.
-        proxy: The proxy that requests take.
-    """
-
-    __slots__ = ("_adapter", "_prefix", "_state", "_url", "is_fast", "pool", "proxy")
-
-    def __init__(self, session: requests.Session, origin: Origin, proxy: Proxy | None) -> None:
-        self.proxy = proxy
-        url = self._url = f"{origin.prefix}/"
-        prefixes = tuple(session.adapters)
-        self._prefix = next((one for one in prefixes if url.startswith(one.lower())), "")
-        self._state = self._state_of(session)
-        adapter: Any = session.adapters.get(self._prefix)
-        self._adapter = adapter
-        self.pool: connectionpool.HTTPConnectionPool | None = None
-        self.is_fast = bool(
-            type(adapter) in (adapters.HTTPAdapter, _TLSAdapter)
-            and not any(one.lower().startswith(url) and one != self._prefix for one in prefixes)
-            and not session.hooks.get("response")
-            and not session.proxies
-            and _is_unchanged(session, adapter)
-            and _IS_URLLIB3
-        )
-
-    def open(self, session: requests.Session) -> connectionpool.HTTPConnectionPool:
-        """Return the connection pool."""
-        if isinstance(self._adapter, _TLSAdapter):
-            self._adapter.pool_options()  # What it raises requests would take for a wrong URL.
-        prepared = requests.PreparedRequest()
-        prepared.url = self._url
-        pool: connectionpool.HTTPConnectionPool = self._adapter.get_connection_with_tls_context(
-            prepared, session.verify, proxies=None, cert=session.cert
-        )
-        self._adapter.cert_verify(pool, self._url, session.verify, session.cert)
-        self.pool = pool
-        return pool
-
-    def fits(self, session: requests.Session) -> bool:
-        """Return whether the session is as it was when this was decided."""
-        return self._state_of(session) == self._state
-
-    def _state_of(self, session: requests.Session) -> tuple[Any, ...]:
-        found = session.adapters
-        adapter = found.get(self._prefix)
-        # What is put on an instance, as some mocks do, makes its dict longer.
-        return (
-            adapter,
-            len(found),
-            len(session.__dict__),
-            adapter and len(adapter.__dict__),
-            session.verify,
-            session.cert,
-            bool(session.hooks.get("response")),
-            bool(session.proxies),
-        )
-
-
-def _is_unchanged(session: requests.Session, adapter: adapters.HTTPAdapter) -> bool:
-    """Return whether nothing was put in the way on these objects or in their classes."""
-    return (
-        getattr(session.send, "__func__", None) is sessions.Session.send
-        and getattr(session.get_adapter, "__func__", None) is sessions.Session.get_adapter
-        and set(vars(adapter)).isdisjoint(dir(adapters.HTTPAdapter))
-        and adapter.max_retries.total in (0, False)
-    )
-
-
-def _read_code() -> tuple[Any, ...]:
-    """Return the code between a session and a socket, as it is now."""
-    session, adapter = sessions.Session, adapters.HTTPAdapter
-    pool, tls_pool = connectionpool.HTTPConnectionPool, connectionpool.HTTPSConnectionPool
-    plain, tls, base = (
-        connection.HTTPConnection,
-        connection.HTTPSConnection,
-        http.client.HTTPConnection,
-    )
-    return (
-        plain,
-        tls,
-        pool.ConnectionCls,
-        tls_pool.ConnectionCls,
-        session.send,
-        session.get_adapter,
-        adapter.send,
-        adapter.get_connection_with_tls_context,
-        pool.urlopen,
-        pool._make_request,
-        pool._get_conn,
-        tls_pool._get_conn,
-        pool._new_conn,
-        tls_pool._new_conn,
-        plain.connect,
-        plain.request,
-        plain.getresponse,
-        tls.connect,
-        base.putrequest,
-        base.getresponse,
-    )
-
-
-_MODULES = (sessions, adapters, connectionpool, connection, http.client)
-_known_code: list[tuple[Any, ...]] = [()]
-
-
-def _is_stock() -> bool:
-    """Return whether requests and urllib3 run their own code, as mocks and recorders replace it."""
-    try:
-        code = _read_code()
-    except AttributeError:
-        return False
-    return code == _known_code[0] or _learn(code)
-
-
-def _learn(code: tuple[Any, ...]) -> bool:
-    """Remember code as the libraries' own, if it is; a mock may be there before we are.
-
-    A function knows the module it was written in; its name can be copied by a wrapper.
-    """
-    for one in code:
-        if isinstance(one, type):
-            if one.__module__ != connection.__name__:
-                return False
-        elif type(one) is not FunctionType or not any(
-            one.__globals__ is vars(module) for module in _MODULES
-        ):
-            return False
-    _known_code[0] = code
-    return True
 
 
 # The fast lane

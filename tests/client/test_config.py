@@ -26,7 +26,8 @@ from arya_api_framework import (
     SyncClient,
     Timeout,
 )
-from arya_api_framework.client.config import ClientConfig, merge_config, near_miss
+from arya_api_framework.client.checks import near_miss
+from arya_api_framework.client.config import ClientConfig, merge_config
 from arya_api_framework.client.proxies import Proxy
 from arya_api_framework.client.url import Origin
 from arya_api_framework.errors import ConfigurationError, HTTPNotFound

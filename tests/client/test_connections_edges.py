@@ -18,9 +18,9 @@ from yarl import URL
 
 from arya_api_framework import TLS, AsyncClient, Dns, Events, Pool, SyncClient, Timeout
 from arya_api_framework.client.async_dial import _Answer
+from arya_api_framework.client.faults import reason_of
 from arya_api_framework.client.proxies import Proxies, check_no_proxy, check_proxies
 from arya_api_framework.client.proxies import Proxy as Given
-from arya_api_framework.client.reasons import reason_of
 from arya_api_framework.client.tunnel import Tunnel
 from arya_api_framework.client.url import Origin
 from arya_api_framework.errors import (

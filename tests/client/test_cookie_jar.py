@@ -20,8 +20,8 @@ from arya_api_framework.client.cookie_jar import (
     MAX_COOKIES,
     MAX_PER_HOST,
     CookieText,
-    parse_date,
 )
+from arya_api_framework.client.set_cookie import parse_date
 from arya_api_framework.client.url import Origin
 from arya_api_framework.errors import ConfigurationError
 from arya_api_framework.options import CookiePolicy
@@ -571,3 +571,12 @@ def test_threads_lose_no_cookie() -> None:
     assert {one.split()[0] == one.split()[1] for one in seen} <= {True}
     assert {one.value for one in jar} == {"199"}
     assert len(jar) == 16
+
+
+def test_a_jar_is_asked_for_a_name() -> None:
+    """Or for a cookie of it."""
+    jar = CookieJar()
+    jar.store(Origin("http", "api.test", 80), "/", [(b"Set-Cookie", b"id=1")])
+    assert "id" in jar
+    assert next(iter(jar)) in jar
+    assert "other" not in jar

@@ -14,7 +14,7 @@ from arya_api_framework.client.config import ClientConfig
 from arya_api_framework.client.dns_cache import DnsCache, check_addresses, is_address
 from arya_api_framework.client.environment import find_proxies, find_tls
 from arya_api_framework.client.proxies import Proxies, check_no_proxy, check_proxies
-from arya_api_framework.client.sync_pools import Limits
+from arya_api_framework.client.sync_limits import Limits
 from arya_api_framework.client.url import Origin
 from arya_api_framework.errors import ConfigurationError
 from tests.app import Server

@@ -1,0 +1,79 @@
+"""`Upload`: a body on its way out through aiohttp.
+
+It has no synchronous twin: `sync_exchange` writes bodies to its socket itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import cast
+
+from ..errors import (
+    ConfigurationError,
+)
+from .async_timer import Timer
+from .body import Body, BytesBody
+from .call import Call
+
+__all__ = ["Upload"]
+
+
+class Upload:
+    """A body on its way out through aiohttp.
+
+    Attributes:
+        body: The body.
+        through: Whether all of it was handed over: an answer before that is an early one.
+    """
+
+    __slots__ = ("_call", "_timer", "_write", "body", "through")
+
+    def __init__(self, body: bytes | Body, call: Call, timer: Timer) -> None:
+        self.body = body if isinstance(body, Body) else BytesBody(body)
+        self.body.error = None
+        self.through = False
+        self._timer = timer
+        self._call = call
+        self._write = call.policy.timeout.write
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Read the body: files in a thread, so that the loop goes on meanwhile."""
+        body = self.body
+        sent = 0
+        source = body.async_chunks()
+        chunks = body.begun_chunks() if source is None else None
+        try:
+            while True:
+                if chunks is not None:
+                    chunk = await asyncio.to_thread(next, chunks, None)
+                else:
+                    chunk = await anext(cast("AsyncIterator[bytes]", source), None)
+                if chunk is None:
+                    self.through = True
+                    return
+                sent += len(chunk)
+                # The server may answer as soon as it has the last byte, before we are back here.
+                self.through = sent == body.length
+                if chunk:
+                    handle = (
+                        self._timer.loop.call_later(self._write, self._stall)
+                        if self._write
+                        else None
+                    )
+                    yield chunk
+                    if handle is not None:
+                        handle.cancel()
+                body.tell(sent)
+                if self.through:
+                    # One more step would still run when the answer comes, and aiohttp closes a
+                    # connection whose body is not at its end by then.
+                    return
+        except Exception as error:
+            if isinstance(error, ConfigurationError):
+                error.sent = "maybe"
+            body.error = error
+            raise
+
+    def _stall(self) -> None:
+        self._timer.fire(self._call)

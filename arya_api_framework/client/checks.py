@@ -1,0 +1,431 @@
+"""What each option of clients and calls takes, and in which form it is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any, cast
+
+from yarl import URL
+
+from ..connections import Dns, Pool
+from ..errors import ConfigurationError
+from ..events import EVENTS
+from ..hooks import Hook
+from ..options import (
+    Compression,
+    FollowRedirects,
+    ServerVariable,
+    Timeout,
+    check_number,
+)
+from ..retry import Retry
+from .codings import check_library
+from .encoding import as_pairs, encode_header, reveal
+from .hook_chain import HookChain
+from .mappings import (
+    Values,
+    merge_cookies,
+    merge_error_responses,
+    merge_headers,
+    merge_parameters,
+)
+from .proxies import check_no_proxy, check_proxies
+from .redaction import redact_url
+from .shapes import is_bytes, is_sequence, is_tuple
+from .url import Origin
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from ..tls import TLS
+
+
+__all__ = [
+    "CHECKS",
+    "check_compress",
+    "check_deadline",
+    "check_hooks",
+    "check_media_types",
+    "check_redirects",
+    "check_retry",
+    "check_whole",
+    "make_timeout",
+    "near_miss",
+    "with_pool_wait",
+]
+
+_ELSEWHERE = {
+    "allow_redirects": "follow_redirects",
+    "auth": "bearer_token",
+    "base_url": "uri",
+    "ca": "tls=TLS(ca=...)",
+    "cert": "tls=TLS(cert=..., key=...)",
+    "content": "data",
+    "json": "body",
+    "max_retries": "retry",
+    "params": "parameters",
+    "path": "relative_path",
+    "event_hooks": "hooks",
+    "limits": "pool",
+    "local_addr": "local_address",
+    "proxies": "proxy",
+    "resolver": "dns=Dns(resolver=...)",
+    "source_address": "local_address",
+    "trace_configs": "events",
+    "uds": "unix_socket",
+    "query": "parameters",
+    "ssl": "tls=TLS(...)",
+    "token": "bearer_token",
+    "url": "uri",
+    "verify": "tls=TLS(...)",
+}
+"""What other libraries call an option, and what it is called here."""
+
+
+def near_miss(name: str, names: Iterable[str]) -> str:
+    """Return `; did you mean '...'?` for the name that was probably meant, if there is one."""
+    from difflib import get_close_matches
+
+    names = list(names)
+    here = _ELSEWHERE.get(name)
+    if here is not None and here.partition("=")[0] in names:
+        return f"; did you mean {here!r}?"
+    found = get_close_matches(name, names, n=1)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def make_timeout(base: Timeout, value: Any) -> Timeout:
+    """Return the timeout that a number, `None` or a `Timeout` means."""
+    if isinstance(value, Timeout):
+        return value
+    if is_sequence(value):
+        raise ConfigurationError(
+            f"timeout must be seconds, or Timeout(connect=..., read=...), got {value!r}"
+        )
+    if value is not None:
+        check_number("timeout", value)
+    return dataclasses.replace(base, total=value)
+
+
+def with_pool_wait(timeout: Timeout, wait: float | None) -> Timeout:
+    """Return a timeout with `Pool.wait`, unless it says how long to wait for a connection."""
+    if wait is None or timeout.pool is not None:
+        return timeout
+    return dataclasses.replace(timeout, pool=wait)
+
+
+def check_redirects(_: Any, value: Any) -> FollowRedirects:
+    """Return the redirect policy, `True` as `"safe"`."""
+    if value is True:
+        return "safe"
+    if value is False or value in ("safe", "same-origin"):
+        return value  # type: ignore[no-any-return]
+    raise ConfigurationError(
+        f"follow_redirects must be 'safe', 'same-origin', True or False, got {value!r}"
+    )
+
+
+def check_retry(_: Any, value: Any) -> Retry | None:
+    """Return the retry policy."""
+    if value is None or isinstance(value, Retry):
+        return value
+    raise ConfigurationError(f"retry must be None or a Retry, got {value!r}")
+
+
+def check_compress(_: Any, value: Any) -> Compression | None:
+    """Return the content coding of uploads."""
+    if value is None or value in ("gzip", "deflate"):
+        return value  # type: ignore[no-any-return]
+    if value in ("br", "zstd"):
+        check_library(value)
+        return value  # type: ignore[no-any-return]
+    raise ConfigurationError(
+        f"compress must be None, 'gzip', 'deflate', 'br' or 'zstd', got {value!r}"
+    )
+
+
+def check_hooks(base: HookChain, value: Any) -> HookChain:
+    """Return the hooks with others added; `None` adds none."""
+    given = _as_list("hooks", value) if value is not None else ()
+    for one in given:
+        if not isinstance(one, Hook):
+            shown = one.__name__ if isinstance(one, type) else type(one).__name__
+            raise ConfigurationError(f"hooks must hold objects of a subclass of Hook, got {shown}")
+    return HookChain((*base, *given))
+
+
+def check_deadline(_: Any, value: Any) -> float | None:
+    """Return the deadline in seconds."""
+    return None if value is None else check_number("deadline", value)
+
+
+def check_media_types(_: Any, value: Any) -> tuple[str, ...] | None:
+    """Return the media types, in lower case."""
+    if value is None:
+        return None
+    given = _as_list("json_content_types", value)
+    if not all(isinstance(one, str) and "/" in one for one in given):
+        raise ConfigurationError(
+            "json_content_types must be media types, such as ('application/json',), "
+            f"got {list(given)!r}"
+        )
+    return tuple(one.lower() for one in given)
+
+
+def _as_list(name: str, value: Any) -> tuple[Any, ...]:
+    given: Any = value
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"{name} must be a list, got {given!r}")
+    return tuple(given)
+
+
+def check_whole(name: str) -> Callable[[Any, Any], int]:
+    """Return a check for a whole number of 0 or more."""
+
+    def check(_: Any, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise ConfigurationError(f"{name} must be a whole number of 0 or more, got {value!r}")
+        return value
+
+    return check
+
+
+def _check_uri(_: Any, value: Any) -> str:
+    if not isinstance(value, str | URL):
+        raise ConfigurationError(f"`uri` must be text or a URL, got {value!r}")
+    return str(value)
+
+
+def _check_token(_: Any, value: Any) -> SecretStr | None:
+    if value is None:
+        return None
+    text = reveal(value)
+    if not isinstance(text, str):
+        raise ConfigurationError(
+            f"bearer_token must be text or a SecretStr, got {type(value).__name__}"
+        )
+    if not text:
+        raise ConfigurationError("bearer_token is empty; give None for no token")
+    if text[:7].lower() == "bearer ":
+        raise ConfigurationError("bearer_token starts with 'Bearer ', which is added; leave it out")
+    try:
+        encode_header("Authorization", f"Bearer {text}")
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            "bearer_token holds a control character, a character beyond latin-1, or a blank at "
+            "its end"
+        ) from error
+    from pydantic import SecretStr
+
+    return SecretStr(text)
+
+
+def _check_rate_limit(_: Any, value: Any) -> float | None:
+    return None if value is None else check_number("rate_limit", value)
+
+
+def _check_interval(_: Any, value: Any) -> float:
+    return check_number("rate_limit_interval", value)
+
+
+def _merge_variables(base: Values, value: Any) -> dict[str, ServerVariable]:
+    merged = dict(base)
+    for name, one in as_pairs("`server_variables`", value):
+        if one is None:
+            merged.pop(name, None)
+        elif isinstance(one, ServerVariable):
+            merged[name] = one
+        else:
+            known = merged.get(name, ServerVariable())
+            known.check(one, f"server variable {name!r}")
+            merged[name] = dataclasses.replace(known, default=one)
+    return merged
+
+
+def _check_origins(_: Any, value: Any) -> frozenset[Origin]:
+    origins: set[Origin] = set()
+    for one in _as_list("trusted_origins", value if value is not None else ()):
+        try:
+            url = URL(one) if isinstance(one, str) else one
+            origins.add(Origin.of(url))
+            if url.path not in ("", "/") or "?" in str(one):
+                raise ValueError("an origin has no path")
+        except (ValueError, TypeError, AttributeError) as error:
+            shown = redact_url(str(one))
+            raise ConfigurationError(
+                f"trusted_origins must be origins such as 'https://cdn.test', got {shown!r}"
+            ) from error
+    return frozenset(origins)
+
+
+def _check_tls(_: Any, value: Any) -> TLS | None:
+    if value is None:
+        return None
+    from ..tls import TLS, InsecureTLSWarning
+
+    if not isinstance(value, TLS):
+        raise ConfigurationError(
+            f"tls must be a TLS value, such as TLS(ca='ca.pem'), got {type(value).__name__}"
+        )
+    if not value.verifies:
+        warnings.warn(
+            "a client does not verify certificates: anyone on the way can read and change "
+            "everything",
+            InsecureTLSWarning,
+            stacklevel=_depth_of_caller(),
+        )
+    return value
+
+
+def _depth_of_caller() -> int:
+    """Return the `stacklevel` of the line outside of this package that got us here."""
+    depth, frame = 0, inspect.currentframe()
+    package = __name__.partition(".")[0]
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(f"{package}."):
+        depth, frame = depth + 1, frame.f_back
+    return depth
+
+
+def _check_flag(name: str) -> Callable[[Any, Any], bool]:
+    def check(_: Any, value: Any) -> bool:
+        if value is not True and value is not False:
+            raise ConfigurationError(f"{name} must be True or False, got {value!r}")
+        return value
+
+    return check
+
+
+def _check_choice(name: str, *allowed: str) -> Callable[[Any, Any], Any]:
+    def check(_: Any, value: Any) -> Any:
+        if not isinstance(value, str) or value not in allowed:
+            raise ConfigurationError(f"{name} must be one of {list(allowed)}, got {value!r}")
+        return value
+
+    return check
+
+
+def _check_kind(name: str, kind: type[Any]) -> Callable[[Any, Any], Any]:
+    def check(_: Any, value: Any) -> Any:
+        if value is None:
+            return kind()
+        if not isinstance(value, kind):
+            raise ConfigurationError(
+                f"{name} must be a {kind.__name__} value, got {type(value).__name__}"
+            )
+        return value
+
+    return check
+
+
+def _check_unix_socket(_: Any, value: Any) -> str | None:
+    if value is None:
+        return None
+    path = fspath(cast("PathLike[str]", value)) if isinstance(value, str | PathLike) else ""
+    if not path or "\0" in path[1:]:
+        raise ConfigurationError(f"unix_socket must be the path of a socket, got {value!r}")
+    return path
+
+
+def _check_socket_options(_: Any, value: Any) -> tuple[tuple[int, int, int | bytes], ...]:
+    options = _as_list("socket_options", value) if value is not None else ()
+    for one in options:
+        if not (
+            is_sequence(one)
+            and len(one) == 3
+            and all(isinstance(part, int) for part in one[:2])
+            and (isinstance(one[2], int) or is_bytes(one[2]))
+        ):
+            raise ConfigurationError(
+                "socket_options must hold (level, name, value) as setsockopt takes them, such as "
+                f"(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), got {one!r}"
+            )
+    return tuple(tuple(one) for one in options)
+
+
+def _check_local_address(_: Any, value: Any) -> tuple[str, int] | None:
+    if value is None:
+        return None
+    pair = (value, 0) if isinstance(value, str) else value
+    host, port = pair if is_tuple(pair) and len(pair) == 2 else ("", 0)
+    try:
+        ip_address(host)
+        if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+            raise ValueError("no port")
+    except ValueError as error:
+        raise ConfigurationError(
+            f"local_address must be an IP address or (address, port), got {value!r}"
+        ) from error
+    return host, port
+
+
+def _check_events(_: Any, value: Any) -> Any:
+    if value is not None and (
+        isinstance(value, type)
+        or not any(callable(getattr(value, f"on_{name}", None)) for name in EVENTS)
+    ):
+        raise ConfigurationError(
+            "events must be an object with methods such as on_request_start, as Events has them, "
+            f"got {value!r}"
+        )
+    return value
+
+
+def _check_factory(_: Any, value: Any) -> Any:
+    if value is not None and not callable(value):
+        raise ConfigurationError(f"session_factory must be callable, got {type(value).__name__}")
+    return value
+
+
+def _check_extensions(base: Any, value: Any) -> tuple[Any, ...]:
+    given = _as_list("extensions", value)
+    for one in given:
+        if not isinstance(one, str) and not _is_name_and_package(one):
+            raise ConfigurationError(f"an extension must be a name or (name, package), got {one!r}")
+    return tuple(dict.fromkeys((*base, *given)))
+
+
+def _is_name_and_package(value: Any) -> bool:
+    return is_tuple(value) and len(value) == 2 and all(isinstance(part, str) for part in value)
+
+
+CHECKS: dict[str, Callable[[Any, Any], Any]] = {
+    "uri": _check_uri,
+    "server_variables": _merge_variables,
+    "headers": merge_headers,
+    "cookies": merge_cookies,
+    "parameters": merge_parameters,
+    "error_responses": merge_error_responses,
+    "bearer_token": _check_token,
+    "rate_limit": _check_rate_limit,
+    "rate_limit_interval": _check_interval,
+    "timeout": make_timeout,
+    "deadline": check_deadline,
+    "retry": check_retry,
+    "follow_redirects": check_redirects,
+    "max_redirects": check_whole("max_redirects"),
+    "trusted_origins": _check_origins,
+    "max_response_size": check_whole("max_response_size"),
+    "json_content_types": check_media_types,
+    "compress": check_compress,
+    "tls": _check_tls,
+    "proxy": lambda _, value: check_proxies(value),
+    "no_proxy": lambda _, value: check_no_proxy(value),
+    "trust_env": _check_flag("trust_env"),
+    "pool": _check_kind("pool", Pool),
+    "dns": _check_kind("dns", Dns),
+    "unix_socket": _check_unix_socket,
+    "socket_options": _check_socket_options,
+    "local_address": _check_local_address,
+    "egress": _check_choice("egress", "any", "public"),
+    "cookie_policy": _check_choice("cookie_policy", "strict", "any", "off"),
+    "hooks": check_hooks,
+    "events": _check_events,
+    "session": lambda _, value: value,
+    "session_factory": _check_factory,
+    "extensions": _check_extensions,
+}
