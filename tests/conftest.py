@@ -111,7 +111,7 @@ class Wrapped:
 
     def _pure(self, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         result = method(*arguments, **options)
-        return Wrapped(result, self._kind) if isinstance(result, self._kind.base) else result
+        return self._kind.wrap(result) if isinstance(result, self._kind.base) else result
 
 
 def _is_subclient(value: Any) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import cast
+from typing import Any, cast
 
 from ..errors import (
     ConfigurationError,
@@ -41,6 +41,10 @@ class Upload:
         """Read the body: files in a thread, so that the loop goes on meanwhile."""
         body = self.body
         sent = 0
+        # The task is aiohttp's, which forgets it where the end of a body meets a connection that is
+        # gone.
+        writer: Any = asyncio.current_task()
+        writer.add_done_callback(_take_note)
         source = body.async_chunks()
         chunks = body.begun_chunks() if source is None else None
         try:
@@ -77,3 +81,9 @@ class Upload:
 
     def _stall(self) -> None:
         self._timer.fire(self._call)
+
+
+def _take_note(writer: asyncio.Task[object]) -> None:
+    """Let asyncio know that somebody knows what a task failed with: the call itself tells it."""
+    if not writer.cancelled():
+        writer.exception()

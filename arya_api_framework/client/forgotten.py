@@ -6,6 +6,7 @@ some of which print header fields, never on a half-made instance, and at exit wh
 
 from __future__ import annotations
 
+import functools
 import sys
 import warnings
 import weakref
@@ -31,10 +32,20 @@ def find_caller() -> tuple[str, int]:
 
     The frame itself is not kept, as its variables may be secrets.
     """
+    _go_first_at_exit()
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_PACKAGE):
         frame = frame.f_back
     return frame.f_code.co_filename, frame.f_lineno
+
+
+@functools.cache
+def _go_first_at_exit() -> None:
+    """Let what is registered with `atexit` once there is a client run before its warning.
+
+    The first finalizer of all registers the one that runs them.
+    """
+    weakref.finalize(_go_first_at_exit, int).detach()
 
 
 def when_forgotten(

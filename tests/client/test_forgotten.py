@@ -374,3 +374,21 @@ def test_a_child_leaves_warm_connections_to_its_parent(faults: Faults, name: str
     connections = [read.connection for read in faults.log]
     # An async client has a connection for each of the parent's two loops.
     assert len(set(connections)) == (2 if name == "sync" else 3)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        SYNC.replace("client.get", "import atexit; atexit.register(client.close); client.get"),
+        ASYNC
+        + """
+import atexit
+atexit.register(lambda: asyncio.run(client.close()))
+asyncio.run(call(client))
+""",
+    ],
+    ids=["sync", "async"],
+)
+def test_closed_at_exit(faults: Faults, program: str) -> None:
+    """A client may be closed by what is registered with `atexit` once it exists."""
+    assert run(program, faults.url, "-Xdev") == []

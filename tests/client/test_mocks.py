@@ -331,4 +331,5 @@ def test_vcr_over_two_loops(faults: Faults, tmp_path: Path) -> None:
     with vcr.use_cassette(str(tmp_path / "cassette.yaml"), allow_playback_repeats=True):
         assert asyncio.run(call()) == {"ok": True}
         assert asyncio.run(call()) == {"ok": True}
+    asyncio.run(client.close())
     assert len(faults.log) == 1

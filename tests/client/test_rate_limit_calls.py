@@ -161,6 +161,7 @@ def test_one_limit_for_two_loops(faults: Faults) -> None:
 
     asyncio.run(call())
     asyncio.run(call())
+    asyncio.run(client.close())
     assert len(faults.log) == 6
     assert check(faults, 2) > 2 * INTERVAL - SLACK
 

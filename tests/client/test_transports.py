@@ -228,6 +228,7 @@ async def test_connections_of_theirs(faults: Faults, brought: bool) -> None:
             await faults.settle()
             await asyncio.sleep(0.01)  # The server closes the connection, which aiohttp keeps.
         assert await client.get("/hints") == {"ok": True}
+        await client.close()
 
 
 @pytest.mark.parametrize("path", sorted(HANDLERS))

@@ -1,19 +1,23 @@
 """Files sent with progress told: `on_progress`, `upload_file` and `stream_file`."""
 
+import asyncio
+import gc
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from arya_api_framework import AsyncClient
 from arya_api_framework.client.body import CHUNK_SIZE, file_name
-from arya_api_framework.errors import ConfigurationError
+from arya_api_framework.errors import ConfigurationError, ConnectionLost
 from tests.app import MiB, Server
 from tests.conftest import Kind
+from tests.faults import Faults, Peer, handles
 
 BIG = os.urandom(5 * CHUNK_SIZE // 2)
 OCTETS = "application/octet-stream"
@@ -168,3 +172,33 @@ def test_a_windows_path_is_cut_too() -> None:
     file = io.BytesIO(b"x")
     file.name = "C:\\Users\\me\\x.txt"
     assert file_name(file) == "x.txt"
+
+
+@handles("/reset-at-the-last")
+async def reset_at_the_last(peer: Peer) -> None:
+    """Reset the connection when the last piece of a body is there, before its end."""
+    await peer.reader.readuntil(b"LAST")
+    peer.reset()
+
+
+async def test_a_reset_at_the_last_piece_is_told_once(faults: Faults) -> None:
+    """By the call alone: nobody else hears of a task that failed."""
+    heard: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: heard.append(told))
+
+    async def pieces(steps: int) -> AsyncIterator[bytes]:
+        yield b"first, "
+        yield b"LAST"
+        for _ in range(steps % 6):
+            await asyncio.sleep(0)
+        if steps % 3 == 0:
+            await asyncio.sleep(0.002)
+
+    async with AsyncClient(faults.url, timeout=5) as client:
+        for steps in range(150):
+            with pytest.raises(ConnectionLost) as error:
+                await client.post("/reset-at-the-last", data=pieces(steps))
+            assert error.value.sent == "maybe"
+    gc.collect()
+    await asyncio.sleep(0)
+    assert heard == []
