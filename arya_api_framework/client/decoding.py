@@ -14,8 +14,11 @@ assert decode(gzip.compress(b"hello"), "gzip", limit=1024) == b"hello"
 from __future__ import annotations
 
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
+
+from typing_extensions import override
 
 from ..errors import ContentEncodingError, ResponseTooLarge
 from .codings import HOW_TO_INSTALL, accept_encoding, find_brotli, find_zstd
@@ -32,7 +35,7 @@ _INPUT = 16 * 1024
 would cost the square of the length for a body of many tiny members."""
 
 _TINY = 1024
-_MAX_TINY_MEMBERS = 10_000
+_MAX_TINY_PARTS = 10_000
 """The most gzip members, or zstd frames, of less than 1 KiB each. Each costs microseconds, whatever
 is in it: a body of nothing else would take seconds, on an event loop too."""
 
@@ -213,50 +216,94 @@ class _Coding(Protocol):
         ...
 
 
-class _Gzip:
-    """Members one after another (RFC 1952 2.2), then perhaps zeros.
+class _Parts(ABC):
+    """A coding whose body is one part after another, each with an end of its own."""
 
-    Zeros behind the last member are padding and dropped, as gzip(1) and Python's `gzip` do: files
-    that were written in blocks have it. Anything behind them is an error.
-    """
+    __slots__ = ("_inflater", "_is_started", "_size", "_tiny")
 
-    __slots__ = ("_inflater", "_is_padding", "_is_started", "_size", "_tiny")
+    name: ClassVar[str]
+    parts: ClassVar[str]
+    unfinished: ClassVar[str]
 
     def __init__(self) -> None:
-        self._inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        self._inflater = self._new_inflater()
         self._is_started = False
-        self._is_padding = False
         self._size = 0
         self._tiny = 0
+
+    @abstractmethod
+    def _new_inflater(self) -> Any:
+        """Return what decodes the next part."""
+
+    @abstractmethod
+    def _inflate(self, data: bytes) -> Iterator[bytes]:
+        """Decode of the current part what came next, in pieces of at most `_PIECE` bytes."""
+
+    def _is_over(self, data: bytes) -> bool:
+        """Return whether what comes behind a part is none and may be dropped."""
+        return False
 
     def decode(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for data in _split(pieces):
             self._is_started = True
             while data:
                 if self._inflater.eof:
-                    if self._is_padding or data[0] == 0:
-                        self._is_padding = True
-                        if data.strip(b"\0"):
-                            raise ContentEncodingError("the gzip body has bytes behind its padding")
+                    if self._is_over(data):
                         break
-                    self._begin_member()
-                for piece in _inflate(self._inflater, data):
+                    self._begin_part()
+                for piece in self._inflate(data):
                     self._size += len(piece)
                     yield piece
                 data = self._inflater.unused_data
 
-    def _begin_member(self) -> None:
+    def _begin_part(self) -> None:
         self._tiny += self._size < _TINY
-        if self._tiny > _MAX_TINY_MEMBERS:
+        if self._tiny > _MAX_TINY_PARTS:
             raise ContentEncodingError(
-                f"the gzip body has more than {_MAX_TINY_MEMBERS} members below {_TINY} bytes"
+                f"the {self.name} body has more than {_MAX_TINY_PARTS} {self.parts} below "
+                f"{_TINY} bytes"
             )
-        self._inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        self._inflater = self._new_inflater()
         self._size = 0
 
     def finish(self) -> None:
         if self._is_started and not self._inflater.eof:
-            raise ContentEncodingError("the gzip body ends before its end mark and checksum")
+            raise ContentEncodingError(f"the {self.name} body ends before {self.unfinished}")
+
+
+class _Gzip(_Parts):
+    """Members one after another (RFC 1952 2.2), then perhaps zeros.
+
+    Zeros behind the last member are padding and dropped, as gzip(1) and Python's `gzip` do: files
+    that were written in blocks have it. Anything behind them is an error.
+    """
+
+    __slots__ = ("_is_padding",)
+
+    name = "gzip"
+    parts = "members"
+    unfinished = "its end mark and checksum"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_padding = False
+
+    @override
+    def _new_inflater(self) -> Any:
+        return zlib.decompressobj(16 + zlib.MAX_WBITS)
+
+    @override
+    def _inflate(self, data: bytes) -> Iterator[bytes]:
+        return _inflate(self._inflater, data)
+
+    @override
+    def _is_over(self, data: bytes) -> bool:
+        if not self._is_padding and data[0] != 0:
+            return False
+        self._is_padding = True
+        if data.strip(b"\0"):
+            raise ContentEncodingError("the gzip body has bytes behind its padding")
+        return True
 
 
 class _Deflate:
@@ -326,31 +373,26 @@ class _Brotli:
             raise ContentEncodingError("the br body ends before its end mark")
 
 
-class _Zstd:
+class _Zstd(_Parts):
     """Frames one after another (RFC 8878 3.1), their checksums verified where they have one."""
 
-    __slots__ = ("_broken", "_inflater", "_is_started", "_library", "_options", "_size", "_tiny")
+    __slots__ = ("_broken", "_library", "_options")
+
+    name = "zstd"
+    parts = "frames"
+    unfinished = "the end of its last frame"
 
     def __init__(self, library: Any) -> None:
         self._library = library
         self._options = {library.DecompressionParameter.window_log_max: _WINDOW_LOG}
         self._broken: type[Exception] = library.ZstdError
-        self._inflater = library.ZstdDecompressor(options=self._options)
-        self._is_started = False
-        self._size = 0
-        self._tiny = 0
+        super().__init__()
 
-    def decode(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        for data in _split(pieces):
-            self._is_started = True
-            while data:
-                if self._inflater.eof:
-                    self._begin_frame()
-                for piece in self._inflate(data):
-                    self._size += len(piece)
-                    yield piece
-                data = self._inflater.unused_data
+    @override
+    def _new_inflater(self) -> Any:
+        return self._library.ZstdDecompressor(options=self._options)
 
+    @override
     def _inflate(self, data: bytes) -> Iterator[bytes]:
         inflater = self._inflater
         is_full = True
@@ -365,19 +407,6 @@ class _Zstd:
                 yield piece
             is_full = not inflater.needs_input
             data = b""
-
-    def _begin_frame(self) -> None:
-        self._tiny += self._size < _TINY
-        if self._tiny > _MAX_TINY_MEMBERS:
-            raise ContentEncodingError(
-                f"the zstd body has more than {_MAX_TINY_MEMBERS} frames below {_TINY} bytes"
-            )
-        self._inflater = self._library.ZstdDecompressor(options=self._options)
-        self._size = 0
-
-    def finish(self) -> None:
-        if self._is_started and not self._inflater.eof:
-            raise ContentEncodingError("the zstd body ends before the end of its last frame")
 
 
 _CODINGS: dict[str, Callable[[], _Coding]] = {

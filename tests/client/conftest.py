@@ -1,12 +1,16 @@
 """Fixtures for tests of what happens on the wire."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from arya_api_framework import TLS
+from tests.app import Server
 from tests.conftest import Kind
+from tests.counterparts import Web, nginx
 from tests.faults import Faults
 from tests.servers import Certificate
 
@@ -64,3 +68,27 @@ def tls_faults(_running_tls_faults: Faults) -> Faults:
     """The server that breaks HTTP, over TLS."""
     _running_tls_faults.reset()
     return _running_tls_faults
+
+
+@pytest.fixture(scope="session")
+def _running_web(certificate: Certificate, _running_server: Server) -> Iterator[Web]:
+    with nginx(certificate, _running_server.url) as web:
+        yield web
+
+
+@pytest.fixture
+def web(_running_web: Web, server: Server) -> Web:
+    """A web server in front of `server`."""
+    return _running_web
+
+
+@pytest.fixture(params=["http", "https"])
+def origin(request: pytest.FixtureRequest, server: Server, tls_server: Server) -> Server:
+    """The same server, without and with TLS."""
+    return tls_server if request.param == "https" else server
+
+
+@pytest.fixture
+def tls(ca_pem: Path) -> TLS:
+    """Trust in the servers of the tests."""
+    return TLS(ca=ca_pem)

@@ -10,20 +10,8 @@ from arya_api_framework import TLS
 from arya_api_framework.errors import ConnectionLost, HTTPBadRequest, HTTPError
 from tests.app import Server
 from tests.client.conftest import Lane
-from tests.counterparts import Web, nginx
+from tests.counterparts import Web
 from tests.servers import Certificate, httpbin
-
-
-@pytest.fixture(scope="module")
-def _running_web(certificate: Certificate, _running_server: Server) -> Iterator[Web]:
-    with nginx(certificate, _running_server.url) as web:
-        yield web
-
-
-@pytest.fixture
-def web(_running_web: Web, server: Server) -> Web:
-    """A web server in front of `server`."""
-    return _running_web
 
 
 @pytest.fixture(scope="module")

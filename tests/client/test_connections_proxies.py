@@ -70,18 +70,6 @@ def strict() -> Iterator[Proxy]:
         yield running
 
 
-@pytest.fixture(params=["http", "https"])
-def origin(request: pytest.FixtureRequest, server: Server, tls_server: Server) -> Server:
-    """The same server, without and with TLS."""
-    return tls_server if request.param == "https" else server
-
-
-@pytest.fixture
-def tls(ca_pem: Path) -> TLS:
-    """Trust in the servers of the tests."""
-    return TLS(ca=ca_pem)
-
-
 # What arrives where
 
 

@@ -14,23 +14,10 @@ from arya_api_framework import TLS, Dns, Pool
 from arya_api_framework.errors import ConfigurationError, ConnectError, EgressRefused
 from tests.app import Server
 from tests.client.conftest import Lane
-from tests.counterparts import Web, nginx
-from tests.servers import Certificate
+from tests.counterparts import Web
 
 NAME = "api.example.test"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
-
-
-@pytest.fixture(scope="module")
-def _running_web(certificate: Certificate, _running_server: Server) -> Iterator[Web]:
-    with nginx(certificate, _running_server.url) as web:
-        yield web
-
-
-@pytest.fixture
-def web(_running_web: Web, server: Server) -> Web:
-    """A web server in front of `server`."""
-    return _running_web
 
 
 class Listener:

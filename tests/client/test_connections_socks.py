@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -44,18 +43,6 @@ def proxy() -> Iterator[Proxy]:
     """A proxy with a log, which knows a name that nobody else does."""
     with Proxy(names={NAME: "127.0.0.1"}) as running:
         yield running
-
-
-@pytest.fixture(params=["http", "https"])
-def origin(request: pytest.FixtureRequest, server: Server, tls_server: Server) -> Server:
-    """The same server, without and with TLS."""
-    return tls_server if request.param == "https" else server
-
-
-@pytest.fixture
-def tls(ca_pem: Path) -> TLS:
-    """Trust in the servers of the tests."""
-    return TLS(ca=ca_pem)
 
 
 @pytest.mark.parametrize("scheme", ["socks4", "socks5", "socks5h"])
