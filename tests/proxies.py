@@ -20,12 +20,15 @@ from typing import Final
 
 from tests.faults import PAUSE, Faults, Peer, Read
 
-__all__ = ["HANG", "Pipe", "Proxy", "Socks", "Step"]
+__all__ = ["HANG", "RESET", "Pipe", "Proxy", "Socks", "Step"]
 
 HANG: Final = "hang"
 """Say nothing more and keep the connection open."""
+RESET: Final = "reset"
+"""End the connection with a TCP reset."""
 Step = bytes | float | str
-"""What to do next: write bytes, sleep seconds, or `HANG`; the connection is closed at the end."""
+"""What to do next: write bytes, sleep seconds, `HANG` or `RESET`; the connection is closed at the
+end."""
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 DENIED = (
@@ -127,6 +130,8 @@ class Proxy(Faults):
                 await writer.drain()
             elif isinstance(step, float):
                 await asyncio.sleep(step)
+            elif step is RESET:
+                Peer(reader, writer, self.log[-1], True).reset()
             else:
                 while data := await reader.read(_LARGE):
                     self.after += data

@@ -22,7 +22,7 @@ from arya_api_framework.errors import (
 from tests.app import Server
 from tests.client.conftest import Lane
 from tests.counterparts import Running, tinyproxy
-from tests.proxies import HANG, Pipe, Proxy, Step
+from tests.proxies import HANG, RESET, Pipe, Proxy, Step
 from tests.servers import Certificate
 
 NAME = "api.example.test"
@@ -470,6 +470,7 @@ BROKEN: dict[str, list[Step]] = {
     "broken field": [b"HTTP/1.1 200 OK\r\nno field\r\n\r\n", HANG],
     "closed": [],
     "closed in the head": [b"HTTP/1.1 200 OK\r\nX-A: 1\r\n"],
+    "reset": [RESET],
     "redirect": [b"HTTP/1.1 302 Found\r\nLocation: http://evil.invalid/\r\n\r\n", HANG],
     "error": [b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy", HANG],
     "unauthorized": [b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", HANG],
