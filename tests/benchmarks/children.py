@@ -11,7 +11,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 _MIB = 1024 * 1024
 _STATUS = Path("/proc/self/status")
@@ -45,17 +45,11 @@ class Meter:
 
 def hold_ours(origin: str, count: int) -> dict[str, float]:
     """Hold calls of our client in flight."""
-    import aiohttp
-
-    from arya_api_framework import AsyncClient
+    from arya_api_framework import AsyncClient, Pool
 
     from .models import HEADERS, TOKEN, User
 
-    def unlimited(**options: Any) -> aiohttp.ClientSession:
-        options["connector"] = type(options["connector"])(limit=0)
-        return aiohttp.ClientSession(**options)
-
-    class Client(AsyncClient, headers=HEADERS, bearer_token=TOKEN, session_factory=unlimited):
+    class Client(AsyncClient, headers=HEADERS, bearer_token=TOKEN, pool=Pool(count)):
         async def user(self, path: str) -> User:
             return await self.get(path, headers={"X-Request-ID": "1"}, response_format=User)
 

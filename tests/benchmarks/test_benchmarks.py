@@ -29,6 +29,8 @@ def _is_listening(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
     except ConnectionRefusedError:
         return False
+    except ConnectionResetError:
+        return True  # Accepted by the system, then lost with the listener that is just closing.
     return True
 
 
@@ -41,7 +43,7 @@ def _port(text: str) -> int:
 def test_table_without_nginx(tmp_path: Path) -> None:
     """Without nginx they say what serves instead, and print a row for each benchmark asked for."""
     done = subprocess.run(
-        [*COMMAND, "--quick", "sync-get", "async-get"],
+        [*COMMAND, "--quick", "sync-get", "async-get", "in-flight"],
         cwd=ROOT,
         env=_environment(tmp_path, nginx=False),
         capture_output=True,
@@ -55,10 +57,11 @@ def test_table_without_nginx(tmp_path: Path) -> None:
         for line in done.stdout.splitlines()
         if line.startswith("|")
     ]
-    assert [row[0] for row in table[2:]] == ["sync GET", "async GET"]
-    for row in table[2:]:
+    names = ["sync GET", "async GET", "100 in flight, CPU", "100 in flight, peak memory growth"]
+    assert [row[0] for row in table[2:]] == names
+    for row in table[2:5]:  # So few calls may find all their memory already there.
         assert all(float(figure.replace(",", "")) > 0 for figure in row[2:7])
-        assert row[-1] in ("met", "MISSED")
+    assert {row[-1] for row in table[2:]} <= {"met", "MISSED"}
     assert not _is_listening(_port(done.stdout))
 
 
