@@ -74,7 +74,8 @@ class AsyncClient(AsyncVerbs, BaseClient):
     async def close(self) -> None:
         """Close the connections and unload extensions and sub-clients; a second time does nothing.
 
-        A copy made by `with_options` closes only itself; a session of yours stays open.
+        A copy made by `with_options` closes only itself, and an original its copies too; a session
+        of yours stays open.
         """
         with self._mutex:
             if self._closing:
@@ -82,6 +83,8 @@ class AsyncClient(AsyncVerbs, BaseClient):
             self._closing = True
         self._unload()
         self._closed = True
+        for copy in tuple(self._copies):
+            await copy.close()
         if self._owns_transport and self._transport is not None:
             await self._transport.close()
 

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import os
 import threading
+import weakref
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -78,6 +79,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     _own_config: ClientConfig
     _live_cookies: LiveCookies
     _copied_from: BaseClient | None
+    _copies: weakref.WeakSet[BaseClient]
     _encoded_defaults: Defaults | None
     _live_error_responses: LiveErrorResponses
     _extensions: Extensions
@@ -115,6 +117,7 @@ class BaseClient(Node, metaclass=ClientMeta):
         self._closed = False
         self._closing = False
         self._copied_from = None
+        self._copies = weakref.WeakSet()
         self._transport = None
         self._owns_transport = True
         self._completed = False
@@ -457,6 +460,8 @@ class BaseClient(Node, metaclass=ClientMeta):
         if not given.keys() & (CONNECTION_OPTIONS | {"session", "session_factory"}):
             copy._owns_transport = False
             copy._transport = self._open_transport()
+        elif copy._copied_from is not None:
+            copy._copied_from._copies.add(copy)  # Its connections end with the original.
         if not elsewhere and not given.keys() & {"rate_limit", "rate_limit_interval"}:
             copy._limiter = self._limiter
         if not elsewhere and config.cookie_policy == current.cookie_policy:

@@ -1,5 +1,6 @@
 """`with_options`: what a copy shares with its original, and what it never does."""
 
+import asyncio
 import gc
 import weakref
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from arya_api_framework import TLS, AsyncClient, SubClient, SyncClient
+from arya_api_framework import TLS, AsyncClient, Pool, SubClient, SyncClient
 from arya_api_framework.errors import (
     AsyncClientError,
     ClientClosedError,
@@ -270,6 +271,28 @@ async def test_closing_the_original_closes_its_copies(kind: Kind, server: Server
             await client.get("/echo")
     await copy.close()
     assert len(server.log) == 1
+
+
+async def test_closing_the_original_ends_connections_of_its_copies(kind: Kind) -> None:
+    """A copy that has connections of its own keeps none of them when the original is closed."""
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        if not await reader.read():
+            ended.set()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        original = kind.client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        copy = original.with_options(timeout=5).with_options(pool=Pool(total=3))
+        assert await copy.get("/") == {}
+        assert not ended.is_set()
+        await original.close()
+        await asyncio.wait_for(ended.wait(), 5)
+    assert copy.closed
 
 
 async def test_no_copy_of_a_closed_client_is_made(kind: Kind) -> None:
