@@ -71,6 +71,7 @@ class AsyncClient(AsyncVerbs, BaseClient):
     ) -> None:
         await self.close()
 
+    @override
     async def close(self) -> None:
         """Close the connections and unload extensions and sub-clients; a second time does nothing.
 

@@ -629,6 +629,10 @@ class BaseClient(Node, metaclass=ClientMeta):
         return base
 
     @abstractmethod
+    def close(self) -> Any:
+        """Close the client; that of an `AsyncClient` is to be awaited."""
+
+    @abstractmethod
     def _open_transport(self) -> Any:
         """Return the transport, made at the first call; its copies share it."""
 

@@ -71,6 +71,7 @@ class SyncClient(SyncVerbs, BaseClient):
     ) -> None:
         self.close()
 
+    @override
     def close(self) -> None:
         """Close the connections and unload extensions and sub-clients; a second time does nothing.
 
