@@ -149,7 +149,7 @@ class AsyncClient(AsyncVerbs, BaseClient):
             if hooks is not None:
                 await hooks.call_failed(error)
             elif isinstance(error, FrameworkException):
-                call.explain(error)
+                call.conclude(error)
             raise
 
     async def _queue(self, limiter: SlidingWindow, call: Call) -> None:

@@ -26,7 +26,7 @@ from aiohttp.helpers import _EXC_SENTINEL
 from typing_extensions import override
 
 from ..errors import FrameworkException, ProtocolError, ResponseTooLarge
-from .async_dial import Dialer
+from .async_dial import AsyncDialer
 from .async_events import Late
 from .async_parser import Parser
 from .call import Phase
@@ -41,7 +41,7 @@ pool_timeout: ContextVar[float | None] = ContextVar("pool_timeout", default=None
 class Connector(aiohttp.TCPConnector):
     """A pool of connections of ours."""
 
-    def __init__(self, dialer: Dialer, **options: Any) -> None:
+    def __init__(self, dialer: AsyncDialer, **options: Any) -> None:
         super().__init__(**options)  # pyright: ignore[reportUnknownMemberType]
         self._dialer = dialer
         factory: Any = functools.partial(_Protocol, loop=self._loop)

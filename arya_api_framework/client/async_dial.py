@@ -27,7 +27,7 @@ from .config import ClientConfig
 from .dns_cache import check_addresses
 from .egress import check_egress, check_egress_name
 from .environment import find_proxies, read_tls
-from .faults import no_connection, reason_of
+from .faults import no_address, no_connection, reason_of
 from .proxies import Proxies, Proxy, socks_options, tunnel_refused
 from .tunnel import Tunnel
 from .url import Origin
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from .async_events import Late
 
-__all__ = ["Dialer", "Resolver"]
+__all__ = ["AsyncDialer", "Resolver"]
 
 _HAPPY_EYEBALLS_DELAY = 0.25
 """Seconds that an address has before the next one is tried beside it (RFC 8305 5)."""
@@ -85,7 +85,7 @@ class Resolver(AbstractResolver):
         """Do nothing: the function is the user's."""
 
 
-class Dialer:
+class AsyncDialer:
     """Makes the connections of a client, in every event loop.
 
     Attributes:
@@ -234,7 +234,7 @@ class _Way:
 
     def __init__(
         self,
-        dialer: Dialer,
+        dialer: AsyncDialer,
         connector: aiohttp.TCPConnector,
         request: ClientRequest,
         traces: list[Late],
@@ -262,13 +262,15 @@ class _Way:
         """Return a socket that is connected to a host."""
         found = await self.resolve(host, port)
         if is_guarded:
-            for one in found:  # pragma: no branch - a public one is not connected to in tests
-                check_egress(one["host"], host)
+            check_egress([one["host"] for one in found], host)
         connector: Any = self._connector
+        local: Any = connector._local_addr_infos
+        if local and not {one["family"] for one in found} & {one[0] for one in local}:
+            raise no_address(self._request.url.authority)
         happy: Any = aiohappyeyeballs
         sock: socket.socket = await happy.start_connection(
             addr_infos=connector._convert_hosts_to_addr_infos(found),
-            local_addr_infos=connector._local_addr_infos,
+            local_addr_infos=local,
             happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY,
             interleave=None,
             loop=connector._loop,
@@ -287,11 +289,11 @@ class _Way:
 
     async def address_for(self, proxy: Proxy, host: str, port: int, *, is_guarded: bool) -> str:
         """Return the address of a host for a proxy that does not resolve names."""
-        for one in await self.resolve(host, port):
-            address = one["host"]
+        addresses = [one["host"] for one in await self.resolve(host, port)]
+        if is_guarded:
+            check_egress(addresses, host)
+        for address in addresses:
             if proxy.scheme == "socks5" or ":" not in address:
-                if is_guarded:
-                    check_egress(address, host)
                 return address
         raise ProxyError(f"SOCKS 4 takes IPv4 addresses, and {host!r} has none")
 

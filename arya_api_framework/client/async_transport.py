@@ -33,7 +33,7 @@ from .async_connector import (
     pool_timeout,
     reached_phase,
 )
-from .async_dial import Dialer, Resolver
+from .async_dial import AsyncDialer, Resolver
 from .async_errors import hush, translate
 from .async_events import Told
 from .async_parser import LazyHeaders
@@ -79,12 +79,15 @@ _RAISED = (
 _REQUEST = aiohttp.ClientSession.request
 
 
-@functools.lru_cache(maxsize=128)
 def _make_url(scheme: str, authority: str, target: str) -> URL:
     path, _, query = target.partition("?")
     return URL.build(
         scheme=scheme, authority=authority, path=path, query_string=query, encoded=True
     )
+
+
+_keep_url = functools.lru_cache(maxsize=128)(_make_url)
+"""For targets without a query, which may hold a secret."""
 
 
 class _NoCookies(aiohttp.DummyCookieJar):
@@ -117,7 +120,7 @@ class AsyncTransport:
         self._rooms: dict[asyncio.AbstractEventLoop, _Room] = {}
         # A session of the user's has proxies and authorities of its own.
         is_ours = self._brought is None
-        self._dialer = Dialer(config if is_ours else ClientConfig(trust_env=False))
+        self._dialer = AsyncDialer(config if is_ours else ClientConfig(trust_env=False))
         self._server_name = None if config.tls is None else config.tls.server_name
         self._has_proxies = bool(self._dialer.proxies)
         self._context: ssl.SSLContext | None = None
@@ -192,10 +195,11 @@ class AsyncTransport:
                 f"got {type(session).__name__}"
             )
         if not isinstance(session.connector, Connector):
-            for name in given_connections(self._config):
+            lost = given_connections(self._config)
+            if lost:
                 abandon(session)
                 raise ConfigurationError(
-                    f"`{name}` does not reach the connector that your session_factory made; set "
+                    f"`{lost[0]}` does not reach the connector that your session_factory made; set "
                     "it up there, or keep the one that it is given"
                 )
         return _send_once(session)
@@ -302,7 +306,8 @@ class AsyncTransport:
                 else session.request
             )
             origin = request.origin
-            url = _make_url(origin.scheme, origin.authority, request.target)
+            make_url = _make_url if "?" in request.target else _keep_url
+            url = make_url(origin.scheme, origin.authority, request.target)
             answer = await send(request.method, url, **options)
             response = RawResponse(
                 answer.status,
@@ -476,8 +481,9 @@ def _connector_options(config: ClientConfig) -> dict[str, Any]:
         options["keepalive_timeout"] = pool.keepalive
     else:
         options["force_close"] = True
-    if dns.resolver is not None:
-        options["resolver"] = Resolver(dns.resolver)
+    # aiohttp's own choice is c-ares where that is installed, which resolves by other rules.
+    resolver = dns.resolver
+    options["resolver"] = aiohttp.ThreadedResolver() if resolver is None else Resolver(resolver)
     return options
 
 

@@ -215,9 +215,10 @@ class BaseClient(Node, metaclass=ClientMeta):
             return
         if self._own_config.session_factory is not None:
             raise ConfigurationError("give `session` or `session_factory`, not both")
-        for name in given_connections(self._own_config):
+        lost = given_connections(self._own_config)
+        if lost:
             raise ConfigurationError(
-                f"`{name}` does not reach the connections of a `session` of yours; set it up "
+                f"`{lost[0]}` does not reach the connections of a `session` of yours; set it up "
                 "there, or use `session_factory`"
             )
         self._open_transport()
@@ -556,6 +557,7 @@ class BaseClient(Node, metaclass=ClientMeta):
                 config.hooks,
                 config.events,
                 jar=None if config.cookie_policy == "off" else self.cookie_jar,
+                keeps_alive=config.pool.keepalive != 0,
             )
             return self._call_policy
 

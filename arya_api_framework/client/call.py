@@ -64,6 +64,7 @@ class Policy(NamedTuple):
     events: Events | None = None
     trace: Any = None
     jar: CookieJar | None = None
+    keeps_alive: bool = True
 
 
 class Call:
@@ -257,12 +258,16 @@ class Call:
                 body=response.content,
             )
 
-    def explain(self, error: FrameworkException) -> None:
-        """Write on an error of this call what is known of the call."""
+    def conclude(self, error: FrameworkException) -> None:
+        """Write on the error that ends the call what is known of the call."""
+        self.explain(error)
         # After a redirect the server has read the first request, whatever became of the last.
-        error.method = self.method
         if self.history and error.sent == "no":
             error.sent = "yes"
+
+    def explain(self, error: FrameworkException) -> None:
+        """Write on an error of one request of the call what is known of the call."""
+        error.method = self.method
         error.url = redact_url(self.request.url)
         error._hide = _hider(self.request)  # pyright: ignore[reportPrivateUsage]
         error.attempts = self.attempts

@@ -180,6 +180,7 @@ def check_async_connections(config: ClientConfig) -> None:
     """
     if config.unix_socket is not None:
         other = "proxy" if config.proxy else "egress" if config.egress != "any" else None
+        other = "local_address" if config.local_address is not None else other
         if other is not None:
             raise ConfigurationError(
                 f"all requests go through `unix_socket`; `{other}` contradicts"

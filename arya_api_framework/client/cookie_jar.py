@@ -281,8 +281,8 @@ class CookieJar:
                 shelf = dict(shelves.get(one.domain, {}))
                 key = (one.path, one.name)
                 old = shelf.get(key)
-                if old is not None and old.secure and not is_secure:
-                    continue  # Whoever can change plain http must not replace it.
+                if not is_secure and _covers_secure(shelves, one, now):
+                    continue
                 if old is not None and not old.is_expired(now):
                     one = _changed(one, created=old.created)
                 else:
@@ -304,20 +304,40 @@ class CookieJar:
         return f"<CookieJar {self._policy} {sorted({one.name for one in self})}>"
 
 
+def _covers_secure(shelves: Mapping[str, Shelf], cookie: Cookie, now: float) -> bool:
+    """Return whether a cookie would be taken for a secure one, or replace it (6265bis 5.7).
+
+    Whoever can change plain http must not be able to say what https sends.
+    """
+    domain = cookie.domain
+    return any(
+        old.secure
+        and old.name == cookie.name
+        and not old.is_expired(now)
+        and _is_below(cookie.path, old.path)
+        for other, shelf in shelves.items()
+        if other == domain or other in _above(domain) or domain in _above(other)
+        for old in shelf.values()
+    )
+
+
 def _tidy(shelves: dict[str, Shelf], domain: str, now: float) -> None:
-    """Take from a shelf what is over, then the oldest of too many."""
-    living = [(key, one) for key, one in shelves[domain].items() if not one.is_expired(now)]
-    shelves[domain] = dict(living[-MAX_PER_HOST:])
+    """Take from a shelf what is over, then the oldest of too many, secure ones last."""
+    living = {key: one for key, one in shelves[domain].items() if not one.is_expired(now)}
+    spare = len(living) - MAX_PER_HOST
+    for key in sorted(living, key=lambda key: living[key].secure)[: max(spare, 0)]:
+        del living[key]
+    shelves[domain] = living
     if not living:
         del shelves[domain]
 
 
 def _limit(shelves: dict[str, Shelf], now: float) -> None:
-    """Take from all shelves what is over, then the oldest of too many."""
+    """Take from all shelves what is over, then the oldest of too many, secure ones last."""
     for domain in list(shelves):
         _tidy(shelves, domain, now)
     every = [(one, domain, key) for domain, shelf in shelves.items() for key, one in shelf.items()]
-    every.sort(key=lambda entry: entry[0].created)
+    every.sort(key=lambda entry: (entry[0].secure, entry[0].created))
     gone = {(domain, key) for _, domain, key in every[: max(0, len(every) - MAX_COOKIES)]}
     for domain in {domain for domain, _ in gone}:
         left = {k: one for k, one in shelves[domain].items() if (domain, k) not in gone}

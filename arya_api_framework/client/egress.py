@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 
 from ..errors import EgressRefused
 
@@ -18,18 +19,32 @@ _NOT_PUBLIC = (
     ipaddress.IPv6Network("3fff::/20"),
 )
 
+_OWN_NAMES = frozenset(
+    "localhost localhost4 localhost6 localhost.localdomain localhost4.localdomain4 "
+    "localhost6.localdomain6 ip6-localhost ip6-loopback".split()
+)
+"""What systems call themselves in their `hosts` file."""
 
-def check_egress(address: str, host: str) -> None:
-    """Refuse an address that is not public, whatever form it is written in.
+
+def check_egress(addresses: Iterable[str], host: str) -> None:
+    """Refuse addresses of which one is not public, whatever form it is written in.
 
     Args:
-        address: The IP address that is about to be connected to, after the host was resolved.
+        addresses: The IP addresses that may be connected to, after the host was resolved.
         host: The host that was asked for, for the error.
 
     Raises:
-        EgressRefused: It is private, loopback, link-local, multicast, reserved or unspecified, or
+        EgressRefused: One is private, loopback, link-local, multicast, reserved or unspecified, or
             an IPv6 address that stands for such an IPv4 one, or of a range that is not given out.
     """
+    for address in addresses:
+        if not _is_public(address):
+            raise EgressRefused(
+                f"{host!r} leads to {address}, which is not public (`egress='public'`)"
+            )
+
+
+def _is_public(address: str) -> bool:
     # A zone, as in fe80::1%eth0, is of link-local addresses only.
     found = ipaddress.ip_address(address.partition("%")[0])
     inner: ipaddress.IPv4Address | ipaddress.IPv6Address | None = found
@@ -38,13 +53,12 @@ def check_egress(address: str, host: str) -> None:
         if found in _NAT64:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
     assert inner is not None
-    if (
-        not inner.is_global
-        or inner.is_multicast
-        or (inner.version == 6 and inner not in _UNICAST)
-        or any(inner in network for network in _NOT_PUBLIC)
-    ):
-        raise EgressRefused(f"{host!r} leads to {address}, which is not public (`egress='public'`)")
+    return (
+        inner.is_global
+        and not inner.is_multicast
+        and not (inner.version == 6 and inner not in _UNICAST)
+        and not any(inner in network for network in _NOT_PUBLIC)
+    )
 
 
 def check_egress_name(host: str) -> None:
@@ -57,7 +71,7 @@ def check_egress_name(host: str) -> None:
         ipaddress.ip_address(host)
     except ValueError:
         name = host.rstrip(".").lower()
-        if name == "localhost" or name.endswith(".localhost"):
+        if name in _OWN_NAMES or name.endswith(".localhost"):
             raise EgressRefused(f"{host!r} is this machine (`egress='public'`)") from None
     else:
-        check_egress(host, host)
+        check_egress([host], host)

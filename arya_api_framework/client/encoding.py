@@ -48,7 +48,7 @@ _COOKIE_VALUE = re.compile(
 
 OUR_HEADERS = frozenset(
     "host content-length transfer-encoding connection te trailer upgrade expect keep-alive "
-    "proxy-connection".split()
+    "proxy-connection proxy-authorization".split()
 )
 """Framing of the connection, which is the transport's to say (RFC 9110 7.6.1)."""
 
@@ -204,6 +204,10 @@ def encode_header(name: str, value: Any) -> str:
     """
     if not _TOKEN.fullmatch(name):
         raise ConfigurationError(f"header name {name!r} is no token (RFC 9110 5.6.2)")
+    if name.lower() == "proxy-authorization":
+        raise ConfigurationError(
+            "Proxy-Authorization is for the proxy alone; give its credentials in the URL of `proxy`"
+        )
     if name.lower() in OUR_HEADERS:
         raise ConfigurationError(f"header {name!r} is set by the transport and cannot be given")
     if isinstance(value, datetime):

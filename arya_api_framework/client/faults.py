@@ -22,6 +22,7 @@ __all__ = [
     "body_cut",
     "body_too_large",
     "connection_broken",
+    "no_address",
     "no_connection",
     "no_http",
     "no_proxy",
@@ -51,6 +52,11 @@ def unknown_host(host: str) -> DNSError:
 def no_connection(place: str, reason: str = "") -> ConnectError:
     """Return the error for a connection that cannot be made; the reason is of `reason_of`."""
     return ConnectError(f"no connection to {place} could be made{reason}")
+
+
+def no_address(place: str) -> ConnectError:
+    """Return the error for a host that cannot be reached from `local_address`."""
+    return ConnectError(f"{place} has no address of the family that local_address is of")
 
 
 def not_trusted(place: str, reason: str) -> CertificateError:

@@ -149,7 +149,7 @@ class SyncClient(SyncVerbs, BaseClient):
             if hooks is not None:
                 hooks.call_failed(error)
             elif isinstance(error, FrameworkException):
-                call.explain(error)
+                call.conclude(error)
             raise
 
     def _queue(self, limiter: SlidingWindow, call: Call) -> None:

@@ -22,19 +22,19 @@ from .config import ClientConfig
 from .dns_cache import DnsCache, check_addresses, is_address
 from .egress import check_egress, check_egress_name
 from .environment import find_proxies, read_tls
-from .faults import no_connection, reason_of, unknown_host
+from .faults import no_address, no_connection, reason_of, unknown_host
 from .proxies import Proxies, Proxy, socks_options, tunnel_refused
 from .sync_exchange import Exchange
 from .tunnel import Tunnel
 
-__all__ = ["Dialer"]
+__all__ = ["SyncDialer"]
 
 _PIECE = 4096
 _LEAST = 0.001
 """A timeout of 0 would mean not to wait at all, which is another mode of a socket."""
 
 
-class Dialer:
+class SyncDialer:
     """Makes the sockets of a client.
 
     Attributes:
@@ -77,7 +77,8 @@ class Dialer:
                 sock = self._connect_host(host, port, ends, exchange, is_guarded=self._is_guarded)
             else:
                 sock = self._connect_through(proxy, host, port, ends, exchange, is_tls=is_tls)
-            sock.settimeout(_left(ends))
+            # The next who uses it looks at the time again.
+            sock.settimeout(None if ends is None else max(ends - time.monotonic(), _LEAST))
         except TimeoutError as error:
             if exchange.raised is error:
                 raise
@@ -90,10 +91,10 @@ class Dialer:
         self, host: str, port: int, ends: float | None, exchange: Exchange, *, is_guarded: bool
     ) -> socket.socket:
         addresses = [one for one in self._resolve(host, port, exchange) if self._suits(one)]
+        if is_guarded:
+            check_egress(addresses, host)
         failure: OSError | None = None
         for index, address in enumerate(addresses):
-            if is_guarded:
-                check_egress(address, host)
             left = _left(ends)
             try:
                 # What one address wastes is missing for the others.
@@ -105,7 +106,7 @@ class Dialer:
             raise failure
         place = exchange.request.origin.authority
         if failure is None:
-            raise ConnectError(f"{place} has no address of the family that local_address is of")
+            raise no_address(place)
         raise no_connection(place, reason_of(failure)) from failure
 
     def _suits(self, address: str) -> bool:
@@ -198,10 +199,11 @@ class Dialer:
 
     def _address_for(self, proxy: Proxy, host: str, port: int, exchange: Exchange) -> str:
         """Return the address of a host for a proxy that does not resolve names."""
-        for address in self._resolve(host, port, exchange):
+        addresses = self._resolve(host, port, exchange)
+        if self._is_guarded:
+            check_egress(addresses, host)
+        for address in addresses:
             if proxy.scheme == "socks5" or ":" not in address:
-                if self._is_guarded:
-                    check_egress(address, host)
                 return address
         raise ProxyError(f"SOCKS 4 takes IPv4 addresses, and {host!r} has none")
 
@@ -279,4 +281,14 @@ def _ask_system(host: str, port: int) -> Iterator[str]:
 
 
 def _left(ends: float | None) -> float | None:
-    return None if ends is None else max(ends - time.monotonic(), _LEAST)
+    """Return the seconds that are left.
+
+    Raises:
+        TimeoutError: None are.
+    """
+    if ends is None:
+        return None
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the time to connect is over")
+    return left

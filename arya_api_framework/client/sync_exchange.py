@@ -32,6 +32,9 @@ __all__ = ["NO_LENGTH", "PIECE", "Exchange"]
 PIECE = 64 * 1024
 """How much is read from a socket, or written to one, at once."""
 
+RECORD = 16 * 1024
+"""The most that TLS writes at once (RFC 8446 5.1); each further record has the time of a whole."""
+
 NO_LENGTH = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """The methods whose requests need not say that they have no body (RFC 9110 8.6)."""
 
@@ -149,6 +152,8 @@ class Exchange:
             fields.append(("Content-Length", str(body.length)))
         else:
             fields.append(("Transfer-Encoding", "chunked"))
+        if not call.policy.keeps_alive:
+            fields.append(("Connection", "close"))  # RFC 9112 9.6.
         target = request.target
         if self.proxy is not None and self.is_forwarded:
             target = request.url
@@ -159,7 +164,7 @@ class Exchange:
             if self.write(head):
                 self.tell("request_headers_sent")
                 self._write_body(body)
-        elif body is not None and len(body) > PIECE:
+        elif body is not None and len(body) > (RECORD if self._is_tls else PIECE):
             if self.write(head):
                 self.tell("request_headers_sent")
                 if self.write(body):
@@ -178,6 +183,10 @@ class Exchange:
                     self.tell("request_headers_sent")
                     if body:
                         self.tell("request_chunk_sent", size=len(body))
+
+    @property
+    def _is_tls(self) -> bool:
+        return type(self.sock) is not socket.socket
 
     def _write_body(self, body: Body) -> None:
         frame = encode_chunk if body.length is None else bytes

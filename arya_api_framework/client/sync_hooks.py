@@ -71,6 +71,8 @@ class SyncHooks:
 
     def call_failed(self, error: BaseException) -> None:
         """Show what ended the call."""
+        if isinstance(error, FrameworkException) and error is not self._raised:
+            self._call.conclude(error)
         self._fail(self._open, self._request, error)
 
     def _send_attempt(self, request: Request, call: Call) -> RawResponse:

@@ -35,7 +35,7 @@ from .sync_exchange import PIECE, Exchange
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection, HTTPSConnection
 
-    from .sync_dial import Dialer
+    from .sync_dial import SyncDialer
 else:
     # Recorders replace the names in `urllib3.connection`, and may be at work already.
     HTTPConnection, HTTPSConnection = connectionpool.HTTPConnection, connectionpool.HTTPSConnection
@@ -138,7 +138,7 @@ class _Bounded(HTTPConnection):
 
     response_class = Response
     is_tls = False
-    dialer: Dialer | None = None
+    dialer: SyncDialer | None = None
     places: tuple[Place, ...] = ()
     idle_since = 0.0
 
@@ -157,6 +157,8 @@ class _Bounded(HTTPConnection):
             proxy = exchange.proxy
             if proxy is not None and proxy.authorization is not None and exchange.is_forwarded:
                 headers["Proxy-Authorization"] = proxy.authorization
+            if not exchange.call.policy.keeps_alive:
+                headers["Connection"] = "close"
             for name in _AUTOMATIC - names:
                 headers[name] = SKIP_HEADER
         super().request(method, url, body, headers, **options)
@@ -232,11 +234,66 @@ class _TLSConnection(_Bounded, HTTPSConnection):
         name = self.server_hostname or self.host
         try:
             context: ssl.SSLContext = cast("Any", self).ssl_context or TLS().build_context()
-            self.sock = cast("Any", SSLTransport(outer, context, server_hostname=name))
+            timed: Any = _Timed(outer)
+            self.sock = cast("Any", SSLTransport(timed, context, server_hostname=name))
         except BaseException:
             outer.close()
             raise
         self.is_verified = context.verify_mode != 0
+
+
+class _Timed:
+    """A socket whose timeout is for all that is done until the next one is set.
+
+    What is read through TLS within TLS is read piece by piece, and a peer that drips it would have
+    the time of a whole for each of them.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self.settimeout(sock.gettimeout())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    @property
+    def _io_refs(self) -> int:
+        """How many files of the socket are open, which keep it open when it is closed."""
+        count: int = self._sock._io_refs
+        return count
+
+    @_io_refs.setter
+    def _io_refs(self, count: int) -> None:
+        self._sock._io_refs = count
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Count the time from now."""
+        self._timeout = seconds
+        self._ends = None if seconds is None else time.monotonic() + seconds
+
+    def gettimeout(self) -> float | None:
+        """Return the timeout as it was set."""
+        return self._timeout
+
+    def recv(self, size: int) -> bytes:
+        """Read what comes next."""
+        self._wait()
+        data: bytes = self._sock.recv(size)
+        return data
+
+    def sendall(self, data: Any) -> None:
+        """Write all."""
+        left = memoryview(data)
+        while left:
+            self._wait()
+            left = left[self._sock.send(left) :]
+
+    def _wait(self) -> None:
+        ends = self._ends
+        left = None if ends is None else ends - time.monotonic()
+        if left is not None and left <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(left)
 
 
 class _BoundedPool(connectionpool.HTTPConnectionPool):
@@ -251,7 +308,7 @@ class _BoundedPool(connectionpool.HTTPConnectionPool):
     def __init__(
         self,
         *args: Any,
-        dialer: Dialer | None = None,
+        dialer: SyncDialer | None = None,
         limits: Limits | None = None,
         **options: Any,
     ) -> None:
@@ -401,7 +458,7 @@ CONNECTIONS = frozenset(
 _POOLS: dict[str, Any] = {"http": _PlainPool, "https": _TLSPool}
 
 
-def use_pools(manager: PoolManager, dialer: Dialer | None, limits: Limits | None) -> None:
+def use_pools(manager: PoolManager, dialer: SyncDialer | None, limits: Limits | None) -> None:
     """Let a manager make pools of ours, unless it has its own already.
 
     Args:

@@ -40,7 +40,7 @@ from .forgotten import Made, when_forgotten
 from .proxies import Proxy, check_forwarded
 from .request import Request
 from .response import RawResponse
-from .sync_dial import Dialer
+from .sync_dial import SyncDialer
 from .sync_errors import translate_connect
 from .sync_exchange import Exchange
 from .sync_lanes import IS_URLLIB3, Lane, TLSAdapter, is_stock
@@ -72,7 +72,7 @@ class SyncTransport:
         self._own_adapters: weakref.WeakSet[adapters.HTTPAdapter] = weakref.WeakSet()
         # A session of the user's has limits, proxies and authorities of its own.
         is_ours = self._session is None
-        self._dialer = Dialer(config if is_ours else ClientConfig(trust_env=False))
+        self._dialer = SyncDialer(config if is_ours else ClientConfig(trust_env=False))
         self._pools: dict[str, Any] = {
             "pool_connections": _MAX_ORIGINS,
             "pool_maxsize": min(config.pool.total, 1000),  # `Limits` say how many there may be.
@@ -131,9 +131,10 @@ class SyncTransport:
         self._use_pools(session)
         for prefix, adapter in session.adapters.items():
             if prefix.startswith("http") and not has_pools(adapter):
-                for name in given_connections(self._config):
+                lost = given_connections(self._config)
+                if lost:
                     raise ConfigurationError(
-                        f"`{name}` does not reach the adapter that your session_factory mounted "
+                        f"`{lost[0]}` does not reach the adapter that your session_factory mounted "
                         f"for {prefix}; set it up there"
                     )
         return session
@@ -256,7 +257,14 @@ class SyncTransport:
         self._lanes = {}
         self._limits = Limits(self._config.pool)
         _inherited.append(self._session)
-        self._session = self._config.session
+        self._session = brought = self._config.session
+        for adapter in () if brought is None else brought.adapters.values():
+            if isinstance(adapter, adapters.HTTPAdapter):
+                _inherited.append((adapter.poolmanager, adapter.proxy_manager))
+                adapter.init_poolmanager(
+                    adapter._pool_connections, adapter._pool_maxsize, block=adapter._pool_block
+                )
+                adapter.proxy_manager = {}
 
 
 def _release(session: requests.Session, exiting: bool) -> None:
@@ -265,14 +273,8 @@ def _release(session: requests.Session, exiting: bool) -> None:
         session.close()
 
 
-_inherited: list[requests.Session | None] = []
-"""Sessions of the parent process: never closed here, as another thread of it may hold a lock."""
-
-
-# Which lane
-
-
-# The fast lane
+_inherited: list[Any] = []
+"""What the parent process uses: never closed here, as another thread of it may hold a lock."""
 
 
 def _send_fast(

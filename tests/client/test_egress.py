@@ -42,7 +42,7 @@ def asked(proxy: Proxy) -> int:
 def test_what_is_not_public_is_refused(address: str) -> None:
     """Private, local, metadata, multicast and reserved addresses, and what stands for them."""
     with pytest.raises(EgressRefused, match=r"'api\.test'") as caught:
-        check_egress(address, "api.test")
+        check_egress([address], "api.test")
     assert caught.value.sent == "no"
 
 
@@ -51,7 +51,7 @@ def test_what_is_not_public_is_refused(address: str) -> None:
 )
 def test_what_is_public_is_not(address: str) -> None:
     """Addresses that anybody may connect to, also as IPv6 writes them."""
-    check_egress(address, "api.test")
+    check_egress([address], "api.test")
 
 
 @pytest.mark.parametrize("proxy_scheme", SCHEMES)

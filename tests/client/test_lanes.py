@@ -319,11 +319,15 @@ def in_child(action: Callable[[], None]) -> str:
 
 @needs_fork
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("factory", [None, hooked_session])
-def test_fork(faults: Faults, factory: Any) -> None:
+@pytest.mark.parametrize("kind", ["own", "factory", "session"])
+def test_fork(faults: Faults, kind: str) -> None:
     """A forked child opens connections of its own, and the parent keeps its."""
-    options = {} if factory is None else {"session_factory": factory}
-    with SyncClient(faults.url, **options) as client:
+    options: dict[str, dict[str, Any]] = {
+        "own": {},
+        "factory": {"session_factory": hooked_session},
+        "session": {"session": requests.Session()},
+    }
+    with SyncClient(faults.url, **options[kind]) as client:
         client.get("/ok")
 
         def child() -> None:

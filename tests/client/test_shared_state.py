@@ -107,13 +107,21 @@ def test_closing_twice_at_once_tears_down_once() -> None:
 
 
 @needs_fork
-def test_a_child_does_not_wait_for_a_lock_of_its_parent(server: Server) -> None:
-    """A thread that held the client's lock does not exist in the child."""
+@pytest.mark.parametrize(
+    "lock_of",
+    [
+        lambda client: client._mutex,
+        lambda client: client.cookie_jar.mutex,
+        lambda client: client._open_transport()._lock,
+    ],
+)
+def test_a_child_does_not_wait_for_a_lock_of_its_parent(server: Server, lock_of: Any) -> None:
+    """A thread that held a lock of the client does not exist in the child."""
     client = SyncClient(server.url)
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with client._mutex:
+        with lock_of(client):
             held.set()
             release.wait()
 
