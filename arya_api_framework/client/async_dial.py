@@ -265,7 +265,7 @@ class _Way:
             check_egress([one["host"] for one in found], host)
         connector: Any = self._connector
         local: Any = connector._local_addr_infos
-        if local and not {one["family"] for one in found} & {one[0] for one in local}:
+        if local and all(_family(one["host"]) != local[0][0] for one in found):
             raise no_address(self._request.url.authority)
         happy: Any = aiohappyeyeballs
         sock: socket.socket = await happy.start_connection(
@@ -373,3 +373,7 @@ class _Answer(asyncio.Protocol):
 
 def _abort(transport: asyncio.Transport, _: object) -> None:
     transport.abort()
+
+
+def _family(address: str) -> int:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -4,7 +4,7 @@ import asyncio
 import copy
 import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from arya_api_framework.client.call import Call
 from arya_api_framework.client.sync_hooks import SyncHooks
 from arya_api_framework.errors import (
     ConfigurationError,
+    ConnectError,
     ConnectionLost,
     FrameworkException,
     HTTPNotFound,
@@ -23,7 +24,34 @@ from arya_api_framework.errors import (
 from tests.app import Server
 from tests.client.conftest import Lane
 from tests.conftest import Kind
-from tests.faults import Faults
+from tests.faults import Faults, listener
+
+
+async def test_each_attempt_hears_what_was_sent_of_it(
+    lane: Lane, server: Server, refusing: str
+) -> None:
+    """A redirect was read by the server, what follows it perhaps not."""
+    seen: list[tuple[str, str]] = []
+
+    class Note(Hook):
+        def attempt_failed(self, request: Request, error: BaseException) -> None:
+            seen.append(("attempt", getattr(error, "sent", "")))
+
+        def call_failed(self, request: Request, error: BaseException) -> None:
+            seen.append(("call", getattr(error, "sent", "")))
+
+    client = lane.client(server.url, hooks=[Note()], trusted_origins=[refusing])
+    with pytest.raises(ConnectError) as caught:
+        await client.get("/redirect-to", parameters={"url": refusing})
+    assert seen == [("attempt", "no"), ("call", "yes")]
+    assert caught.value.sent == "yes"
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """The origin of a port that takes no connections."""
+    with listener(backlog=None) as origin:
+        yield origin
 
 
 class Spy(Hook):

@@ -232,7 +232,14 @@ def test_unset_keywords_have_the_documented_defaults() -> None:
 @pytest.mark.parametrize("base", [SyncClient, AsyncClient])
 @pytest.mark.parametrize(
     ("wrong", "right"),
-    [("url", "uri"), ("header", "headers"), ("ratelimit", "rate_limit"), ("time_out", "timeout")],
+    [
+        ("url", "uri"),
+        ("header", "headers"),
+        ("ratelimit", "rate_limit"),
+        ("time_out", "timeout"),
+        ("limit", r"pool=Pool\(total=\.\.\.\)"),
+        ("transport", "session_factory"),
+    ],
 )
 def test_an_unknown_keyword_names_the_near_miss(base: type[Any], wrong: str, right: str) -> None:
     """A misspelt keyword of a class, instance or copy says which one was meant."""

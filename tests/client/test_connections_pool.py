@@ -218,3 +218,4 @@ async def test_a_keepalive_of_nothing_closes_after_each_response(
         while CROWDS["/crowd"].left < 3:  # noqa: ASYNC110 - in another thread
             await asyncio.sleep(0.005)
     assert len({read.connection for read in faults.log}) == 3
+    assert [read.fields["connection"] for read in faults.log] == ["close"] * 3

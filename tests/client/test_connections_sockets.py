@@ -119,6 +119,12 @@ async def test_a_unix_socket_and_a_proxy_exclude_each_other(lane: Lane, tmp_path
         lane.client(f"http://{NAME}", unix_socket=tmp_path / "a.sock", proxy="http://127.0.0.1:9")
 
 
+async def test_a_unix_socket_has_no_local_address(lane: Lane, tmp_path: Path) -> None:
+    """It would be left out in silence."""
+    with pytest.raises(ConfigurationError, match="`local_address` contradicts"):
+        lane.client(f"http://{NAME}", unix_socket=tmp_path / "a.sock", local_address="127.0.0.1")
+
+
 async def test_a_unix_socket_needs_no_proxy_of_the_environment(
     lane: Lane, web: Web, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +198,14 @@ async def test_a_local_address_of_another_machine_is_a_connect_error(
     with pytest.raises(ConnectError) as error:
         await client.get("/")
     assert error.value.sent == "no"
+    assert listener.peers == []
+
+
+async def test_a_local_address_of_another_family_says_so(lane: Lane, listener: Listener) -> None:
+    """Nothing is tried."""
+    client = lane.client(listener.url, local_address="::1")
+    with pytest.raises(ConnectError, match="no address of the family that local_address is of"):
+        await client.get("/")
     assert listener.peers == []
 
 

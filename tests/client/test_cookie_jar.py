@@ -306,6 +306,40 @@ def test_secure_cookies_keep_to_https() -> None:
     assert (sent(jar, HTTPS), sent(jar, HTTP)) == ("a=1; b=5", "b=5")
 
 
+@pytest.mark.parametrize("path", ["/", "/account", "/account/of"])
+@pytest.mark.parametrize("domain", ["", "; Domain=example.com"])
+def test_what_comes_over_http_is_not_taken_for_a_secure_cookie(path: str, domain: str) -> None:
+    """Not at a longer path or another domain either, which would be sent first (6265bis 5.7)."""
+    jar = CookieJar("any")
+    store(jar, f"sid=good; Secure; Path=/{domain}", "old=1; Secure; Max-Age=0")
+    store(jar, f"sid=evil; Path={path}", f"old=2; Path={path}", origin=HTTP)
+    assert sent(jar, HTTPS, path) == "sid=good; old=2" if path == "/" else "old=2; sid=good"
+    assert "evil" not in sent(jar, HTTPS, path)
+    store(jar, f"sid=new; Path={path}")
+    assert "new" in sent(jar, HTTPS, path)
+
+
+def test_a_secure_cookie_beside_one_of_http() -> None:
+    """Where the path of the secure one is not reached, both have their place."""
+    jar = CookieJar()
+    store(jar, "sid=good; Secure; Path=/account")
+    store(jar, "sid=other; Path=/", origin=HTTP)
+    assert (sent(jar, HTTPS, "/account"), sent(jar, HTTP)) == ("sid=good; sid=other", "sid=other")
+
+
+@pytest.mark.parametrize("hosts", [1, 2 * MAX_COOKIES // MAX_PER_HOST])
+def test_secure_cookies_are_the_last_to_go(hosts: int) -> None:
+    """Whoever can write plain http cannot push them out."""
+    jar = CookieJar("any")
+    store(jar, "sid=good; Secure")
+    for host in range(hosts):
+        origin = HTTP if not host else Origin("http", f"h{host}.example.com", 80)
+        for number in range(MAX_PER_HOST + 10):
+            store(jar, f"a{number}=1", origin=origin)
+    assert "sid=good" in sent(jar, HTTPS)
+    assert len(jar) <= MAX_COOKIES
+
+
 @pytest.mark.parametrize(
     ("line", "is_kept"),
     [

@@ -2,22 +2,27 @@
 
 import functools
 import gc
+import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from arya_api_framework import Dns, Events, Pool, SyncClient
+from arya_api_framework import Dns, Events, Pool, SyncClient, Timeout
 from arya_api_framework.client.config import ClientConfig
 from arya_api_framework.client.dns_cache import DnsCache, check_addresses, is_address
 from arya_api_framework.client.environment import find_proxies, find_tls
 from arya_api_framework.client.proxies import Proxies, check_no_proxy, check_proxies
+from arya_api_framework.client.sync_dial import _left
 from arya_api_framework.client.sync_limits import Limits
 from arya_api_framework.client.url import Origin
-from arya_api_framework.errors import ConfigurationError
+from arya_api_framework.errors import ConfigurationError, ReadTimeout
 from tests.app import Server
+from tests.client.conftest import hooked_session
+from tests.faults import full_listener
 
 
 async def _coroutine(*_: Any) -> Any: ...
@@ -31,6 +36,43 @@ def test_coroutine_functions_are_refused() -> None:
     events.on_request_end = _coroutine  # type: ignore[assignment, method-assign]
     with pytest.raises(ConfigurationError, match="on_request_end"):
         SyncClient("http://a.test", events=events)
+
+
+@pytest.mark.parametrize("factory", [None, hooked_session])
+def test_an_address_that_hangs_leaves_time_for_the_next(server: Server, factory: Any) -> None:
+    """Each address has its share of the time to connect."""
+    with full_listener() as origin, socket.socket() as second:
+        port = int(origin.rpartition(":")[2])
+        second.bind(("127.0.0.2", port))
+        second.listen()
+        dns = Dns(resolver=lambda *_: ["127.0.0.1", "127.0.0.2"])
+        options = {} if factory is None else {"session_factory": factory}
+        limits = Timeout(total=20, connect=2, read=0.2)
+        with (
+            SyncClient(f"http://a.test:{port}", dns=dns, timeout=limits, **options) as client,
+            pytest.raises(ReadTimeout) as caught,
+        ):
+            client.post("/")
+        assert caught.value.sent == "maybe", "it was sent to the second address"
+
+
+def test_small_writes_are_not_held_back(server: Server) -> None:
+    """The system sends what it is given (TCP_NODELAY)."""
+    with SyncClient(server.url) as client:
+        client.get("/echo")
+        transport: Any = client._transport
+        (lane,) = transport._lanes.values()
+        conn = lane.pool.pool.get()
+        assert conn.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        lane.pool.pool.put(conn)
+
+
+def test_no_time_is_left_when_it_is_over() -> None:
+    """Not even a moment, which a peer that drips could have again and again."""
+    assert _left(None) is None
+    assert 0 < (_left(time.monotonic() + 5) or 0) <= 5
+    with pytest.raises(TimeoutError):
+        _left(time.monotonic())
 
 
 # Pools

@@ -1,12 +1,16 @@
 """The rule of `egress="public"`: which addresses are none of a client's business."""
 
+import asyncio
+import errno
+import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from arya_api_framework import Dns
 from arya_api_framework.client.egress import check_egress
-from arya_api_framework.errors import EgressRefused
+from arya_api_framework.errors import ConnectError, EgressRefused
 from tests.app import Server
 from tests.client.conftest import Lane
 from tests.proxies import Proxy
@@ -58,7 +62,8 @@ def test_what_is_public_is_not(address: str) -> None:
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "LocalHost", "a.localhost."],
+    "127.0.0.1 169.254.169.254 [::1] [::ffff:127.0.0.1] LocalHost a.localhost. localhost6 "
+    "localhost.localdomain ip6-loopback".split(),
 )
 async def test_a_proxy_is_not_asked_for_what_is_refused(
     lane: Lane, proxy: Proxy, proxy_scheme: str, scheme: str, host: str
@@ -92,3 +97,28 @@ async def test_what_the_client_resolves_for_a_proxy_is_looked_at(
         await client.get("/")
     assert error.value.sent == "no"
     assert asked(proxy) == 0
+
+
+@pytest.mark.parametrize("others", [[], ["127.0.0.1"], ["2606:4700::1111", "10.0.0.1"]])
+async def test_each_address_of_an_answer_must_be_public(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch, others: list[str]
+) -> None:
+    """One that is not is reason enough, wherever it stands; public ones alone are tried."""
+    tried: list[str] = []
+
+    def connect(_: Any, address: Any) -> None:
+        tried.append(address[0])
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")
+
+    async def sock_connect(_: Any, sock: Any, address: Any) -> None:
+        connect(sock, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", sock_connect)
+    for answer in ([*others, "93.184.216.34"], ["93.184.216.34", *others]):
+        dns = Dns(resolver=lambda *_, answer=answer: answer)
+        client = lane.client("http://api.test", dns=dns, egress="public", trust_env=False)
+        with pytest.raises(EgressRefused if others else ConnectError) as error:
+            await client.get("/")
+        assert error.value.sent == "no"
+    assert set(tried) == (set() if others else {"93.184.216.34"})

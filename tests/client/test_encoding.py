@@ -380,6 +380,19 @@ async def test_framing_headers_cannot_be_given(kind: Kind, server: Server, name:
     assert server.log == []
 
 
+async def test_the_credentials_of_a_proxy_are_no_header(kind: Kind, server: Server) -> None:
+    """It would be sent to servers, too; the error says where they belong."""
+    with pytest.raises(ConfigurationError, match=r"URL of `proxy`"):
+        kind.client(server.url, headers={"Proxy-Authorization": "Basic dTpw"})
+    client = kind.client(server.url)
+    request = client.build("GET", "/echo")
+    request.headers["proxy-authorization"] = "Basic dTpw"
+    with pytest.raises(ConfigurationError, match=r"URL of `proxy`") as caught:
+        await client.send(request)
+    assert "dTpw" not in str(caught.value)
+    assert server.log == []
+
+
 async def test_headers_arrive_as_given(kind: Kind, server: Server) -> None:
     """Repeated names and empty values reach the server."""
     client = kind.client(server.url)

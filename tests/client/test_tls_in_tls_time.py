@@ -1,0 +1,91 @@
+"""The time of a call holds within TLS in TLS too, where one read of ours is many below."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from arya_api_framework import TLS
+from arya_api_framework.errors import ConnectTimeout, FrameworkException, RequestTimeout
+from tests.client.conftest import Lane
+from tests.servers import Certificate
+
+EVERY = 0.02
+"""Seconds between two bytes; each comes long before the silence would be too long."""
+
+
+class Dripping:
+    """A proxy with TLS and the server behind it, also with TLS, which drips from a stage on."""
+
+    def __init__(self, context: ssl.SSLContext, stage: str) -> None:
+        self._context = context
+        self._stage = stage
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._inner = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve the one connection of a test, until the client has closed it."""
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            await self._run(self._inner.do_handshake, reader, writer)
+            await self._run(lambda: self._inner.read(65536), reader, writer)
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n"
+            self._inner.write(head)
+            await self._send(writer, drips=self._stage == "head")
+            self._inner.write(bytes(2000))
+            await self._send(writer, drips=True)
+        writer.close()
+
+    async def _run(
+        self,
+        step: Callable[[], Any],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        while True:
+            try:
+                step()
+            except ssl.SSLWantReadError:
+                await self._send(writer, drips=self._stage == "handshake")
+                self._incoming.write(await reader.read(65536))
+            else:
+                await self._send(writer, drips=False)
+                return
+
+    async def _send(self, writer: asyncio.StreamWriter, *, drips: bool) -> None:
+        data = self._outgoing.read()
+        for start in range(0, len(data), 1 if drips else len(data) or 1):
+            writer.write(data[start : start + (1 if drips else len(data))])
+            await writer.drain()
+            if drips:
+                await asyncio.sleep(EVERY)
+
+
+@pytest.mark.parametrize("stage", ["handshake", "head", "body"])
+async def test_a_drip_within_tls_in_tls_has_the_time_of_the_call(
+    lane: Lane, certificate: Certificate, stage: str
+) -> None:
+    """However short each silence is, all of them together take no longer than was allowed."""
+    context = certificate.server_context()
+    dripping = Dripping(context, stage)
+    server = await asyncio.start_server(dripping.serve, "127.0.0.1", 0, ssl=context)
+    async with server:
+        client = lane.client(
+            "https://localhost:9",
+            proxy=f"https://localhost:{server.sockets[0].getsockname()[1]}",
+            tls=TLS(ca=certificate.authority),
+            timeout=0.5,
+        )
+        start = time.monotonic()
+        with pytest.raises(FrameworkException) as caught:
+            await client.get("/")
+        assert time.monotonic() - start < 2
+        await client.close()
+    assert isinstance(caught.value, RequestTimeout)
+    assert caught.value.sent == {"handshake": "no", "head": "maybe", "body": "yes"}[stage]
+    assert type(caught.value) in (RequestTimeout, ConnectTimeout)
