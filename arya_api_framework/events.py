@@ -9,6 +9,8 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from .options import check_method_names
+
 __all__ = ["EVENTS", "Event", "Events"]
 
 _Nothing: TypeAlias = "Awaitable[None] | None"
@@ -47,6 +49,10 @@ class Events:
     Of an `AsyncClient` each method may also be a coroutine function. What a method raises ends the
     call. A method must not wait: the call waits for it.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_method_names(cls, Events)
 
     def on_request_start(self, event: Event) -> _Nothing:
         """A request is about to be sent."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from .options import check_method_names
 
 if TYPE_CHECKING:
     from .client.request import Request
@@ -38,6 +40,10 @@ class Hook:
                 request.headers["X-Signature"] = sign(request.target)
         ```
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_method_names(cls, Hook)
 
     @property
     def name(self) -> str:

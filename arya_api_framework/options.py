@@ -216,6 +216,25 @@ def check_number(name: str, value: object) -> float:
     return value
 
 
+def check_method_names(cls: type, base: type) -> None:
+    """Refuse a class with a method whose name is nearly one of its base: it would never be called.
+
+    Raises:
+        ConfigurationError: There is one.
+    """
+    from difflib import get_close_matches
+
+    known = [name for name in vars(base) if "_" in name.strip("_") and not name.startswith("_")]
+    for name in vars(cls):
+        found = (
+            [] if name in known or name.startswith("_") else get_close_matches(name, known, 1, 0.85)
+        )
+        if found:
+            raise ConfigurationError(
+                f"{cls.__name__}.{name} would never be called; did you mean {found[0]!r}?"
+            )
+
+
 class SendOptions(TypedDict, total=False):
     """The options that say how a call is made, not what is sent.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from arya_api_framework import Hook, RawResponse, Request, SubClient, SyncClient
+from arya_api_framework import Events, Hook, RawResponse, Request, SubClient, SyncClient
 from arya_api_framework.client.async_hooks import AsyncHooks
 from arya_api_framework.client.call import Call
 from arya_api_framework.client.sync_hooks import SyncHooks
@@ -571,3 +571,18 @@ def test_responses_made_by_hand() -> None:
     ):
         with pytest.raises(ConfigurationError):
             RawResponse.make(request, **options)
+
+
+@pytest.mark.parametrize(
+    ("base", "wrong", "right"),
+    [
+        (Hook, "before_cal", "before_call"),
+        (Hook, "attempts_failed", "attempt_failed"),
+        (Events, "on_request_strat", "on_request_start"),
+    ],
+)
+def test_a_method_that_would_never_be_called(base: type[Any], wrong: str, right: str) -> None:
+    """A slip in a name is told when the class is made; names of other things are the user's."""
+    with pytest.raises(ConfigurationError, match=f"Mine.{wrong} .* did you mean '{right}'"):
+        type("Mine", (base,), {wrong: lambda self, *_: None})
+    type("Mine", (base,), {"_before_cal": None, "count": 1, "on_error": print})

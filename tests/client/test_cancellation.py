@@ -41,7 +41,7 @@ async def test_cancelled(faults: Faults, path: str) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert time.monotonic() - start < 0.1
+        assert time.monotonic() - start < 1
         assert task.cancelled()
         assert await client.get("/ok") == {"ok": True}
     assert faults.log[0].connection != faults.log[1].connection
@@ -100,7 +100,7 @@ async def test_cancelled_while_uploading(faults: Faults) -> None:
 
 async def test_cancelled_in_the_queue_of_the_rate_limit(server: Server) -> None:
     """A call that is cancelled while it waits for the rate limit sends nothing, takes no slot."""
-    async with AsyncClient(server.url, rate_limit=1, rate_limit_interval=0.4) as client:
+    async with AsyncClient(server.url, rate_limit=1, rate_limit_interval=1) as client:
         start = time.monotonic()
         await client.get("/echo?first")
         waiting = [asyncio.create_task(client.get("/echo?cancelled")) for _ in range(5)]
@@ -109,7 +109,7 @@ async def test_cancelled_in_the_queue_of_the_rate_limit(server: Server) -> None:
         for task in waiting:
             task.cancel()
         await last
-        assert time.monotonic() - start < 0.7
+        assert time.monotonic() - start < 1.9, "a cancelled call took a slot"
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(result, asyncio.CancelledError) for result in results)
     assert [received.target for received in server.log] == ["/echo?first", "/echo?last"]

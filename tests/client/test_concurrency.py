@@ -179,7 +179,7 @@ async def test_closing_has_an_end(faults: Faults, monkeypatch: pytest.MonkeyPatc
     await faults.wait_for(1)
     start = time.monotonic()
     await client.close()
-    assert 0.2 <= time.monotonic() - start < 0.5
+    assert 0.2 <= time.monotonic() - start < 2
     with pytest.raises(ClientClosedError) as caught:
         await call
     assert caught.value.sent == "maybe"

@@ -126,22 +126,22 @@ async def test_failures_pay(kind: Kind, faults: Faults) -> None:
 
 async def test_deadline(kind: Kind, faults: Faults) -> None:
     """A call whose turn would come after its deadline fails at once, and takes no slot."""
-    client = kind.client(faults.url, rate_limit=1, rate_limit_interval=0.4)
+    client = kind.client(faults.url, rate_limit=1, rate_limit_interval=1.5)
     await client.get("/ok")
     start = time.monotonic()
     errors = await asyncio.gather(
         *(client.get("/ok", deadline=0.1) for _ in range(10)), return_exceptions=True
     )
-    assert time.monotonic() - start < 0.2
+    assert time.monotonic() - start < 1
     assert {type(error) for error in errors} == {RateLimitTimeout}
     for error in errors:
         assert isinstance(error, TimeoutError)
         assert isinstance(error, RateLimitTimeout)
         assert (error.sent, error.attempts, error.method) == ("no", 0, "GET")
         assert error.retryable
-        assert error.retry_after == pytest.approx(0.4, abs=0.15)
-    await client.get("/ok", deadline=0.8)
-    assert check(faults, 1) < 0.4 + 0.2
+        assert error.retry_after == pytest.approx(1.5, abs=0.7)
+    await client.get("/ok", deadline=5)
+    assert check(faults, 1) < 1.5 + 0.7
     assert len(faults.log) == 2
 
 

@@ -227,14 +227,14 @@ async def test_queueing_is_not_counted(lane: Lane, server: Server) -> None:
 
 async def test_queueing_counts_for_the_deadline(lane: Lane, server: Server) -> None:
     """A deadline bounds the wait for the rate limit too: known before it, nothing is sent."""
-    client = lane.client(server.url, rate_limit=1, rate_limit_interval=5)
+    client = lane.client(server.url, rate_limit=1, rate_limit_interval=30)
     await client.get("/echo")
     start = time.monotonic()
     with pytest.raises(RateLimitTimeout) as caught:
-        await client.get("/echo", deadline=0.5)
-    assert time.monotonic() - start < 0.2
+        await client.get("/echo", deadline=5)
+    assert time.monotonic() - start < 2
     assert caught.value.sent == "no"
-    assert caught.value.retry_after == pytest.approx(5, abs=0.3)
+    assert caught.value.retry_after == pytest.approx(30, abs=2)
     assert len(server.log) == 1
 
 
