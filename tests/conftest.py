@@ -27,6 +27,11 @@ PURE = frozenset({"build", "tree", "with_options"})
 THREADS = ThreadPoolExecutor(max_workers=256, thread_name_prefix="sync client")
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name long bytes by their length: compressed ones hold the time, and names must last."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) and len(val) > 40 else None
+
+
 def pytest_collection_finish() -> None:
     """Leave thousands of tests out of each collection, which would fall into a time measured."""
     gc.collect()

@@ -203,8 +203,8 @@ class Faults:
         assert self._stop is not None
         assert self._thread is not None
         self._stop()
-        self._thread.join(timeout=10)
-        assert not self._thread.is_alive(), "the server did not stop within 10 s"
+        self._thread.join(timeout=30)
+        assert not self._thread.is_alive(), "the server did not stop within 30 s"
 
     async def _serve(self, started: Future[None]) -> None:
         stopping = asyncio.Event()

@@ -136,7 +136,9 @@ def test_after_a_redirect_the_server_has_read_a_request() -> None:
     assert call.timed_out("connect").sent == "no"
     error = call.timed_out("connect")
     call.explain(error)
-    assert error.sent == "yes"
+    assert error.sent == "no", "of the last request"
+    call.conclude(error)
+    assert error.sent == "yes", "of the call"
     assert (error.method, error.url) == ("POST", "https://api.test/y")
 
 

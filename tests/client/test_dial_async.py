@@ -14,7 +14,7 @@ from tests.client.conftest import Lane
 from tests.faults import WELL, Faults, Peer, handles, sized
 
 GATE = threading.Event()
-FOUR = asyncio.Barrier(4)
+FOURS: dict[asyncio.AbstractEventLoop, asyncio.Barrier] = {}
 
 
 @handles("/dial-gate")
@@ -33,7 +33,8 @@ async def answer_with_an_error(peer: Peer) -> None:
 @handles("/dial-four")
 async def wait_for_four(peer: Peer) -> None:
     """Answer four requests at once."""
-    await FOUR.wait()
+    barrier = FOURS.setdefault(asyncio.get_running_loop(), asyncio.Barrier(4))
+    await barrier.wait()
     await peer.send(WELL)
 
 
