@@ -137,8 +137,9 @@ def test_after_a_redirect_the_server_has_read_a_request() -> None:
     error = call.timed_out("connect")
     call.explain(error)
     assert error.sent == "no", "of the last request"
-    call.conclude(error)
-    assert error.sent == "yes", "of the call"
+    last = call.timed_out("connect")
+    call.conclude(last)
+    assert last.sent == "yes", "of the call"
     assert (error.method, error.url) == ("POST", "https://api.test/y")
 
 
