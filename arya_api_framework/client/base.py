@@ -454,15 +454,16 @@ class BaseClient(Node, metaclass=ClientMeta):
         vars(copy).update(
             {name: value for name, value in vars(self).items() if name not in vars(copy)}
         )
-        copy._copied_from = self if self._owns_transport else self._copied_from
+        original = self if self._owns_transport else self._copied_from or self
+        copy._copied_from = original
         copy._configure(config)
         copy._origin_path  # noqa: B018 - raises where the new `uri` is not absolute
         copy._check_session()
         if not given.keys() & (CONNECTION_OPTIONS | {"session", "session_factory"}):
             copy._owns_transport = False
             copy._transport = self._open_transport()
-        elif copy._copied_from is not None:
-            copy._copied_from._copies.add(copy)  # Its connections end with the original.
+        else:
+            original._copies.add(copy)  # Its connections end with the original.
         if not elsewhere and not given.keys() & {"rate_limit", "rate_limit_interval"}:
             copy._limiter = self._limiter
         if not elsewhere and config.cookie_policy == current.cookie_policy:

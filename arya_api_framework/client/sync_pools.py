@@ -268,12 +268,7 @@ class _Timed:
 
     def settimeout(self, seconds: float | None) -> None:
         """Count the time from now."""
-        self._timeout = seconds
         self._ends = None if seconds is None else time.monotonic() + seconds
-
-    def gettimeout(self) -> float | None:
-        """Return the timeout as it was set."""
-        return self._timeout
 
     def recv(self, size: int) -> bytes:
         """Read what comes next."""

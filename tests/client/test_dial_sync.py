@@ -18,6 +18,7 @@ from arya_api_framework.client.environment import find_proxies, find_tls
 from arya_api_framework.client.proxies import Proxies, check_no_proxy, check_proxies
 from arya_api_framework.client.sync_dial import _left
 from arya_api_framework.client.sync_limits import Limits
+from arya_api_framework.client.sync_pools import _Timed
 from arya_api_framework.client.url import Origin
 from arya_api_framework.errors import ConfigurationError, ReadTimeout
 from tests.app import Server
@@ -73,6 +74,26 @@ def test_no_time_is_left_when_it_is_over() -> None:
     assert 0 < (_left(time.monotonic() + 5) or 0) <= 5
     with pytest.raises(TimeoutError):
         _left(time.monotonic())
+
+
+def test_one_timeout_is_for_all_that_follows() -> None:
+    """Until the next one; a library may read in many small steps."""
+    one, other = socket.socketpair()
+    with one, other:
+        timed = _Timed(one)
+        other.sendall(b"abc")
+        assert timed.recv(1) == b"a"
+        timed.settimeout(0.05)
+        assert timed.recv(1) == b"b"
+        time.sleep(0.06)
+        with pytest.raises(TimeoutError):
+            timed.recv(1)
+        with pytest.raises(TimeoutError):
+            timed.sendall(b"x")
+        timed.settimeout(None)
+        timed.sendall(b"x")
+        assert timed.recv(1) == b"c"
+        assert timed.fileno() == one.fileno()
 
 
 # Pools

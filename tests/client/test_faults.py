@@ -132,7 +132,7 @@ async def test_fault(
     url = f"{faults.url}{path}?signature=***"
     assert (caught.value.method, caught.value.url) == ("GET", url)
     assert caught.value.attempts == 1
-    assert caught.value.elapsed == pytest.approx(took, abs=0.1)
+    assert 0 < caught.value.elapsed < took
     assert [read.target for read in faults.log] == [f"{path}?signature=parameter-of-mine"]
     assert await client.get("/ok") == {"ok": True}
     assert "of-mine" not in shown(caught.value)

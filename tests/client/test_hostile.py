@@ -22,7 +22,7 @@ from arya_api_framework.errors import (
 )
 from tests.client.conftest import Lane
 from tests.conftest import Kind
-from tests.faults import HANDLERS, Faults, listener
+from tests.faults import PATHS, Faults, listener
 from tests.servers import Certificate
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -161,7 +161,7 @@ async def test_no_chain_of_errors_runs_in_a_circle(lane: Lane, faults: Faults, p
         assert chain_of(caught.value)
 
 
-@pytest.mark.parametrize("path", sorted(HANDLERS))
+@pytest.mark.parametrize("path", PATHS)
 async def test_no_traceback_shows_a_secret(lane: Lane, faults: Faults, path: str) -> None:
     """Whatever a server does wrong, the errors of the libraries behind ours tell no secret."""
     client = lane.client(faults.url, timeout=0.15, max_redirects=2, **SECRETS)

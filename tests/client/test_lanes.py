@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import connection, connectionpool
 from urllib3.util import Retry
 
@@ -317,6 +317,13 @@ def in_child(action: Callable[[], None]) -> str:
     return text
 
 
+class _Other(BaseAdapter):
+    """An adapter with nothing of urllib3."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 @needs_fork
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("kind", ["own", "factory", "session"])
@@ -327,6 +334,8 @@ def test_fork(faults: Faults, kind: str) -> None:
         "factory": {"session_factory": hooked_session},
         "session": {"session": requests.Session()},
     }
+    if kind == "session":
+        options[kind]["session"].mount("other://", _Other())
     with SyncClient(faults.url, **options[kind]) as client:
         client.get("/ok")
 

@@ -36,7 +36,7 @@ from tests.app import Server
 from tests.client.conftest import Lane
 from tests.client.test_hostile import SECRETS, shown_by
 from tests.conftest import Kind
-from tests.faults import HANDLERS, Faults, listener, speaks_first
+from tests.faults import PATHS, Faults, listener, speaks_first
 
 # Sessions with connections that are not ours
 
@@ -231,7 +231,7 @@ async def test_connections_of_theirs(faults: Faults, brought: bool) -> None:
         await client.close()
 
 
-@pytest.mark.parametrize("path", sorted(HANDLERS))
+@pytest.mark.parametrize("path", PATHS)
 async def test_faults_on_connections_of_theirs(faults: Faults, path: str) -> None:
     """Whatever aiohttp's own parser makes of a fault, it is an error of ours that tells nothing."""
     async with aiohttp.ClientSession() as session:
