@@ -19,7 +19,6 @@ import doctest
 import importlib
 import inspect
 import io
-import logging
 import pkgutil
 import re
 import shutil
@@ -174,8 +173,6 @@ def test_page(
     for origin, url in origins.items():
         text = text.replace(origin, url)
     program = Program(str(page), runner)
-    for name in ("urllib3.connectionpool", "urllib3.util.retry", "aiohttp.client"):
-        monkeypatch.setattr(logging.getLogger(name), "filters", [])  # A page adds one to each.
     monkeypatch.setitem(
         sys.modules, "page", program.module
     )  # Pickles and generic models look it up.
