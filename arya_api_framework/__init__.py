@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from .circuit_breaker import CircuitBreaker
 from .client.async_client import AsyncClient
 from .client.cookie_jar import Cookie, CookieJar
 from .client.request import Request
@@ -21,6 +22,7 @@ from .options import (
     ServerVariable,
     Timeout,
 )
+from .rate_limit.limit import RateLimit
 from .retry import Retry
 from .tls import TLS, InsecureTLSWarning
 from .version import __version__
@@ -31,6 +33,7 @@ __all__ = [
     "AsyncSubClient",
     "BaseModel",
     "CallOptions",
+    "CircuitBreaker",
     "ClientOptions",
     "Cookie",
     "CookieJar",
@@ -42,7 +45,9 @@ __all__ = [
     "InsecureTLSWarning",
     "PaginatedResponse",
     "Pool",
+    "RateLimit",
     "RawResponse",
+    "RedisShare",
     "Request",
     "RequestOptions",
     "Response",
@@ -60,6 +65,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .models import BaseModel, PaginatedResponse, Response
+    from .rate_limit.shared import RedisShare
 else:
 
     def __getattr__(name):
@@ -68,6 +74,8 @@ else:
         # Pydantic's models are slow to import, and whoever only defines a client needs none.
         if name in {"BaseModel", "PaginatedResponse", "Response"}:
             return getattr(import_module(f"{__name__}.models"), name)
+        if name == "RedisShare":
+            return import_module(f"{__name__}.rate_limit.shared").RedisShare
         # Modules that `import arya_api_framework` brought along in 0.3.9.
         if name in {
             "async_framework",

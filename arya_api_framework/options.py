@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, SecretStr
     from typing_extensions import TypedDict
 
+    from .circuit_breaker import CircuitBreaker
     from .client.response import RawResponse
     from .connections import Dns, Pool
     from .errors import HTTPError
     from .events import Events
     from .hooks import Hook
+    from .rate_limit.limit import RateLimit
     from .retry import Retry
     from .tls import TLS
 
@@ -242,7 +244,14 @@ class SendOptions(TypedDict, total=False):
         error_responses: Over the client's, key by key.
         timeout: Seconds for the whole call, or a `Timeout`; `None` for no limit.
         deadline: Seconds for everything, waiting for the rate limit included.
-        retry: `None` or a `Retry`.
+        deadline_header: A field that tells the server, with each attempt, the time that is left: in
+            milliseconds for a name that ends in `-Ms`, as gRPC writes it for `grpc-timeout`, in
+            seconds for any other.
+        retry: When the call is sent again, as a `Retry`; `None` sends it once.
+        cost: How many slots of the rate limit the call takes; 1 when not given.
+        priority: Which calls get a slot of the rate limit first: those of a higher number; 0 when
+            not given. Every tenth slot goes to who has waited longest.
+        allow_early_response: Take a success that came before the body was sent whole for one.
         follow_redirects: `"safe"`, `"same-origin"` or `False`; `True` is `"safe"`.
         max_redirects: The most redirects of one call.
         max_response_size: The most bytes of a body, as it came and decoded.
@@ -255,7 +264,11 @@ class SendOptions(TypedDict, total=False):
     error_responses: ErrorResponses | None
     timeout: float | Timeout | None
     deadline: float | None
+    deadline_header: str | None
     retry: Retry | None
+    cost: int
+    priority: int
+    allow_early_response: bool
     follow_redirects: FollowRedirects
     max_redirects: int
     max_response_size: int
@@ -327,11 +340,16 @@ class ClientOptions(TypedDict, total=False):
         parameters: In the query of every request.
         error_responses: What an error status is turned into.
         bearer_token: Sent as `Authorization: Bearer ...`.
-        rate_limit: Requests that may be sent in any `rate_limit_interval`; `None` for no limit.
+        rate_limit: Requests that may be sent in any `rate_limit_interval`; or a `RateLimit`, or a
+            list of them, which hold at once; `None` for no limit.
         rate_limit_interval: In seconds, 1 when not given.
+        circuit_breaker: When calls to an origin that fails are not even tried, as a
+            `CircuitBreaker`; `None` tries all.
         timeout: See `SendOptions`; 300 seconds when not given.
         deadline: See `SendOptions`; `None` when not given.
-        retry: See `SendOptions`.
+        deadline_header: See `SendOptions`; `None` when not given.
+        retry: See `SendOptions`; `Retry()` when not given.
+        allow_early_response: See `SendOptions`; `False` when not given.
         follow_redirects: See `SendOptions`; `"safe"` when not given.
         max_redirects: See `SendOptions`; 10 when not given.
         trusted_origins: Origins that get the client's credentials too.
@@ -365,11 +383,14 @@ class ClientOptions(TypedDict, total=False):
     parameters: Parameters | None
     error_responses: ErrorResponses | None
     bearer_token: str | SecretStr | None
-    rate_limit: float | None
+    rate_limit: float | RateLimit | Sequence[RateLimit] | None
     rate_limit_interval: float
+    circuit_breaker: CircuitBreaker | None
     timeout: float | Timeout | None
     deadline: float | None
+    deadline_header: str | None
     retry: Retry | None
+    allow_early_response: bool
     follow_redirects: FollowRedirects
     max_redirects: int
     trusted_origins: Sequence[str | URL] | None

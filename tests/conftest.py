@@ -21,7 +21,7 @@ from tests.servers import Certificate, httpbin
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 # Methods of a client that send nothing. They are called as they are, on both clients.
-PURE = frozenset({"build", "tree", "with_options"})
+PURE = frozenset({"budget", "build", "forecast", "tree", "with_options"})
 
 # asyncio.to_thread() has a handful of threads only, and a test may well start a hundred calls.
 THREADS = ThreadPoolExecutor(max_workers=256, thread_name_prefix="sync client")
@@ -62,8 +62,8 @@ class Kind:
         return cast("type[Any]", package.AsyncClient if self.is_async else package.SyncClient)
 
     def client(self, *arguments: Any, **options: Any) -> Any:
-        """Construct a client and wrap it."""
-        return self.wrap(self.base(*arguments, **options))
+        """Construct a client that sends each call once, if not told otherwise, and wrap it."""
+        return self.wrap(self.base(*arguments, **{"retry": None, **options}))
 
     def wrap(self, client: Any) -> Any:
         """Make every method of a client awaitable; the client is closed when the test ends."""

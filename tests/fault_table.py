@@ -30,7 +30,7 @@ INTRODUCTION = """\
 
 What servers and networks do wrong, and the error that a call ends with.
 Each row was met over real sockets by both clients, and by `SyncClient` with a stock session and with one of the user's.
-Whatever the row, the call ended within its timeout and in bounded memory, the request was sent once, no text of the error or its causes and no log record held a secret, the error could be pickled and copied, and the next call got its own answer.
+Whatever the row, the call ended within its timeout and in bounded memory, the request was sent once (the clients had `retry=None`), no text of the error or its causes and no log record held a secret, the error could be pickled and copied, and the next call got its own answer.
 
 `sent` is `error.sent`: whether the server may have read the request.
 "no error" means that the call got the right answer; what the server did on top of it was thrown away with the connection.

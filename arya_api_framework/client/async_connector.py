@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import random
 import select
 import sys
 from collections.abc import Callable
@@ -32,7 +33,15 @@ from .async_parser import Parser
 from .call import Phase
 from .http1 import MAX_HEAD_SIZE
 
-__all__ = ["Connector", "abandon", "find_fault", "head_too_large", "pool_timeout", "reached_phase"]
+__all__ = [
+    "Connector",
+    "abandon",
+    "close_idle",
+    "find_fault",
+    "head_too_large",
+    "pool_timeout",
+    "reached_phase",
+]
 
 pool_timeout: ContextVar[float | None] = ContextVar("pool_timeout", default=None)
 """How long the current call may wait for a connection."""
@@ -72,8 +81,34 @@ class Connector(aiohttp.TCPConnector):
 
     @override
     async def _wait_for_available_connection(self, key: Any, traces: Any) -> None:
-        async with asyncio.timeout(pool_timeout.get()):
-            await super()._wait_for_available_connection(key, traces)
+        try:
+            async with asyncio.timeout(pool_timeout.get()):
+                await super()._wait_for_available_connection(key, traces)
+        except BaseException:
+            self._release_waiter()  # It may have been woken already.
+            raise
+
+    @override
+    def _release_waiter(self) -> None:
+        """Wake as many as there are places for.
+
+        aiohttp wakes one for each place that is free again, but with a limit for each host it may
+        be one whose host has no other place than that for which somebody else was woken just now.
+        Then nobody was woken for the place of the second host.
+        """
+        if not self._waiters:
+            return
+        keys = list(self._waiters)
+        random.shuffle(keys)  # So that no host is always the first to be given what is left.
+        for key in keys:
+            free = self._available_connections(key)
+            for waiter in list(self._waiters[key]):
+                if free < 1:
+                    break
+                if not waiter.cancelled():  # One that was woken is there until it has run.
+                    free -= 1
+                    if not waiter.done():
+                        waiter.set_result(None)
 
     @override
     async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> Any:
@@ -93,6 +128,8 @@ class _Protocol(ResponseHandler):
 
     _poll: Any = None
     _is_written = False
+    _served = 0
+    _was_idle = False
     _used: asyncio.Transport | None = None
 
     @override
@@ -118,6 +155,7 @@ class _Protocol(ResponseHandler):
         **_: Any,
     ) -> None:
         self._is_written = False
+        self._served += 1
         self._used = self.transport  # aiohttp forgets it when it closes the connection.
         self._skip_payload = skip_payload
         self._read_bufsize = read_bufsize
@@ -148,6 +186,8 @@ class _Protocol(ResponseHandler):
     def set_exception(self, exc: BaseException, exc_cause: BaseException = _EXC_SENTINEL) -> None:
         if isinstance(exc, OSError):
             self._read_last_words()
+        if self._was_idle or self._is_silent_from_the_start():
+            exc.__dict__["was_idle"] = True
         super().set_exception(exc, exc_cause)
 
     @override
@@ -156,7 +196,13 @@ class _Protocol(ResponseHandler):
         if parser is not None and exc is not None:
             self._read_last_words()
             parser.is_broken = True
+        self._was_idle = self._is_silent_from_the_start()
         super().connection_lost(exc)
+
+    def _is_silent_from_the_start(self) -> bool:
+        """Return whether it served others before, and nothing of the current answer came."""
+        parser: Any = self._parser
+        return self._served > 1 and parser is not None and parser.is_silent
 
     def _read_last_words(self) -> None:
         """Read what a server said before it closed a connection that was being written to.
@@ -203,6 +249,16 @@ def abandon(session: aiohttp.ClientSession) -> None:
     if loop.is_closed():
         for transport in transports:
             _end(transport)
+
+
+def close_idle(session: aiohttp.ClientSession, host: str, port: int) -> None:
+    """Close the connections of a session to a host that no call is using."""
+    conns: Any = getattr(session.connector, "_conns", {})
+    for key, kept in list(conns.items()):
+        if (key.host, key.port) == (host, port):
+            del conns[key]
+            for protocol, _ in kept:
+                protocol.close()
 
 
 def _close_all(connector: aiohttp.BaseConnector) -> None:

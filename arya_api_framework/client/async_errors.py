@@ -68,12 +68,25 @@ def translate(
         # Its status 400 is the parser's, no server sent it.
         return no_http()
     if isinstance(error, aiohttp.ServerDisconnectedError):
-        return ConnectionLost("the server closed the connection before a whole response head")
+        lost = ConnectionLost("the server closed the connection before a whole response head")
+        lost.was_idle = _was_idle(error)
+        return lost
     if isinstance(error, RuntimeError) and "closed" in str(error):
         return ClientClosedError("the session was closed while a call was made")
     if reached_phase(error) != "read":
         return no_connection(place)
-    return connection_broken(error)
+    lost = connection_broken(error)
+    lost.was_idle = _was_idle(error)
+    return lost
+
+
+def _was_idle(error: BaseException | None) -> bool:
+    """Return what our connections note on the errors that they raise."""
+    while error is not None:
+        if getattr(error, "was_idle", False):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _reason(error: aiohttp.ClientConnectorError | aiohttp.ClientSSLError) -> str:

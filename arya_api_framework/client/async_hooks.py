@@ -29,6 +29,7 @@ class AsyncHooks:
 
     Attributes:
         send: Sends a request, within the hooks that see each one.
+        raised: What a hook raised, if one did.
     """
 
     __slots__ = (
@@ -37,10 +38,10 @@ class AsyncHooks:
         "_call",
         "_logger",
         "_open",
-        "_raised",
         "_request",
         "_sent",
         "_transport_send",
+        "raised",
         "send",
     )
 
@@ -50,7 +51,7 @@ class AsyncHooks:
         self._transport_send = self.send = send
         self._attempts: tuple[Layer, ...] = ()
         self._open: list[Layer] = []
-        self._raised: BaseException | None = None
+        self.raised: BaseException | None = None
         # What hooks change is this call's alone: a request that was built may be sent again.
         self._request = self._base = self._sent = call.request = copy.copy(call.request)
 
@@ -71,7 +72,7 @@ class AsyncHooks:
 
     async def call_failed(self, error: BaseException) -> None:
         """Show what ended the call."""
-        if isinstance(error, FrameworkException) and error is not self._raised:
+        if isinstance(error, FrameworkException) and error is not self.raised:
             self._call.conclude(error)
         await self._fail(self._open, self._request, error)
 
@@ -124,7 +125,7 @@ class AsyncHooks:
         return response
 
     async def _fail(self, opened: list[Layer], request: Request, error: BaseException) -> None:
-        if isinstance(error, FrameworkException) and error is not self._raised:
+        if isinstance(error, FrameworkException) and error is not self.raised:
             self._call.explain(error)
         while opened:
             layer = opened.pop()
@@ -135,6 +136,6 @@ class AsyncHooks:
                     log_hook_error(self._logger, layer, own, error)
 
     def _raise(self, error: BaseException, layer: Layer, part: Literal["before", "after"]) -> None:
-        self._raised = error
+        self.raised = error
         if isinstance(error, Exception):
             layer.blame(error, part)

@@ -68,6 +68,11 @@ class Parser:
         self.in_head = True
         self.is_broken = False
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing has come at all."""
+        return self.in_head and not self._buffer and not self._interim
+
     def feed(self, data: bytes) -> None:
         """Take what came next; the head, once it is whole, is given to the protocol."""
         if self._has_ended:

@@ -29,6 +29,7 @@ from ..options import Timeout
 from .async_connector import (
     Connector,
     abandon,
+    close_idle,
     find_fault,
     pool_timeout,
     reached_phase,
@@ -294,6 +295,8 @@ class AsyncTransport:
         waiting = None
         if policy.timeout.pool is not None:
             waiting = pool_timeout.set(call.time_for("pool"))
+        if call.needs_fresh_connection:
+            close_idle(room.session, request.origin.host, request.origin.port)
         timer.watch(call)
         answer: aiohttp.ClientResponse | None = None
         response: RawResponse | None = None
@@ -323,7 +326,12 @@ class AsyncTransport:
             found: Any = answer._headers  # pyright: ignore[reportPrivateUsage]
             if found.sets_cookies if type(found) is LazyHeaders else hdrs.SET_COOKIE in found:
                 call.keep_cookies(response)
-            if upload is not None and not upload.through and answer.status < 300:
+            if (
+                upload is not None
+                and not upload.through
+                and answer.status < 300
+                and not policy.allow_early_response
+            ):
                 raise upload_incomplete(answer.status)
             stream = answer.content
             if (

@@ -18,10 +18,14 @@ from yarl import URL
 from ..errors import ClientClosedError, ClientError, ConfigurationError, FrameworkException
 from ..fork import start_over_in_child
 from ..options import UNSET, ClientOptions, RequestOptions, Unset, URLPath
+from ..rate_limit.limit import check_cost
+from ..rate_limit.window import SlidingWindow
 from .body import Body
+from .budget import Budget
 from .call import Call, Policy
 from .checks import near_miss, with_pool_wait
 from .config import CONNECTION_OPTIONS, ClientConfig, given_connections, merge_config
+from .controls import Controls
 from .cookie_jar import CookieJar
 from .defaults import Defaults
 from .extensions import Extensions
@@ -30,6 +34,7 @@ from .hook_chain import HookChain
 from .live import Live, LiveCookies, LiveErrorResponses, LiveHeaders, LiveParameters
 from .meta import ClientMeta
 from .node import Node, made_anew
+from .origins import Origins
 from .prepare import SEND_OPTIONS, automatic_headers, build_request, check_options, make_call
 from .redaction import is_safe_header, redact_url
 from .request import Request
@@ -42,7 +47,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from ..rate_limit.window import SlidingWindow
+    from ..rate_limit.limit import RateLimit
     from .subclient import SubClient
 
 __all__ = ["BaseClient"]
@@ -85,6 +90,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     _extensions: Extensions
     _live_headers: LiveHeaders
     _limiter: SlidingWindow | None
+    _controls: Controls | None
     _log: logging.Logger
     _made_at: tuple[str, int]
     _mutex: threading.RLock
@@ -92,6 +98,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     _call_policy: Policy | None
     _jar: CookieJar | None
     _bearer: SecretStr | None
+    _origins: Origins
     _owns_transport: bool
     _transport: Any
 
@@ -118,6 +125,7 @@ class BaseClient(Node, metaclass=ClientMeta):
         self._closing = False
         self._copied_from = None
         self._copies = weakref.WeakSet()
+        self._origins = Origins()
         self._transport = None
         self._owns_transport = True
         self._completed = False
@@ -234,7 +242,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     def _configure(self, config: ClientConfig) -> None:
         self._check_hooks(config.hooks)
         self._own_config = config
-        self._limiter = _make_limiter(config)
+        self._limiter, self._controls = _make_limits(config)
         self._resolved_uri = UNSET
         self._bearer = config.bearer_token
         lock, changed = self._mutex, self._forget
@@ -321,8 +329,8 @@ class BaseClient(Node, metaclass=ClientMeta):
             self._forget()
 
     @property
-    def rate_limit(self) -> float | None:
-        """Requests that may be sent in any `rate_limit_interval`."""
+    def rate_limit(self) -> float | tuple[RateLimit, ...] | None:
+        """Requests that may be sent in any `rate_limit_interval`, or the `RateLimit` values."""
         return self._own_config.rate_limit
 
     @property
@@ -333,7 +341,36 @@ class BaseClient(Node, metaclass=ClientMeta):
     @property
     def rate_limited(self) -> bool:
         """Whether there is a rate limit."""
-        return self._limiter is not None
+        return self._own_config.rate_limit is not None
+
+    def forecast(self, calls: int = 1, *, priority: int = 0) -> float:
+        """Return in how many seconds the last of so many calls, made now, would be sent.
+
+        It counts the rate limits that hold for all calls, those who wait already, and a pause that
+        the server asked for.
+
+        Raises:
+            ConfigurationError: It is no whole number above 0.
+        """
+        check_cost(calls)
+        wait = self._origins.pause_left(self._origin_path[0].prefix)
+        if self._limiter is not None:
+            wait = max(wait, self._limiter.eta(calls, priority))
+        if self._controls is not None:
+            wait = max(wait, self._controls.eta(calls, priority))
+        return wait
+
+    def budget(self, *, requests: int | None = None, seconds: float | None = None) -> Budget:
+        """Return a bound on all that the client sends within a `with` block.
+
+        Args:
+            requests: The most requests, retries and redirects included.
+            seconds: The longest time.
+
+        Raises:
+            ConfigurationError: Neither is given, or one is no number above 0.
+        """
+        return Budget(self._origins, requests, seconds)
 
     @property
     def logger(self) -> logging.Logger:
@@ -422,9 +459,10 @@ class BaseClient(Node, metaclass=ClientMeta):
     def with_options(self, **options: Unpack[ClientOptions]) -> Self:
         """Return a cheap copy with other options.
 
-        The copy shares the connections, the rate limit and the cookie jar, unless it is given some
-        of its own (`tls`, `proxy`, `pool` and all else that belongs to connections; `session`,
-        `session_factory`; `rate_limit`; another `cookie_policy`). Closing it leaves the original
+        The copy shares the connections, the rate limit, the circuit breaker and the cookie jar,
+        unless it is given some of its own (`tls`, `proxy`, `pool` and all else that belongs to
+        connections; `session`, `session_factory`; `rate_limit`; `circuit_breaker`; another
+        `cookie_policy`). Closing it leaves the original
         open; closing the original closes both. Sub-clients and extensions of the original are there
         as copies.
 
@@ -454,6 +492,7 @@ class BaseClient(Node, metaclass=ClientMeta):
         vars(copy).update(
             {name: value for name, value in vars(self).items() if name not in vars(copy)}
         )
+        copy._origins = self._origins
         original = self if self._owns_transport else self._copied_from or self
         copy._copied_from = original
         copy._configure(config)
@@ -466,6 +505,8 @@ class BaseClient(Node, metaclass=ClientMeta):
             original._copies.add(copy)  # Its connections end with the original.
         if not elsewhere and not given.keys() & {"rate_limit", "rate_limit_interval"}:
             copy._limiter = self._limiter
+            if "circuit_breaker" not in given:
+                copy._controls = self._controls
         if not elsewhere and config.cookie_policy == current.cookie_policy:
             copy._jar = self.cookie_jar
         copy._completed = True
@@ -522,7 +563,13 @@ class BaseClient(Node, metaclass=ClientMeta):
                 defaults = self._encoded_defaults or self._encode_defaults()
                 config = self._own_config
                 request = build_request(
-                    defaults, config.trusted_origins, method, path, options, config.compress
+                    defaults,
+                    config.trusted_origins,
+                    method,
+                    path,
+                    options,
+                    config.compress,
+                    config.retry,
                 )
             else:
                 request.validate()
@@ -558,6 +605,9 @@ class BaseClient(Node, metaclass=ClientMeta):
                 config.hooks,
                 config.events,
                 jar=None if config.cookie_policy == "off" else self.cookie_jar,
+                retry=config.retry,
+                deadline_header=config.deadline_header,
+                allow_early_response=config.allow_early_response,
                 keeps_alive=config.pool.keepalive != 0,
             )
             return self._call_policy
@@ -656,9 +706,12 @@ class BaseClient(Node, metaclass=ClientMeta):
         )
 
 
-def _make_limiter(config: ClientConfig) -> SlidingWindow | None:
-    if config.rate_limit is None:
-        return None
-    from ..rate_limit.window import SlidingWindow
-
-    return SlidingWindow(config.rate_limit, config.rate_limit_interval)
+def _make_limits(config: ClientConfig) -> tuple[SlidingWindow | None, Controls | None]:
+    """Return the window of a client that has nothing else, and all else."""
+    limits, breaker = config.rate_limit, config.circuit_breaker
+    window = None
+    if limits is not None and not isinstance(limits, tuple):
+        window, limits = SlidingWindow(limits, config.rate_limit_interval), None
+    if limits is None and breaker is None:
+        return window, None
+    return window, Controls(limits or (), breaker)

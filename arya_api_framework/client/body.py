@@ -74,14 +74,21 @@ class Body(ABC):
     def tell(self, sent: int) -> None:
         """Tell `on_progress` that so many of the bytes of `chunks` were sent."""
         if self.on_progress is not None:
-            self.on_progress(sent, self.length)
+            try:
+                self.on_progress(sent, self.length)
+            except Exception as error:
+                self.error = error
+                raise
 
     def begun_chunks(self) -> Iterator[bytes]:
         """Read the body of a request whose head is on its way: the server may have read that."""
+        self.error = None
         try:
             yield from self.chunks()
-        except ConfigurationError as error:
-            error.sent = "maybe"
+        except Exception as error:
+            self.error = error
+            if isinstance(error, ConfigurationError):
+                error.sent = "maybe"
             raise
 
     def async_chunks(self) -> AsyncIterator[bytes] | None:

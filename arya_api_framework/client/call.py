@@ -5,14 +5,18 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from ..errors import (
+    BudgetExhausted,
+    CircuitOpenError,
     ConnectTimeout,
     DeadlineExceeded,
     FrameworkException,
     HTTPError,
+    LimiterUnavailable,
     PoolTimeout,
+    RateLimitTimeout,
     ReadTimeout,
     RequestTimeout,
     ResponseParseError,
@@ -22,7 +26,9 @@ from ..errors import (
 from ..errors.base import Sent
 from ..events import Event, Events
 from ..options import FollowRedirects, Timeout
-from ..retry import parse_retry_after
+from ..retry import Retry, find_wait
+from .body import Body
+from .budget import exhausted_by
 from .cookie_jar import CookieJar, CookieText
 from .formats import Format, is_json
 from .hook_chain import NO_HOOKS, HookChain
@@ -32,6 +38,12 @@ from .redirects import REDIRECTS, follow, is_same
 from .request import Request
 from .response import RawResponse, ResponseInfo
 from .url import Origin
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from .origins import Origins
+    from .retries import Retries
 
 __all__ = ["REDIRECTS", "Call", "Phase", "Policy"]
 
@@ -44,6 +56,9 @@ _PHASES: dict[Phase, tuple[type[RequestTimeout], Sent, str]] = {
     "write": (WriteTimeout, "maybe", "sending"),
     "read": (ReadTimeout, "maybe", "waiting for the server"),
 }
+_FINAL = (RateLimitTimeout, CircuitOpenError, LimiterUnavailable, BudgetExhausted)
+"""What says by itself that a call is not to be sent now."""
+
 _CLOCK_GRAIN = 0.005
 """A timeout of a library may fire this much before the time it was given is over."""
 
@@ -64,7 +79,17 @@ class Policy(NamedTuple):
     events: Events | None = None
     trace: Any = None
     jar: CookieJar | None = None
+    retry: Retry | None = None
+    deadline_header: str | None = None
+    allow_early_response: bool = False
+    cost: int = 1
+    priority: int = 0
     keeps_alive: bool = True
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether a call is to the rate limit as any other."""
+        return self.cost == 1 and self.priority == 0
 
 
 class Call:
@@ -78,11 +103,13 @@ class Call:
         policy: How it is made.
         deadline: When everything must be over, on the monotonic clock.
         ends: When the work must be over, on the monotonic clock; set by `begin`.
-        attempts: How many times the call was sent.
+        attempts: How many times the call was sent; redirects do not count.
+        retries: What became of earlier attempts; `None` in the first.
         told: What a transport keeps while it tells the `events` of the call what happens.
     """
 
     __slots__ = (
+        "_planned",
         "attempts",
         "deadline",
         "ends",
@@ -92,12 +119,13 @@ class Call:
         "policy",
         "raw",
         "request",
+        "retries",
         "started",
         "told",
     )
 
     def __init__(self, request: Request, format: Format, raw: bool, policy: Policy) -> None:
-        self.request = request
+        self.request = self._planned = request
         self.method = request.method
         self.format = format
         self.raw = raw
@@ -106,20 +134,119 @@ class Call:
         deadline = policy.deadline
         self.deadline = self.ends = None if deadline is None else self.started + deadline
         self.attempts = 0
+        self.retries: Retries | None = None
         self.told: Any = None
         self.history: tuple[ResponseInfo, ...] = ()
 
     def begin(self) -> None:
-        """Start the clock of the work; waiting for the rate limit is over."""
-        self.attempts = 1
-        jar = self.policy.jar
-        if jar is not None and jar.shelves:
-            self.request = self._with_cookies(self.request, jar)
-        total = self.policy.timeout.total
-        if total is not None:
-            self.ends = time.monotonic() + total
-            if self.deadline is not None and self.deadline < self.ends:
-                self.ends = self.deadline
+        """Begin an attempt: waiting is over. The first one starts the clock of the work."""
+        policy = self.policy
+        self.attempts += 1
+        if self.retries is None:
+            total = policy.timeout.total
+            if total is not None:
+                self.ends = time.monotonic() + total
+                if self.deadline is not None and self.deadline < self.ends:
+                    self.ends = self.deadline
+            self._planned = self.request
+            retry = policy.retry
+            if retry is not None and retry.idempotency_keys:
+                self._planned = _with_key(self.request, retry)
+        # Of what hooks made of the last attempt nothing is left.
+        request = self._planned
+        if policy.jar is not None and policy.jar.shelves:
+            request = self._with_cookies(request, policy.jar)
+        self.request = self._with_time_left(request)
+
+    def _with_time_left(self, request: Request) -> Request:
+        """Return a request that tells the time that is left; the one given is not changed."""
+        name = self.policy.deadline_header
+        if name is not None and self.ends is not None:
+            request = copy.copy(request)
+            request.headers[name] = _time_left(name, max(self.ends - time.monotonic(), 0.0))
+        return request
+
+    @property
+    def needs_fresh_connection(self) -> bool:
+        """Whether this attempt must not go over a connection that served other requests."""
+        return self.retries is not None and self.retries.fresh
+
+    def bound(self, ends: float | None) -> None:
+        """Let the call end with the budget around it, if that is before its own deadline."""
+        if ends is not None and (self.deadline is None or ends < self.deadline):
+            self.deadline = self.ends = ends
+
+    def over_budget(self, error: FrameworkException, origins: Origins) -> BudgetExhausted | None:
+        """Return the error for the budget around the call, if that left no time for it."""
+        is_late = isinstance(error, DeadlineExceeded | RateLimitTimeout)
+        if not is_late and (self.retries is None or self.retries.stopped_by != "timeout"):
+            return None
+        spent = exhausted_by(origins, self.deadline)
+        if spent is not None:
+            spent.sent = error.sent
+            self.explain(spent)
+        return spent
+
+    def after_error(
+        self, error: FrameworkException, origins: Origins, logger: Logger
+    ) -> float | None:
+        """Return the seconds to wait before the next attempt, `None` where there is none.
+
+        Raises:
+            BodyNotReplayable: There would be one, but the body is gone.
+        """
+        retry, body = self.policy.retry, self.request.body
+        # The user's own error, and a wait that is too long, do not pass.
+        if isinstance(error, _FINAL) or (isinstance(body, Body) and body.error is error):
+            return None
+        if retry is None:
+            return None
+        return self._open_retries(origins, logger).after_error(retry, error)
+
+    def after_response(
+        self, response: RawResponse, origins: Origins, logger: Logger
+    ) -> float | None:
+        """Return the seconds to wait before the next attempt, `None` where this is the answer.
+
+        Raises:
+            BodyNotReplayable: There would be one, but the body is gone.
+        """
+        retry = self.policy.retry
+        if retry is None:
+            return None
+        return self._open_retries(origins, logger).after_response(retry, response)
+
+    def _open_retries(self, origins: Origins, logger: Logger) -> Retries:
+        if self.retries is None:
+            from .retries import Retries
+
+            self.retries = Retries(self, origins, logger)
+        return self.retries
+
+    def succeed(self, origins: Origins) -> None:
+        """Give back to the retry budget of the origin what a success is worth."""
+        cost = 0.0
+        if self.retries is not None:
+            cost = self.retries.cost
+            self.retries.forget()
+        origins.give_back(self.request.origin.prefix, cost or 1.0)
+        # What led here has worked as well.
+        for one in {one.request.origin.prefix for one in self.history}:
+            if one != self.request.origin.prefix:
+                origins.give_back(one, cost or 1.0)
+
+    def check_wait(self, seconds: float) -> None:
+        """Refuse a wait, asked for by the server, that goes beyond the deadline.
+
+        Raises:
+            RateLimitTimeout: It does.
+        """
+        if self.deadline is not None and time.monotonic() + seconds > self.deadline:
+            raise RateLimitTimeout(
+                f"the server asked for a pause that goes beyond the deadline, by {seconds:.3f} s "
+                "from now",
+                retry_after=seconds,
+            )
 
     def extend(self, waited: float) -> None:
         """Give back the time that was spent waiting for the rate limit between redirects."""
@@ -197,7 +324,13 @@ class Call:
         response.elapsed = time.monotonic() - self.started
         self.history += (response.info,)
         jar = self.policy.jar
-        self.request = request if jar is None else self._with_cookies(request, jar)
+        retry = self.policy.retry
+        if retry is not None and request.method != response.request.method:
+            request.headers.popall(retry.idempotency_header, None)  # It was for that content.
+        self._planned = request
+        if jar is not None:
+            request = self._with_cookies(request, jar)
+        self.request = self._with_time_left(request)
         return True
 
     def keep_cookies(self, response: RawResponse) -> None:
@@ -264,6 +397,9 @@ class Call:
         # After a redirect the server has read the first request, whatever became of the last.
         if self.history and error.sent == "no":
             error.sent = "yes"
+        # And so it may have read one of the attempts before.
+        if self.retries is not None and error.sent != "yes" and self.retries.sent != "no":
+            error.sent = self.retries.sent
 
     def explain(self, error: FrameworkException) -> None:
         """Write on an error of one request of the call what is known of the call."""
@@ -279,11 +415,34 @@ class Call:
             error.args = (text, *error.args[1:])
         if error.url not in text:
             error.args = (f"{self.request.method} {error.url}: {text}", *error.args[1:])
+        if self.retries is not None:
+            error.earlier = self.retries.earlier
+            error.retry_stopped_by = self.retries.stopped_by
         if isinstance(error, HTTPError) and error.raw is not None:
-            headers = error.raw.headers
-            wishes = headers.getall("Retry-After", ())
-            if len(wishes) == 1:
-                error.retry_after = parse_retry_after(wishes[0], headers.get("Date"), time.time())
+            retry = self.policy.retry
+            names = () if retry is None else retry.wait_headers
+            error.retry_after = find_wait(error.raw.headers, names)
+
+
+def _with_key(request: Request, retry: Retry) -> Request:
+    """Return a request that a server can tell from another one of the same content."""
+    if request.method in retry.methods or retry.idempotency_header in request.headers:
+        return request
+    from uuid import uuid4
+
+    request = copy.copy(request)
+    request.headers[retry.idempotency_header] = str(uuid4())
+    return request
+
+
+def _time_left(name: str, seconds: float) -> str:
+    """Return the remaining time as a header field of this name gives it."""
+    milliseconds = int(seconds * 1000)
+    if name.lower() == "grpc-timeout":
+        # Eight digits are the most.
+        most = 10**8 - 1
+        return f"{milliseconds}m" if milliseconds <= most else f"{min(int(seconds), most)}S"
+    return str(milliseconds) if name.lower().endswith("-ms") else f"{milliseconds / 1000:.3f}"
 
 
 def _hider(request: Request) -> Callable[[Any], Any]:

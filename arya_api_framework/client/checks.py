@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from yarl import URL
 
+from ..circuit_breaker import CircuitBreaker
 from ..connections import Dns, Pool
 from ..errors import ConfigurationError
 from ..events import EVENTS
@@ -23,6 +24,7 @@ from ..options import (
     Timeout,
     check_number,
 )
+from ..rate_limit.limit import RateLimit, check_rate_limits
 from ..retry import Retry
 from .codings import check_library
 from .encoding import as_pairs, encode_header, reveal
@@ -49,8 +51,11 @@ __all__ = [
     "CHECKS",
     "check_compress",
     "check_deadline",
+    "check_deadline_header",
+    "check_flag",
     "check_hooks",
     "check_media_types",
+    "check_priority",
     "check_redirects",
     "check_retry",
     "check_whole",
@@ -145,9 +150,13 @@ def check_redirects(_: Any, value: Any) -> FollowRedirects:
 
 def check_retry(_: Any, value: Any) -> Retry | None:
     """Return the retry policy."""
+    if isinstance(value, Retry):
+        encode_header(value.idempotency_header, "1")
     if value is None or isinstance(value, Retry):
         return value
-    raise ConfigurationError(f"retry must be None or a Retry, got {value!r}")
+    raise ConfigurationError(
+        f"retry must be None or a Retry, such as Retry(attempts=3), got {value!r}"
+    )
 
 
 def check_compress(_: Any, value: Any) -> Compression | None:
@@ -177,6 +186,19 @@ def check_deadline(_: Any, value: Any) -> float | None:
     return None if value is None else check_number("deadline", value)
 
 
+def check_deadline_header(_: Any, value: Any) -> str | None:
+    """Return the name of the field that tells the server how much time is left."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ConfigurationError(f"deadline_header must be the name of a header, got {value!r}")
+    try:
+        encode_header(value, "1")
+    except ConfigurationError as error:
+        raise ConfigurationError(f"deadline_header cannot be {value!r}: {error}") from error
+    return value
+
+
 def check_media_types(_: Any, value: Any) -> tuple[str, ...] | None:
     """Return the media types, in lower case."""
     if value is None:
@@ -188,6 +210,13 @@ def check_media_types(_: Any, value: Any) -> tuple[str, ...] | None:
             f"got {list(given)!r}"
         )
     return tuple(one.lower() for one in given)
+
+
+def check_priority(_: Any, value: Any) -> int:
+    """Return the priority of a call."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigurationError(f"priority must be a whole number, got {value!r}")
+    return value
 
 
 def _as_list(name: str, value: Any) -> tuple[Any, ...]:
@@ -238,12 +267,24 @@ def _check_token(_: Any, value: Any) -> SecretStr | None:
     return SecretStr(text)
 
 
-def _check_rate_limit(_: Any, value: Any) -> float | None:
-    return None if value is None else check_number("rate_limit", value)
+def _check_rate_limit(_: Any, value: Any) -> float | tuple[RateLimit, ...] | None:
+    if value is None:
+        return None
+    if isinstance(value, RateLimit) or is_sequence(value):
+        return check_rate_limits(value)
+    return check_number("rate_limit", value)
 
 
 def _check_interval(_: Any, value: Any) -> float:
     return check_number("rate_limit_interval", value)
+
+
+def _check_breaker(_: Any, value: Any) -> CircuitBreaker | None:
+    if value is None or isinstance(value, CircuitBreaker):
+        return value
+    raise ConfigurationError(
+        f"circuit_breaker must be None or a CircuitBreaker, got {type(value).__name__}"
+    )
 
 
 def _merge_variables(base: Values, value: Any) -> dict[str, ServerVariable]:
@@ -304,7 +345,9 @@ def _depth_of_caller() -> int:
     return depth
 
 
-def _check_flag(name: str) -> Callable[[Any, Any], bool]:
+def check_flag(name: str) -> Callable[[Any, Any], bool]:
+    """Return a check for `True` or `False`."""
+
     def check(_: Any, value: Any) -> bool:
         if value is not True and value is not False:
             raise ConfigurationError(f"{name} must be True or False, got {value!r}")
@@ -416,9 +459,12 @@ CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "bearer_token": _check_token,
     "rate_limit": _check_rate_limit,
     "rate_limit_interval": _check_interval,
+    "circuit_breaker": _check_breaker,
     "timeout": make_timeout,
     "deadline": check_deadline,
+    "deadline_header": check_deadline_header,
     "retry": check_retry,
+    "allow_early_response": check_flag("allow_early_response"),
     "follow_redirects": check_redirects,
     "max_redirects": check_whole("max_redirects"),
     "trusted_origins": _check_origins,
@@ -428,7 +474,7 @@ CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "tls": _check_tls,
     "proxy": lambda _, value: check_proxies(value),
     "no_proxy": lambda _, value: check_no_proxy(value),
-    "trust_env": _check_flag("trust_env"),
+    "trust_env": check_flag("trust_env"),
     "pool": _check_kind("pool", Pool),
     "dns": _check_kind("dns", Dns),
     "unix_socket": _check_unix_socket,

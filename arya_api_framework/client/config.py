@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from ..circuit_breaker import CircuitBreaker
 from ..connections import Dns, Pool
 from ..errors import ConfigurationError
 from ..events import EVENTS
@@ -19,6 +20,7 @@ from ..options import (
     FollowRedirects,
     Timeout,
 )
+from ..rate_limit.limit import RateLimit
 from ..retry import Retry
 from .encoding import as_pairs
 from .hook_chain import NO_HOOKS, HookChain
@@ -71,11 +73,14 @@ class ClientConfig:
     parameters: Values = field(default_factory=lambda: EMPTY)
     error_responses: Values = field(default_factory=lambda: EMPTY)
     bearer_token: SecretStr | None = None
-    rate_limit: float | None = None
+    rate_limit: float | tuple[RateLimit, ...] | None = None
     rate_limit_interval: float = 1
+    circuit_breaker: CircuitBreaker | None = None
     timeout: Timeout = field(default_factory=Timeout)
     deadline: float | None = None
+    deadline_header: str | None = None
     retry: Retry | None = field(default_factory=Retry)
+    allow_early_response: bool = False
     follow_redirects: FollowRedirects = "safe"
     max_redirects: int = 10
     trusted_origins: frozenset[Origin] = frozenset()
@@ -139,6 +144,10 @@ def merge_config(base: ClientConfig, options: Mapping[str, Any], what: str) -> C
             continue
         merged = check(getattr(base, name), value)
         changes[name] = MappingProxyType({**merged}) if is_mapping(merged) else merged
+    if isinstance(changes.get("rate_limit"), tuple) and "rate_limit_interval" in changes:
+        raise ConfigurationError(
+            "rate_limit_interval belongs to a number as rate_limit; a RateLimit has its own `per`"
+        )
     if "server_variables" in changes:
         # A class may leave the `uri` to its subclasses, an instance has the last word.
         uri = changes.get("uri", base.uri if what == "option" else None)

@@ -12,14 +12,19 @@ from multidict import CIMultiDict
 
 from ..errors import ConfigurationError
 from ..options import UNSET, Compression, RequestOptions, SendOptions, URLPath
+from ..rate_limit.limit import check_cost
+from ..retry import Retry
 from ..version import __version__
 from .body import Body
 from .call import Call, Policy
 from .checks import (
     check_compress,
     check_deadline,
+    check_deadline_header,
+    check_flag,
     check_hooks,
     check_media_types,
+    check_priority,
     check_redirects,
     check_retry,
     check_whole,
@@ -45,11 +50,16 @@ SEND_OPTIONS = SendOptions.__optional_keys__ | {"raw", "response_format"}
 _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "timeout": make_timeout,
     "deadline": check_deadline,
+    "deadline_header": check_deadline_header,
+    "retry": check_retry,
+    "allow_early_response": check_flag("allow_early_response"),
     "error_responses": lambda base, value: merge_error_responses(base, value or {}),
     "follow_redirects": check_redirects,
     "max_redirects": check_whole("max_redirects"),
     "max_response_size": check_whole("max_response_size"),
     "json_content_types": check_media_types,
+    "cost": lambda _, value: check_cost(value),
+    "priority": check_priority,
     "hooks": check_hooks,
     "trace": lambda _, value: value,
 }
@@ -91,6 +101,7 @@ def build_request(
     path: URLPath,
     options: Any,
     compress: Compression | None = None,
+    retry: Retry | None = None,
 ) -> Request:
     """Return the request that a method, a path and options mean, on top of a client's defaults.
 
@@ -101,6 +112,7 @@ def build_request(
         path: The path.
         options: The options of the call.
         compress: The content coding for the body where the options name none.
+        retry: The `Retry` of the client, which names the header of idempotency keys.
 
     Raises:
         ConfigurationError: It can never be sent.
@@ -141,7 +153,8 @@ def build_request(
         lay_headers(headers, given)
     key = options.get("idempotency_key")
     if key is not None:
-        lay_headers(headers, {"Idempotency-Key": key})
+        retry = check_retry(None, options.get("retry", retry)) or Retry()
+        lay_headers(headers, {retry.idempotency_header: key})
     if "compress" in options:
         compress = check_compress(None, options["compress"])
     body = None
@@ -170,8 +183,6 @@ def make_call(policy: Policy, request: Request, options: Any) -> Call:
         if "timeout" in changes:
             changes["timeout"] = with_pool_wait(changes["timeout"], policy.pool_wait)
         policy = policy._replace(**changes)
-    if "retry" in options:
-        check_retry(None, options["retry"])
     get = options.get
     return Call(
         request,

@@ -12,6 +12,7 @@ from ..errors import FrameworkException, SyncClientError
 from ..options import URLPath
 from .base import BaseClient
 from .body import check_sync_body
+from .budget import end_of
 from .call import REDIRECTS, Call
 from .call_log import DEBUG
 from .config import check_sync_connections
@@ -123,7 +124,9 @@ class SyncClient(SyncVerbs, BaseClient):
         """Make a call. One flat function: every layer on the way is paid by each call."""
         call = self._prepare(method, path, options, request)
         transport = self._transport or self._open_transport()
-        limiter = self._limiter
+        limiter, origins = self._limiter, self._origins
+        if origins.budgets:
+            call.bound(end_of(origins))
         send: Send = transport.send
         hooks = response = None
         try:
@@ -131,30 +134,75 @@ class SyncClient(SyncVerbs, BaseClient):
                 hooks = SyncHooks(call, send, self._log)
                 response = hooks.before_call()
                 send = hooks.send
-            if response is None:
-                if limiter is not None and not limiter.try_acquire():
+            if self._controls is not None or origins.budgets or not call.policy.is_usual:
+                from .sync_gate import SyncGate
+
+                send = SyncGate(self._controls, limiter, origins, send).send
+                limiter = None
+            while response is None:
+                if origins.paused or (limiter is not None and not limiter.try_acquire()):
                     self._queue(limiter, call)
                 call.begin()
-                response = send(call.request, call)
-                while response.status in REDIRECTS and call.redirect(response):
-                    if call.policy.events is not None:
-                        transport.report_redirect(response.request, call, response)
-                    if limiter is not None and not limiter.try_acquire():
-                        self._queue(limiter, call)
+                try:
                     response = send(call.request, call)
+                    while response.status in REDIRECTS and call.redirect(response):
+                        if call.policy.events is not None:
+                            transport.report_redirect(response.request, call, response)
+                        if origins.paused or (limiter is not None and not limiter.try_acquire()):
+                            self._queue(limiter, call)
+                        response = send(call.request, call)
+                except FrameworkException as error:
+                    if hooks is not None and hooks.raised is error:
+                        raise
+                    wait = call.after_error(error, origins, self._log)
+                    if wait is None:
+                        raise
+                else:
+                    if response.status < 400:
+                        if origins.spent or call.retries is not None:
+                            call.succeed(origins)
+                        break
+                    wait = call.after_response(response, origins, self._log)
+                    if wait is None:
+                        break
+                response = None
+                self._rest(wait)
             if hooks is not None:
                 response = hooks.after_call(response)
             return call.result(response)
         except BaseException as error:
+            if origins.budgets and isinstance(error, FrameworkException):
+                spent = call.over_budget(error, origins)
+                if spent is not None:
+                    if hooks is not None:
+                        hooks.call_failed(spent)
+                    raise spent from error
             if hooks is not None:
                 hooks.call_failed(error)
             elif isinstance(error, FrameworkException):
                 call.conclude(error)
             raise
+        finally:
+            call.retries = None  # Its errors lead back here.
 
-    def _queue(self, limiter: SlidingWindow, call: Call) -> None:
+    def _queue(self, limiter: SlidingWindow | None, call: Call) -> None:
+        """Wait until the origin may be sent to again, and for a slot of the rate limit."""
         from ..rate_limit.sync_wait import acquire
 
         start = time.monotonic()
-        acquire(limiter, call.deadline)
+        origin = call.request.origin.prefix
+        while True:
+            while (left := self._origins.pause_left(origin)) > 0:
+                call.check_wait(left)
+                self._rest(left)
+            if limiter is None:
+                break
+            acquire(limiter, call.deadline)
+            if self._origins.pause_left(origin) <= 0:
+                break
         call.extend(time.monotonic() - start)
+
+    def _rest(self, seconds: float) -> None:
+        from ..rate_limit.sync_wait import sleep
+
+        sleep(seconds)

@@ -268,9 +268,11 @@ class Exchange:
         while (head := self._parse()) is None:
             data = self._receive()
             if not data:
-                raise ConnectionLost(
+                lost = ConnectionLost(
                     "the server closed the connection before a whole response head"
-                ) from self._failure
+                )
+                lost.was_idle = self._is_silent_from_the_start
+                raise lost from self._failure
             self._buffer = self._buffer + data if self._buffer else data
         return head, self._buffer[head.end :]
 
@@ -381,10 +383,17 @@ class Exchange:
         except OSError as error:
             if head is not None:
                 raise _cut(head, received) from error
-            raise ConnectionLost(
+            lost = ConnectionLost(
                 f"the connection broke before a whole response head: {type(error).__name__}"
-            ) from error
+            )
+            lost.was_idle = self._is_silent_from_the_start
+            raise lost from error
         return data
+
+    @property
+    def _is_silent_from_the_start(self) -> bool:
+        """Whether the connection served others before, and nothing of this answer came."""
+        return not (self.connected or self._buffer or self._interim)
 
 
 def _cut(head: Head, received: int) -> IncompleteResponse:

@@ -148,6 +148,8 @@ class _Bounded(HTTPConnection):
         """Send a request: to the target as it was built, with no header that nobody asked for."""
         exchange = _exchange()
         if exchange is not None:
+            if exchange.call.needs_fresh_connection and not exchange.connected:
+                self.close()
             if self.sock is not None and not exchange.connected:
                 exchange.tell("connection_reuseconn")
             exchange.restart()

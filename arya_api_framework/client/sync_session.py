@@ -150,7 +150,11 @@ class _Reader:
         try:
             if not 200 <= status <= 599:
                 raise ProtocolError(f"expected a status from 200 to 599, got {status}")
-            if self._exchange.unsent and status < 300:
+            if (
+                self._exchange.unsent
+                and status < 300
+                and not self._call.policy.allow_early_response
+            ):
                 raise upload_incomplete(status)
             self.content = _read_compatible(answer, self.fields, self._exchange)
         except FrameworkException as error:

@@ -289,6 +289,8 @@ def _send_fast(
         if type(conn) not in CONNECTIONS:
             exchange.reusable = True
             return None
+        if call.needs_fresh_connection:
+            conn.close()
         if conn.sock is None:
             _connect(conn, exchange)
         elif call.policy.events is not None:
@@ -296,7 +298,7 @@ def _send_fast(
         exchange.sock = conn.sock
         exchange.write_request()
         head, rest = exchange.read_head()
-        if exchange.unsent and head.status < 300:
+        if exchange.unsent and head.status < 300 and not call.policy.allow_early_response:
             raise upload_incomplete(head.status)
         problem = None
         content = b""

@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 Sent = Literal["no", "maybe", "yes"]
+RetryStop = Literal["attempts", "method", "retry_after", "timeout", "budget"]
 
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods that may be sent twice with the effect of once (RFC 9110 9.2.2)."""
@@ -45,6 +46,10 @@ class FrameworkException(Exception):
         elapsed: Seconds from the start of the call to the error.
         sent: Whether the server may have read the request: `"no"`, `"maybe"` or `"yes"`.
         retry_after: Seconds the server, or the rate limit, asked to wait, if it did.
+        earlier: The errors of the attempts before the last one, in order.
+        retry_stopped_by: Why the call was not sent again, though the failure is one that its
+            `Retry` is for: `"attempts"`, `"method"` (not safe to repeat), `"retry_after"` (too long
+            a wait), `"timeout"` (no time left), `"budget"`; `None` for any other error.
     """
 
     method: str | None = None
@@ -53,6 +58,8 @@ class FrameworkException(Exception):
     elapsed: float = 0.0
     sent: Sent = "no"
     retry_after: float | None = None
+    earlier: tuple[FrameworkException, ...] = ()
+    retry_stopped_by: RetryStop | None = None
 
     _transient: ClassVar[bool] = False
     _hide: Callable[[Any], Any] | None = None

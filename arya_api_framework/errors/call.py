@@ -112,7 +112,14 @@ class DeadlineExceeded(RequestTimeout):
 
 
 class ConnectionLost(TransportError):
-    """The connection was reset or closed before a whole head came."""
+    """The connection was reset or closed before a whole head came.
+
+    Attributes:
+        was_idle: Whether it had served other requests and no byte of the answer came, as where the
+            server closed it while it was idle.
+    """
+
+    was_idle: bool = False
 
 
 class ProtocolError(TransportError):
@@ -263,13 +270,28 @@ class RateLimitTimeout(FrameworkException, TimeoutError):
 
 
 class CircuitOpenError(FrameworkException):
-    """The circuit breaker of the origin is open; nothing was sent."""
+    """The circuit breaker of the origin is open; nothing was sent.
+
+    `retry_after` is how long it stays open, in seconds; `None` while another call tries the origin.
+    """
 
     _transient = True
 
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
 
 class BudgetExhausted(FrameworkException):
-    """The budget around the call is used up; nothing was sent."""
+    """The budget around the call is used up.
+
+    Attributes:
+        budget: The budget, whose `with` block ends here.
+    """
+
+    def __init__(self, message: str = "the budget is used up", *, budget: Any = None) -> None:
+        super().__init__(message)
+        self.budget = budget
 
 
 class LimiterUnavailable(FrameworkException):

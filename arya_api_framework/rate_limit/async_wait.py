@@ -2,10 +2,11 @@
 
 import asyncio
 import math
+import time
 
-from .window import SlidingWindow, Waiter
+from .window import SlidingWindow, Waiter, leave, poll
 
-__all__ = ["acquire"]
+__all__ = ["acquire", "sleep", "take"]
 
 
 async def acquire(window: SlidingWindow, deadline: float | None = None) -> None:
@@ -21,8 +22,30 @@ async def acquire(window: SlidingWindow, deadline: float | None = None) -> None:
         RateLimitTimeout: At once if the wait would pass the deadline; its `retry_after` is the
             wait it would have taken.
     """
-    if window.try_acquire():
-        return
+    if not window.try_acquire():
+        await take({window: 1}, deadline)
+
+
+async def take(
+    needs: dict[SlidingWindow, int], deadline: float | None = None, priority: int = 0
+) -> Waiter:
+    """Take slots of several windows at once, waiting until all are free.
+
+    An exception that ends the wait gives all of them back.
+
+    Args:
+        needs: How many slots of each window, in an order that is the same for everybody.
+        deadline: A time of the windows' clock; None waits as long as it takes.
+        priority: Those of a higher priority go first.
+
+    Returns:
+        The waiter that has the slots, to be given to `release` where a window holds them.
+
+    Raises:
+        RateLimitTimeout: At once if the wait would pass the deadline; its `retry_after` is the
+            wait it would have taken.
+        ConfigurationError: More slots are needed than there are.
+    """
     loop = asyncio.get_running_loop()
     woken = asyncio.Event()
 
@@ -36,11 +59,12 @@ async def acquire(window: SlidingWindow, deadline: float | None = None) -> None:
             return False
         return True
 
-    waiter = Waiter(wake, owner=loop, deadline=math.inf if deadline is None else deadline)
+    ends = math.inf if deadline is None else deadline
+    waiter = Waiter(wake, owner=loop, deadline=ends, needs=needs, priority=priority)
     try:
         # The slot is taken here and not by whoever wakes us, so a cancellation finds us either
         # without it or past this function.
-        while (seconds := window.poll(waiter)) is not None:
+        while (seconds := poll(waiter)) is not None:
             timer = loop.call_later(seconds, woken.set)
             try:
                 await woken.wait()
@@ -48,8 +72,16 @@ async def acquire(window: SlidingWindow, deadline: float | None = None) -> None:
                 timer.cancel()
             woken.clear()
     except BaseException:
-        window.leave(waiter)
+        leave(waiter)
         raise
+    return waiter
+
+
+async def sleep(seconds: float) -> None:
+    """Sleep for no less than so many seconds of the monotonic clock."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:  # noqa: ASYNC110 - a timer may be early
+        await asyncio.sleep(left)
 
 
 def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:

@@ -2,12 +2,13 @@
 
 import math
 import threading
+import time
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
-from .window import SlidingWindow, Waiter
+from .window import SlidingWindow, Waiter, leave, poll
 
-__all__ = ["acquire"]
+__all__ = ["acquire", "sleep", "take"]
 
 
 def acquire(window: SlidingWindow, deadline: float | None = None) -> None:
@@ -23,8 +24,30 @@ def acquire(window: SlidingWindow, deadline: float | None = None) -> None:
         RateLimitTimeout: At once if the wait would pass the deadline; its `retry_after` is the
             wait it would have taken.
     """
-    if window.try_acquire():
-        return
+    if not window.try_acquire():
+        take({window: 1}, deadline)
+
+
+def take(
+    needs: dict[SlidingWindow, int], deadline: float | None = None, priority: int = 0
+) -> Waiter:
+    """Take slots of several windows at once, waiting until all are free.
+
+    An exception that ends the wait gives all of them back.
+
+    Args:
+        needs: How many slots of each window, in an order that is the same for everybody.
+        deadline: A time of the windows' clock; None waits as long as it takes.
+        priority: Those of a higher priority go first.
+
+    Returns:
+        The waiter that has the slots, to be given to `release` where a window holds them.
+
+    Raises:
+        RateLimitTimeout: At once if the wait would pass the deadline; its `retry_after` is the
+            wait it would have taken.
+        ConfigurationError: More slots are needed than there are.
+    """
     # A queue, as its `put` may be called anywhere, from a signal handler too.
     signal: SimpleQueue[None] = SimpleQueue()
 
@@ -32,11 +55,20 @@ def acquire(window: SlidingWindow, deadline: float | None = None) -> None:
         signal.put(None)
         return True
 
-    waiter = Waiter(wake, owner=signal, deadline=math.inf if deadline is None else deadline)
+    ends = math.inf if deadline is None else deadline
+    waiter = Waiter(wake, owner=signal, deadline=ends, needs=needs, priority=priority)
     try:
-        while (seconds := window.poll(waiter)) is not None:
+        while (seconds := poll(waiter)) is not None:
             with suppress(Empty):
                 signal.get(timeout=min(seconds, threading.TIMEOUT_MAX))
     except BaseException:
-        window.leave(waiter)
+        leave(waiter)
         raise
+    return waiter
+
+
+def sleep(seconds: float) -> None:
+    """Sleep for no less than so many seconds of the monotonic clock."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, threading.TIMEOUT_MAX))

@@ -93,7 +93,7 @@ async def nothing_left(client: AsyncClient) -> None:
         assert not any(connector._waiters.values())
         assert all(not room.timer._watched for room in client._transport._rooms.values())
     if client._limiter is not None:
-        assert not client._limiter._queue
+        assert not client._limiter.waiting
 
 
 @pytest.fixture(autouse=True)

@@ -210,7 +210,7 @@ async def test_a_brought_session_does_not_replay_either(faults: Faults) -> None:
     import aiohttp
 
     async with aiohttp.ClientSession() as session:
-        client = AsyncClient(faults.url, session=session, timeout=5)
+        client = AsyncClient(faults.url, session=session, retry=None, timeout=5)
         await client.get("/drops-the-second")
         with pytest.raises(FrameworkException):
             await client.get("/drops-the-second")

@@ -100,8 +100,10 @@ async def test_an_origin_has_no_more_than_its_share(
         faults.url, timeout=20, pool=Pool(total=10, per_host=2), trusted_origins=[other.url]
     )
     urls = [f"{faults.url}/crowd", f"{other.url}/other-crowd"] * 6
-    await asyncio.gather(*(client.get(url) for url in urls))
-    assert [crowd.largest for crowd in CROWDS.values()] == [2, 2]
+    # Again and again, as somebody may have to wait for ever by a chance.
+    for _ in range(10):
+        await asyncio.gather(*(client.get(url) for url in urls))
+        assert [crowd.largest for crowd in CROWDS.values()] == [2, 2]
 
 
 async def test_connections_that_are_idle_keep_nobody_out(

@@ -144,7 +144,8 @@ def test_hook_is_not_called_for_half_a_response(faults: Faults) -> None:
     """A hook sees whole responses only, decoded and in bounds."""
     seen: list[int] = []
     factory = hooked(lambda r, **_: seen.append(r.status_code))
-    with SyncClient(faults.url, session_factory=factory, max_response_size=100) as client:
+    options: Any = {"session_factory": factory, "max_response_size": 100, "retry": None}
+    with SyncClient(faults.url, **options) as client:
         for path in ("/close-in-body", "/reset-in-chunk", "/gzip-broken", "/body-large"):
             with pytest.raises(FrameworkException):
                 client.get(path)

@@ -179,7 +179,7 @@ def test_very_many_origins(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
-    with SyncClient("http://api.test") as client:
+    with SyncClient("http://api.test", retry=None) as client:
         for number in range(300):
             with pytest.raises(DNSError):
                 client.get(f"http://host{number}.test/", foreign=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from arya_api_framework.rate_limit import SlidingWindow, sync_wait
-from arya_api_framework.rate_limit.window import Waiter
+from arya_api_framework.rate_limit.window import Waiter, _lock
 from tests.conftest import needs_fork
 
 pytestmark = [
@@ -57,7 +57,7 @@ def test_a_child_is_a_limiter_of_its_own_that_starts_full() -> None:
         assert not window.try_acquire()
 
     assert _in_child(child) == ""
-    assert len(window._queue) == 1, "the parent's queue is untouched"
+    assert window.waiting == 1, "the parent's queue is untouched"
 
 
 def test_a_lock_held_while_forking_does_not_block_the_child() -> None:
@@ -66,7 +66,7 @@ def test_a_lock_held_while_forking_does_not_block_the_child() -> None:
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with window._lock:
+        with _lock:
             held.set()
             release.wait(30)
 

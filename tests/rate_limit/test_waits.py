@@ -77,7 +77,7 @@ def _until(condition: Callable[[], bool]) -> None:
 
 
 def _waiting(window: SlidingWindow) -> int:
-    return len(window._queue)
+    return window.waiting
 
 
 @contextlib.contextmanager

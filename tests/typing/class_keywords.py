@@ -13,6 +13,7 @@ from arya_api_framework import (
     Events,
     Hook,
     Pool,
+    RateLimit,
     Request,
     Retry,
     ServerVariable,
@@ -134,7 +135,7 @@ def properties(client: Sync, sub: Repos, name: str) -> None:
     """What is known of a client, and what of it can be changed."""
     assert_type(client.uri, URL)
     assert_type(client.bearer_token, SecretStr | None)
-    assert_type(client.rate_limit, float | None)
+    assert_type(client.rate_limit, float | tuple[RateLimit, ...] | None)
     assert_type(client.closed, bool)
     assert_type(Sync.config.uri, str | None)
     client.bearer_token = "secret"

@@ -1,0 +1,68 @@
+"""`SyncGate`: lets the requests of one call of a `SyncClient` through, one by one."""
+
+from __future__ import annotations
+
+import time
+
+from ..rate_limit.sync_wait import sleep, take
+from ..rate_limit.window import SlidingWindow, restamp
+from .budget import charge
+from .call import Call
+from .controls import NO_CONTROLS, Controls, Passage
+from .origins import Origins
+from .request import Request
+from .response import RawResponse
+from .sync_hooks import Send
+
+__all__ = ["SyncGate"]
+
+
+class SyncGate:
+    """What stands between a call and its transport, where a client has limits."""
+
+    __slots__ = ("_controls", "_limiter", "_origins", "_send")
+
+    def __init__(
+        self, controls: Controls | None, limiter: SlidingWindow | None, origins: Origins, send: Send
+    ) -> None:
+        self._controls = controls or NO_CONTROLS
+        self._limiter = limiter
+        self._origins = origins
+        self._send = send
+
+    def send(self, request: Request, call: Call) -> RawResponse:
+        """Send a request when everything lets it through."""
+        passage = self._controls.begin(request, call, self._limiter)
+        try:
+            if passage.needs or passage.shared:
+                self._wait(passage, call)
+            if self._origins.budgets:
+                charge(self._origins)
+        except BaseException:
+            passage.give_back()
+            raise
+        try:
+            response = self._send(passage.request, call)
+        except BaseException as error:
+            passage.fail(error)
+            raise
+        passage.succeed(response)
+        return response
+
+    def _wait(self, passage: Passage, call: Call) -> None:
+        """Wait for slots, and for the end of a pause that was asked for meanwhile."""
+        start = time.monotonic()
+        origin = passage.request.origin.prefix
+        if passage.needs:
+            needs, priority = passage.needs, call.policy.priority
+            passage.waiter = take(needs, call.deadline, priority)
+        is_late = bool(passage.shared)
+        while (left := self._origins.pause_left(origin)) > 0:
+            call.check_wait(left)
+            sleep(left)
+            is_late = True
+        for limit, key, cost in passage.shared:
+            limit.find_sync_share(key).acquire(cost, call.deadline)
+        if is_late and passage.waiter is not None:
+            restamp(passage.waiter)
+        call.extend(time.monotonic() - start)

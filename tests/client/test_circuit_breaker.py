@@ -1,0 +1,160 @@
+"""The circuit breaker of a client: what opens it, what it lets through, what it tells."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from arya_api_framework import CircuitBreaker, Pool, RateLimit, Retry, SyncClient
+from arya_api_framework.client.controls import Controls
+from arya_api_framework.errors import (
+    CircuitOpenError,
+    ConfigurationError,
+    ConnectionLost,
+    HTTPNotFound,
+    HTTPServerError,
+    HTTPServiceUnavailable,
+    HTTPTooManyRequests,
+    PoolTimeout,
+    RateLimitTimeout,
+)
+from tests.client.conftest import Lane
+from tests.conftest import Kind
+from tests.scripted import CLOSE, HANG, Scripted, answer
+
+TWO = CircuitBreaker(failure_rate=1, minimum_calls=2, open_for=0.4)
+
+
+async def fail(client: Any, count: int = 2) -> None:
+    """Make calls that fail."""
+    for _ in range(count):
+        with pytest.raises((HTTPServerError, ConnectionLost)):
+            await client.get("/")
+
+
+@pytest.mark.parametrize("fault", [answer(500), answer(502), answer(503), answer(504), CLOSE])
+async def test_failures_open_it(lane: Lane, fault: Any) -> None:
+    """Then calls fail at once, without a slot or a socket; other origins go on."""
+    async with Scripted(fault, fault) as server, Scripted() as other:
+        limit = RateLimit(5, per=60)
+        client = lane.client(
+            server.url, circuit_breaker=TWO, rate_limit=limit, trusted_origins=[other.url]
+        )
+        await fail(client)
+        for _ in range(5):
+            with pytest.raises(CircuitOpenError) as caught:
+                await client.get("/")
+        error = caught.value
+        assert (error.sent, error.method, error.attempts) == ("no", "GET", 1)
+        assert error.retry_after is not None
+        assert 0 < error.retry_after <= 0.4
+        assert f"{server.url} is open, for 0." in str(error)
+        assert len(server.log) == 2
+        assert limit.eta(3) == 0, "no slot was taken"
+        assert await client.get(f"{other.url}/") == {}
+
+
+async def test_one_probe_closes_it(kind: Kind) -> None:
+    """While it is on its way the others are refused; if it fails, it is open again."""
+    async with Scripted(answer(500), answer(500), answer(503)) as server:
+        client = kind.client(server.url, circuit_breaker=TWO)
+        await fail(client)
+        await asyncio.sleep(0.4)
+        await fail(client, 1)
+        with pytest.raises(CircuitOpenError):
+            await client.get("/")
+        await asyncio.sleep(0.4)
+        server.script[:] = [HANG]
+        probe = asyncio.ensure_future(client.get("/", timeout=0.3))
+        await server.has_read(4)
+        with pytest.raises(CircuitOpenError, match=r"open$") as caught:
+            await client.get("/")
+        assert caught.value.retry_after is None
+        with pytest.raises(TimeoutError):
+            await probe
+        await asyncio.sleep(0.4)
+        assert await client.get("/") == {}
+        assert await client.get("/") == {}
+        assert len(server.log) == 6
+
+
+async def test_what_is_no_failure_of_the_origin(lane: Lane) -> None:
+    """A 404, a 429, and what ends before it is sent."""
+    breaker = CircuitBreaker(failure_rate=0.01, minimum_calls=1)
+    async with Scripted(answer(404), answer(429)) as server:
+        options: dict[str, Any] = {"rate_limit": RateLimit(3, per=60), "pool": Pool(total=1)}
+        client = lane.client(server.url, circuit_breaker=breaker, **options)
+        with pytest.raises(HTTPNotFound):
+            await client.get("/")
+        with pytest.raises(HTTPTooManyRequests):
+            await client.get("/")
+        server.script[:] = [HANG]
+        held = asyncio.ensure_future(client.get("/", timeout=0.5))
+        await server.has_read(3)
+        with pytest.raises(RateLimitTimeout):
+            await client.get("/", deadline=0.1)
+        unlimited = client.with_options(rate_limit=None)
+        del unlimited
+        with pytest.raises(TimeoutError):
+            await held
+        with pytest.raises(CircuitOpenError):
+            await client.get("/")
+
+
+async def test_a_wait_for_the_pool_is_no_failure(lane: Lane) -> None:
+    """It says nothing of the origin."""
+    breaker = CircuitBreaker(failure_rate=0.01, minimum_calls=1)
+    async with Scripted(HANG) as server:
+        client = lane.client(server.url, circuit_breaker=breaker, pool=Pool(total=1, wait=0.05))
+        held = asyncio.ensure_future(client.get("/", timeout=1))
+        await server.has_read(1)
+        with pytest.raises(PoolTimeout):
+            await client.get("/")
+        with pytest.raises(PoolTimeout):
+            await client.get("/")
+        held.cancel()
+        await asyncio.gather(held, return_exceptions=True)
+
+
+async def test_a_call_that_finds_it_open_is_not_repeated(kind: Kind) -> None:
+    """Retries count for it, and end with it."""
+    async with Scripted(answer(503), answer(503)) as server:
+        client = kind.client(server.url, circuit_breaker=TWO, retry=Retry(5, backoff=0.001))
+        start = time.monotonic()
+        with pytest.raises(CircuitOpenError) as caught:
+            await client.get("/")
+        assert time.monotonic() - start < 0.4
+        kinds = [type(error) for error in caught.value.earlier]
+        assert kinds == [HTTPServiceUnavailable, HTTPServiceUnavailable]
+        assert caught.value.sent == "yes", "the attempts before were read"
+        assert len(server.log) == 2
+
+
+async def test_copies_share_it(kind: Kind) -> None:
+    """Unless they are given one of their own, or none."""
+    async with Scripted(answer(500), answer(500)) as server:
+        client = kind.client(server.url, circuit_breaker=TWO)
+        await fail(client)
+        with pytest.raises(CircuitOpenError):
+            await client.with_options(timeout=5).get("/")
+        assert await client.with_options(circuit_breaker=None).get("/") == {}
+        assert await client.with_options(circuit_breaker=TWO).get("/") == {}
+
+
+def test_circuits_are_bounded() -> None:
+    """A server could redirect to any number of origins."""
+    controls = Controls((), TWO)
+    first = controls.find_circuit("https://0.test")
+    for number in range(1500):
+        controls.find_circuit(f"https://{number}.test")
+    assert len(controls._circuits) == 1000
+    assert controls.find_circuit("https://0.test") is not first
+    assert Controls().find_circuit("https://0.test") is None
+
+
+@pytest.mark.parametrize("value", [True, 0.5, {}, "on"])
+def test_a_bad_breaker(value: Any) -> None:
+    """It is refused when the client is made."""
+    with pytest.raises(ConfigurationError, match="circuit_breaker must be None or a Circuit"):
+        SyncClient("https://api.test", circuit_breaker=value)
