@@ -2,9 +2,7 @@
 
 import asyncio
 import functools
-import os
 import socket
-import traceback
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -19,6 +17,7 @@ from arya_api_framework.errors import ProxyError
 from tests.client.conftest import hooked_session
 from tests.conftest import needs_fork
 from tests.faults import Faults, listener
+from tests.forks import in_child
 
 
 def is_fast(client: SyncClient, path: str = "/ok") -> bool:
@@ -295,26 +294,6 @@ def test_proxy_that_is_not_there(uri: str) -> None:
 
 
 # Processes
-
-
-def in_child(action: Callable[[], None]) -> str:
-    """Run `action` in a forked child and return the text of what went wrong, if anything."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        failure = ""
-        try:
-            action()
-        except BaseException:  # noqa: BLE001 - the child must end here whatever happens
-            failure = traceback.format_exc()
-        finally:
-            os.write(writer, failure.encode())
-            os._exit(0)
-    os.close(writer)
-    with open(reader, "rb") as result:
-        text = result.read().decode()
-    os.waitpid(child, 0)
-    return text
 
 
 class _Other(BaseAdapter):

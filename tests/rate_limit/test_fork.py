@@ -1,42 +1,20 @@
 """A window in a forked process."""
 
-import os
 import threading
 import time
-import traceback
-from collections.abc import Callable
 
 import pytest
 
 from arya_api_framework.rate_limit import SlidingWindow, sync_wait
 from arya_api_framework.rate_limit.window import Waiter, _lock
 from tests.conftest import needs_fork
+from tests.forks import in_child
 
 pytestmark = [
     needs_fork,
     # From Python 3.12 on, fork warns when there are threads: that is the case under test.
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
-
-
-def _in_child(action: Callable[[], None]) -> str:
-    """Run `action` in a forked child and return the text of what went wrong, if anything."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        failure = ""
-        try:
-            action()
-        except BaseException:  # noqa: BLE001 - the child must end here whatever happens
-            failure = traceback.format_exc()
-        finally:
-            os.write(writer, failure.encode())
-            os._exit(0)
-    os.close(writer)
-    with open(reader, "rb") as result:
-        text = result.read().decode()
-    os.waitpid(child, 0)
-    return text
 
 
 def test_a_child_is_a_limiter_of_its_own_that_starts_full() -> None:
@@ -56,7 +34,7 @@ def test_a_child_is_a_limiter_of_its_own_that_starts_full() -> None:
         assert 0.1 < time.monotonic() - start < 1
         assert not window.try_acquire()
 
-    assert _in_child(child) == ""
+    assert in_child(child) == ""
     assert window.waiting == 1, "the parent's queue is untouched"
 
 
@@ -78,7 +56,7 @@ def test_a_lock_held_while_forking_does_not_block_the_child() -> None:
         sync_wait.acquire(window, window.clock() + 5)
 
     try:
-        assert _in_child(child) == ""
+        assert in_child(child) == ""
     finally:
         release.set()
         thread.join()
