@@ -165,6 +165,7 @@ class Faults:
         self.port = 0
         self._tls = tls
         self._stop: Callable[[], object] | None = None
+        self._hang_up: Callable[[], object] | None = None
         self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._transports: list[asyncio.WriteTransport] = []
@@ -177,6 +178,11 @@ class Faults:
     def reset(self) -> None:
         """Forget what was read."""
         self.log.clear()
+
+    def hang_up(self) -> None:
+        """End every connection, those that hang among them."""
+        assert self._hang_up is not None
+        self._hang_up()
 
     async def wait_for(self, count: int) -> None:
         """Wait until so many requests were read."""
@@ -213,9 +219,9 @@ class Faults:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
         server = await asyncio.start_server(self._connected, sock=listener, ssl=self._tls)
         self.port = listener.getsockname()[1]
-        self._stop = functools.partial(
-            asyncio.get_running_loop().call_soon_threadsafe, stopping.set
-        )
+        later = asyncio.get_running_loop().call_soon_threadsafe
+        self._stop = functools.partial(later, stopping.set)
+        self._hang_up = functools.partial(later, self._abort)
         started.set_result(None)
         async with server:
             await stopping.wait()
@@ -224,9 +230,12 @@ class Faults:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             # Those that wait for the client to end TLS would be left over.
-            for transport in self._transports:
-                transport.abort()
+            self._abort()
             await asyncio.sleep(0.01)
+
+    def _abort(self) -> None:
+        for transport in self._transports:
+            transport.abort()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -9,8 +9,14 @@ from typing import Any
 
 import pytest
 
-from arya_api_framework import TLS
-from arya_api_framework.errors import ConnectTimeout, FrameworkException, RequestTimeout
+from arya_api_framework import TLS, Timeout
+from arya_api_framework.errors import (
+    ConnectionLost,
+    ConnectTimeout,
+    FrameworkException,
+    RequestTimeout,
+    WriteTimeout,
+)
 from tests.client.conftest import Lane
 from tests.servers import Certificate
 
@@ -24,6 +30,7 @@ class Dripping:
     def __init__(self, context: ssl.SSLContext, stage: str) -> None:
         self._context = context
         self._stage = stage
+        self.given_up = asyncio.Event()
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._inner = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
@@ -34,6 +41,11 @@ class Dripping:
             writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
             await self._run(self._inner.do_handshake, reader, writer)
             await self._run(lambda: self._inner.read(65536), reader, writer)
+            if self._stage in {"gone", "stall"}:
+                if self._stage == "stall":
+                    await self.given_up.wait()
+                writer.transport.abort()
+                return
             head = b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n"
             self._inner.write(head)
             await self._send(writer, drips=self._stage == "head")
@@ -89,3 +101,25 @@ async def test_a_drip_within_tls_in_tls_has_the_time_of_the_call(
     assert isinstance(caught.value, RequestTimeout)
     assert caught.value.sent == {"handshake": "no", "head": "maybe", "body": "yes"}[stage]
     assert type(caught.value) in (RequestTimeout, ConnectTimeout)
+
+
+@pytest.mark.parametrize(("stage", "expected"), [("gone", ConnectionLost), ("stall", WriteTimeout)])
+async def test_an_upload_within_tls_in_tls_ends(
+    lane: Lane, certificate: Certificate, stage: str, expected: type[FrameworkException]
+) -> None:
+    """An upload ends when nobody takes any more of it, however much is left to send."""
+    context = certificate.server_context()
+    dripping = Dripping(context, stage)
+    server = await asyncio.start_server(dripping.serve, "127.0.0.1", 0, ssl=context)
+    async with server:
+        client = lane.client(
+            "https://localhost:9",
+            proxy=f"https://localhost:{server.sockets[0].getsockname()[1]}",
+            tls=TLS(ca=certificate.authority),
+            timeout=Timeout(write=0.3),
+        )
+        with pytest.raises(expected) as caught:
+            await client.post("/", data=bytes(32 << 20))
+        dripping.given_up.set()
+        await client.close()
+    assert caught.value.sent == "maybe"

@@ -14,7 +14,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import connectionpool, poolmanager
 
-from arya_api_framework import AsyncClient, SyncClient, Timeout
+from arya_api_framework import AsyncClient, Pool, SyncClient, Timeout
 from arya_api_framework.client.call import Call
 from arya_api_framework.client.sync_exchange import Exchange
 from arya_api_framework.errors import (
@@ -148,13 +148,13 @@ def test_pool_that_has_become_full(faults: Faults) -> None:
 def test_pool_part_where_the_session_sends(faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
     """The wait for a connection has its limit in requests' own way to send, too."""
     real = requests.Session.send
-    with SyncClient(faults.url, timeout=1.5) as client:
+    with SyncClient(faults.url, pool=Pool(total=2), retry=None) as client:
         threads = [
-            threading.Thread(target=_fails, args=[client, "/hang-before-head"]) for _ in range(100)
+            threading.Thread(target=_fails, args=[client, "/hang-before-head"]) for _ in range(2)
         ]
         for thread in threads:
             thread.start()
-        while len(faults.log) < 100:
+        while len(faults.log) < 2:
             time.sleep(0.001)
         monkeypatch.setattr(requests.Session, "send", lambda *a, **k: real(*a, **k))  # noqa: PLW0108
         with pytest.raises(PoolTimeout) as caught:
@@ -162,6 +162,7 @@ def test_pool_part_where_the_session_sends(faults: Faults, monkeypatch: pytest.M
         assert caught.value.sent == "no"
         with pytest.raises(RequestTimeout):
             client.get("/ok", timeout=0.1)
+        faults.hang_up()
         for thread in threads:
             thread.join(10)
         assert client.get("/ok") == {"ok": True}
