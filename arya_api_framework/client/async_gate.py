@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ..rate_limit.async_wait import sleep, take
-from ..rate_limit.window import SlidingWindow, restamp
+from ..rate_limit.window import SlidingWindow, restamp, try_take
 from .async_hooks import Send
 from .budget import charge
 from .call import Call
@@ -34,7 +33,8 @@ class AsyncGate:
         """Send a request when everything lets it through."""
         passage = self._controls.begin(request, call, self._limiter)
         try:
-            if passage.needs or passage.shared:
+            waiter = passage.waiter
+            if passage.shared or (waiter is not None and not try_take(waiter)):
                 await self._wait(passage, call)
             if self._origins.budgets:
                 charge(self._origins)
@@ -51,11 +51,12 @@ class AsyncGate:
 
     async def _wait(self, passage: Passage, call: Call) -> None:
         """Wait for slots, and for the end of a pause that was asked for meanwhile."""
+        from ..rate_limit.async_wait import sleep, take
+
         start = time.monotonic()
         origin = passage.request.origin.prefix
-        if passage.needs:
-            needs, priority = passage.needs, call.policy.priority
-            passage.waiter = await take(needs, call.deadline, priority)
+        if passage.waiter is not None:
+            await take(passage.waiter)
         is_late = bool(passage.shared)
         while (left := self._origins.pause_left(origin)) > 0:
             call.check_wait(left)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["NO_CONTROLS", "Controls", "Passage"]
 
 _TOLD = (b"ratelimit", b"x-ratelimit", b"x-rate-limit")
+_FIRST = (b"r", b"R", b"x", b"X")
+"""How such a name begins: most others do not, and are done with."""
 _OVERLOADED = (429, 503)
 _BROKEN = (500, 502, 503, 504)
 _MOST_CIRCUITS = 1000
@@ -75,24 +77,22 @@ class Passage:
 
     Attributes:
         request: The request.
-        needs: The slots that it needs before it is sent.
+        waiter: What takes the slots that it needs before it is sent, `None` where it needs none.
         shared: Those of limits that other processes share: the limit, its key, how many.
-        waiter: What took the slots.
     """
 
-    __slots__ = ("_circuit", "_token", "_windows", "needs", "request", "shared", "waiter")
+    __slots__ = ("_circuit", "_token", "_windows", "request", "shared", "waiter")
 
     def __init__(
         self, controls: Controls, request: Request, call: Call, limiter: SlidingWindow | None
     ) -> None:
         self.request = request
-        self.waiter: Waiter | None = None
-        self.needs: dict[SlidingWindow, int] = {}
         self.shared: list[tuple[RateLimit, Hashable, int]] = []
         self._windows: list[tuple[RateLimit, SlidingWindow]] = []
         cost = call.policy.cost
+        needs: dict[SlidingWindow, int] = {}
         if limiter is not None:
-            self.needs[limiter] = cost
+            needs[limiter] = cost
         for limit in controls.limits:
             if not limit.applies(request):
                 continue
@@ -101,8 +101,11 @@ class Passage:
                 self.shared.append((limit, key, limit.cost_of(request, cost)))
                 continue
             window = limit.find_window(key)
-            self.needs[window] = limit.cost_of(request, cost)
+            needs[window] = limit.cost_of(request, cost)
             self._windows.append((limit, window))
+        self.waiter = Waiter(needs, priority=call.policy.priority) if needs else None
+        if self.waiter is not None and call.deadline is not None:
+            self.waiter.deadline = call.deadline
         # The last, as whoever has entered must tell how it ended.
         self._circuit = controls.find_circuit(request.origin.prefix)
         self._token = 0 if self._circuit is None else _enter(self._circuit, request)
@@ -120,10 +123,17 @@ class Passage:
             release(self.waiter)
         if self._circuit is not None:
             self._circuit.record(self._token, response.status not in _BROKEN)
-        if any(name.lower().startswith(_TOLD) for name, _ in response.raw_headers):
-            told = read_rate_limit(response.headers)
-            for limit, window in self._windows:
-                limit.follow(window, told)
+        if self._windows:
+            self._obey(response)
+
+    def _obey(self, response: RawResponse) -> None:
+        """Let the limits slow down as a response says."""
+        for name, _ in response.raw_headers:
+            if name[:1] in _FIRST and name.lower().startswith(_TOLD):
+                told = read_rate_limit(response.headers)
+                for limit, window in self._windows:
+                    limit.follow(window, told)
+                break
         if response.status in _OVERLOADED:
             asked = find_wait(response.headers, ("retry-after-ms",))
             if asked is not None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ..rate_limit.sync_wait import sleep, take
-from ..rate_limit.window import SlidingWindow, restamp
+from ..rate_limit.window import SlidingWindow, restamp, try_take
 from .budget import charge
 from .call import Call
 from .controls import NO_CONTROLS, Controls, Passage
@@ -34,7 +33,8 @@ class SyncGate:
         """Send a request when everything lets it through."""
         passage = self._controls.begin(request, call, self._limiter)
         try:
-            if passage.needs or passage.shared:
+            waiter = passage.waiter
+            if passage.shared or (waiter is not None and not try_take(waiter)):
                 self._wait(passage, call)
             if self._origins.budgets:
                 charge(self._origins)
@@ -51,11 +51,12 @@ class SyncGate:
 
     def _wait(self, passage: Passage, call: Call) -> None:
         """Wait for slots, and for the end of a pause that was asked for meanwhile."""
+        from ..rate_limit.sync_wait import sleep, take
+
         start = time.monotonic()
         origin = passage.request.origin.prefix
-        if passage.needs:
-            needs, priority = passage.needs, call.policy.priority
-            passage.waiter = take(needs, call.deadline, priority)
+        if passage.waiter is not None:
+            take(passage.waiter)
         is_late = bool(passage.shared)
         while (left := self._origins.pause_left(origin)) > 0:
             call.check_wait(left)
