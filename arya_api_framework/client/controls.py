@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import CircuitOpenError, FrameworkException, PoolTimeout, TransportError
+from ..errors import (
+    CircuitOpenError,
+    FrameworkException,
+    PoolTimeout,
+    RequestTimeout,
+    TransportError,
+)
 from ..rate_limit.limit import RateLimit, read_rate_limit
 from ..rate_limit.window import SlidingWindow, Waiter, leave, release
 from ..retry import find_wait
 from .circuit import Circuit
+from .concurrency import ConcurrencyLimit
 
 if TYPE_CHECKING:
+    from ..adaptive import AdaptiveConcurrency
     from ..circuit_breaker import CircuitBreaker
     from .call import Call
     from .request import Request
@@ -24,24 +33,31 @@ _FIRST = (b"r", b"R", b"x", b"X")
 """How such a name begins: most others do not, and are done with."""
 _OVERLOADED = (429, 503)
 _BROKEN = (500, 502, 503, 504)
-_MOST_CIRCUITS = 1000
+_MOST_ORIGINS = 1000
+
+_Kept = TypeVar("_Kept")
 
 
 class Controls:
-    """The rate limits and the circuit breaker of a client and its copies.
+    """The rate limits, the circuit breaker and the concurrency limit of a client and its copies.
 
     Attributes:
         limits: The limits, in the order in which their slots are taken.
     """
 
-    __slots__ = ("_breaker", "_circuits", "limits")
+    __slots__ = ("_adaptive", "_breaker", "_circuits", "_concurrency", "limits")
 
     def __init__(
-        self, limits: tuple[RateLimit, ...] = (), breaker: CircuitBreaker | None = None
+        self,
+        limits: tuple[RateLimit, ...] = (),
+        breaker: CircuitBreaker | None = None,
+        adaptive: AdaptiveConcurrency | None = None,
     ) -> None:
         self.limits = limits
         self._breaker = breaker
+        self._adaptive = adaptive
         self._circuits: dict[str, Circuit] = {}
+        self._concurrency: dict[str, ConcurrencyLimit] = {}
 
     def begin(self, request: Request, call: Call, limiter: SlidingWindow | None) -> Passage:
         """Return the passage of a request.
@@ -58,14 +74,23 @@ class Controls:
 
     def find_circuit(self, origin: str) -> Circuit | None:
         """Return the circuit of an origin, `None` where the client has no circuit breaker."""
-        if self._breaker is None:
+        breaker = self._breaker
+        if breaker is None:
             return None
-        circuit = self._circuits.get(origin)
-        if circuit is None:
-            if len(self._circuits) >= _MOST_CIRCUITS:
-                self._circuits.pop(next(iter(self._circuits)), None)
-            circuit = self._circuits.setdefault(origin, Circuit(self._breaker))
-        return circuit
+        return self._circuits.get(origin) or _keep(self._circuits, origin, Circuit(breaker))
+
+    def find_concurrency(self, origin: str) -> ConcurrencyLimit | None:
+        """Return the concurrency limit of an origin, `None` where the client has none."""
+        adaptive = self._adaptive
+        if adaptive is None:
+            return None
+        kept = self._concurrency
+        return kept.get(origin) or _keep(kept, origin, ConcurrencyLimit(adaptive))
+
+    @property
+    def concurrency_limits(self) -> dict[str, int]:
+        """The concurrency limits that were found so far, by origin."""
+        return {origin: one.limit for origin, one in list(self._concurrency.items())}
 
     def eta(self, cost: int, priority: int) -> float:
         """Return the seconds until a request made now is sent."""
@@ -81,16 +106,31 @@ class Passage:
         shared: Those of limits that other processes share: the limit, its key, how many.
     """
 
-    __slots__ = ("_circuit", "_token", "_windows", "request", "shared", "waiter")
+    __slots__ = (
+        "_circuit",
+        "_concurrency",
+        "_started",
+        "_token",
+        "_windows",
+        "request",
+        "shared",
+        "waiter",
+    )
 
     def __init__(
         self, controls: Controls, request: Request, call: Call, limiter: SlidingWindow | None
     ) -> None:
         self.request = request
+        self._started = (0.0, 0.0)
         self.shared: list[tuple[RateLimit, Hashable, int]] = []
         self._windows: list[tuple[RateLimit, SlidingWindow]] = []
         cost = call.policy.cost
+        origin = request.origin.prefix
         needs: dict[SlidingWindow, int] = {}
+        # The first: who waits here holds up nobody who waits for another origin.
+        self._concurrency = controls.find_concurrency(origin)
+        if self._concurrency is not None:
+            needs[self._concurrency.window] = 1
         if limiter is not None:
             needs[limiter] = cost
         for limit in controls.limits:
@@ -107,22 +147,30 @@ class Passage:
         if self.waiter is not None and call.deadline is not None:
             self.waiter.deadline = call.deadline
         # The last, as whoever has entered must tell how it ended.
-        self._circuit = controls.find_circuit(request.origin.prefix)
+        self._circuit = controls.find_circuit(origin)
         self._token = 0 if self._circuit is None else _enter(self._circuit, request)
+
+    def start(self) -> None:
+        """Hear that the request is sent now."""
+        if self._concurrency is not None:
+            self._started = time.monotonic(), time.time()
 
     def give_back(self) -> None:
         """Take everything back: nothing was sent."""
         if self.waiter is not None:
             leave(self.waiter)
-        if self._circuit is not None:
-            self._circuit.abandon(self._token)
+        self._close_circuit(None)
 
     def succeed(self, response: RawResponse) -> None:
         """Hear of a response, of any status."""
+        began, wall = self._started
+        # What a hook answered itself, or kept, tells nothing of the server.
+        is_new = response.received >= wall and not response.is_made
+        latency = time.monotonic() - began if is_new else None
+        self._end(response.status in _OVERLOADED, latency)
         if self.waiter is not None:
             release(self.waiter)
-        if self._circuit is not None:
-            self._circuit.record(self._token, response.status not in _BROKEN)
+        self._close_circuit(response.status not in _BROKEN)
         if self._windows:
             self._obey(response)
 
@@ -141,17 +189,35 @@ class Passage:
                     limit.stop(window, asked)
 
     def fail(self, error: BaseException) -> None:
-        """Hear of what was raised in place of a response."""
+        """Hear of what was raised in place of a response; after an end of either kind, nothing."""
+        self._end(isinstance(error, RequestTimeout) and not isinstance(error, PoolTimeout), None)
         if self.waiter is not None:
             nothing_sent = isinstance(error, FrameworkException) and error.sent == "no"
             release(self.waiter, unused=nothing_sent)
-        if self._circuit is None:
-            return
         # What ends here, before it went anywhere, tells nothing of the origin.
-        if isinstance(error, TransportError) and not isinstance(error, PoolTimeout):
-            self._circuit.record(self._token, False)
-        else:
-            self._circuit.abandon(self._token)
+        is_fault = isinstance(error, TransportError) and not isinstance(error, PoolTimeout)
+        self._close_circuit(False if is_fault else None)
+
+    def _end(self, is_overload: bool, latency: float | None) -> None:
+        """Tell the concurrency limit, once, how the request ended."""
+        limit, self._concurrency = self._concurrency, None
+        if limit is not None:
+            limit.record(latency, limit.window.in_use, is_overload)
+
+    def _close_circuit(self, is_well: bool | None) -> None:
+        """Tell the circuit breaker, once, how the request ended, `None` where it tells nothing."""
+        circuit, self._circuit = self._circuit, None
+        if circuit is not None and is_well is None:
+            circuit.abandon(self._token)
+        elif circuit is not None and is_well is not None:
+            circuit.record(self._token, is_well)
+
+
+def _keep(kept: dict[str, _Kept], origin: str, one: _Kept) -> _Kept:
+    """Keep what belongs to an origin, as many as there is room for; return what is kept of it."""
+    if len(kept) >= _MOST_ORIGINS:
+        kept.pop(next(iter(kept)), None)
+    return kept.setdefault(origin, one)  # Another thread may have been first.
 
 
 def _enter(circuit: Circuit, request: Request) -> int:

@@ -41,12 +41,13 @@ class SyncGate:
         except BaseException:
             passage.give_back()
             raise
+        passage.start()
         try:
             response = self._send(passage.request, call)
+            passage.succeed(response)
         except BaseException as error:
             passage.fail(error)
             raise
-        passage.succeed(response)
         return response
 
     def _wait(self, passage: Passage, call: Call) -> None:

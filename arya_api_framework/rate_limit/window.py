@@ -155,6 +155,12 @@ class SlidingWindow:
             return sum(map(len, self._queues.values()))
 
     @property
+    def in_use(self) -> int:
+        """How many slots are held."""
+        with _lock:
+            return self._in_use()
+
+    @property
     def is_idle(self) -> bool:
         """Whether nobody waits, and every slot is free."""
         with _lock:
