@@ -43,6 +43,7 @@ class Retries(RuleBasedStateMachine):
         for one in self.patches:
             one.start()
         self.call: Call | None = None
+        self.status: int | None = None
 
     @initialize(
         attempts=st.integers(1, 4),
@@ -114,6 +115,7 @@ class Retries(RuleBasedStateMachine):
         self.cost = cost
         if self.status == 429:
             self.paused = max(self.paused, self.now + found)
+        self.the_pause_is_kept()
         self.now += found
         self.call.begin()
 
