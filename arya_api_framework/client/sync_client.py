@@ -124,6 +124,7 @@ class SyncClient(SyncVerbs, BaseClient):
     ) -> Any:
         """Make a call. One flat function: every layer on the way is paid by each call."""
         call = self._prepare(method, path, options, request)
+        del options  # Ten thousand of these frames may wait at once.
         transport = self._transport or self._open_transport()
         limiter, origins = self._limiter, self._origins
         if origins.budgets:
