@@ -18,6 +18,7 @@ from arya_api_framework.errors import (
     WriteTimeout,
 )
 from tests.client.conftest import Lane
+from tests.patience import LATE
 from tests.servers import Certificate
 
 EVERY = 0.02
@@ -96,7 +97,7 @@ async def test_a_drip_within_tls_in_tls_has_the_time_of_the_call(
         start = time.monotonic()
         with pytest.raises(FrameworkException) as caught:
             await client.get("/")
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 0.5 + LATE
         await client.close()
     assert isinstance(caught.value, RequestTimeout)
     assert caught.value.sent == {"handshake": "no", "head": "maybe", "body": "yes"}[stage]
@@ -116,7 +117,7 @@ async def test_an_upload_within_tls_in_tls_ends(
             "https://localhost:9",
             proxy=f"https://localhost:{server.sockets[0].getsockname()[1]}",
             tls=TLS(ca=certificate.authority),
-            timeout=Timeout(write=0.3),
+            timeout=Timeout(write=0.3 if stage == "stall" else 60),
         )
         with pytest.raises(expected) as caught:
             await client.post("/", data=bytes(32 << 20))
