@@ -142,6 +142,11 @@ class Peer:
         transport.abort()
 
 
+async def _some_turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
 Address: TypeAlias = tuple[str, int]
 
 
@@ -233,6 +238,7 @@ class Faults:
     async def settle(self) -> None:
         """Wait until nothing more will come for what was read."""
         await until_async(lambda: all(read.done for read in self.log))
+        await _some_turns()  # In one of them a client in this loop hears of what has come.
 
     def __enter__(self) -> Self:
         started: Future[None] = Future()
@@ -292,6 +298,8 @@ class Faults:
                 try:
                     await HANDLERS.get(path, missing)(Peer(reader, writer, request, is_first))
                 finally:
+                    if writer.is_closing():
+                        await _some_turns()  # In one of them the socket is closed.
                     request.done = True
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # The client went away.
