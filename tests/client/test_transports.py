@@ -329,6 +329,7 @@ async def test_write_part_and_total_at_once(faults: Faults) -> None:
     async with AsyncClient(faults.url, timeout=timeout) as client:
         task = asyncio.ensure_future(client.post("/upload-stall", data=iter([bytes(65536)] * 400)))
         await faults.wait_for(1)
+        await asyncio.sleep(0.05)
         time.sleep(0.3)  # noqa: ASYNC251 - the loop is held until both are due
         with pytest.raises((RequestTimeout, WriteTimeout)):
             await task
