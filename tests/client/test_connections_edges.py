@@ -37,7 +37,7 @@ from arya_api_framework.errors import (
 )
 from tests.app import Server
 from tests.client.conftest import Lane
-from tests.faults import WELL, Faults, Peer, handles
+from tests.faults import WELL, Faults, Peer, full_listener, handles
 from tests.proxies import Proxy
 from tests.servers import Certificate
 
