@@ -131,7 +131,7 @@ def test_a_child_does_not_wait_for_a_lock_of_its_parent(server: Server, lock_of:
     held.wait()
     child = os.fork()
     if child == 0:
-        signal.alarm(10)
+        signal.alarm(30)
         code = 1
         try:
             client.headers["X-Child"] = "1"
