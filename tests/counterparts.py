@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fronts import front
+from tests.patience import PATIENCE
 from tests.proxies import Proxy
 from tests.servers import SHUTDOWN_SECONDS, STARTUP_SECONDS, Certificate
 
@@ -38,7 +39,7 @@ class Running:
 
     def has_seen(self, port: int) -> bool:
         """Wait until its log holds the port of a server; return whether it does at last."""
-        until = time.monotonic() + 5
+        until = time.monotonic() + PATIENCE
         while str(port) not in self.read_log():
             if time.monotonic() > until:
                 return False

@@ -17,6 +17,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.patience import PATIENCE
+
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -69,7 +71,7 @@ class RedisServer:
 
     def wait(self) -> None:
         """Wait until the server has done all that it was asked before."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE
         while True:
             try:
                 with self.client() as client:
@@ -106,7 +108,7 @@ class RedisServer:
     def client(self) -> Iterator[Any]:
         """A client of redis-py, to look at what is there."""
         retry = Retry(NoBackoff(), 0)
-        with redis.Redis(port=self.port, socket_timeout=5, retry=retry) as client:
+        with redis.Redis(port=self.port, socket_timeout=PATIENCE, retry=retry) as client:
             yield client
 
 

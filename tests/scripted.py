@@ -21,6 +21,8 @@ from typing import Any, Self, TypeAlias, cast
 
 from multidict import CIMultiDict
 
+from tests.patience import PATIENCE
+
 
 class Fate(enum.Enum):
     """What becomes of a connection instead of, or after, an answer."""
@@ -136,7 +138,7 @@ class Scripted:
 
     async def has_read(self, count: int) -> None:
         """Wait until so many requests were read."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while len(self.log) < count:
                 self._changed.clear()
                 await self._changed.wait()

@@ -231,9 +231,13 @@ class Exchange:
 
     def _write_blocking(self, data: bytes) -> bool:
         """Write to TLS within TLS, which would lose what a socket does not take at once."""
-        self.sock.settimeout(self.call.time_for("write"))
+        left = memoryview(data)
         try:
-            self.sock.sendall(data)
+            # In pieces, as each of them has the time of the write part.
+            while left:
+                self.sock.settimeout(self.call.time_for("write"))
+                self.sock.sendall(left[:PIECE])
+                left = left[PIECE:]
         except TimeoutError as error:
             raise self.call.timed_out("write") from error
         except OSError as error:

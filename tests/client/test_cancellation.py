@@ -17,6 +17,7 @@ from arya_api_framework.errors import ConfigurationError, RequestTimeout
 from tests.app import Server
 from tests.client.conftest import hooked_session
 from tests.faults import Faults, full_listener
+from tests.patience import LATE, until, until_async
 
 # Tasks
 
@@ -41,7 +42,7 @@ async def test_cancelled(faults: Faults, path: str) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < LATE
         assert task.cancelled()
         assert await client.get("/ok") == {"ok": True}
     assert faults.log[0].connection != faults.log[1].connection
@@ -100,16 +101,17 @@ async def test_cancelled_while_uploading(faults: Faults) -> None:
 
 async def test_cancelled_in_the_queue_of_the_rate_limit(server: Server) -> None:
     """A call that is cancelled while it waits for the rate limit sends nothing, takes no slot."""
-    async with AsyncClient(server.url, rate_limit=1, rate_limit_interval=1) as client:
+    async with AsyncClient(server.url, rate_limit=1, rate_limit_interval=2) as client:
         start = time.monotonic()
         await client.get("/echo?first")
         waiting = [asyncio.create_task(client.get("/echo?cancelled")) for _ in range(5)]
         last = asyncio.create_task(client.get("/echo?last"))
-        await asyncio.sleep(0.05)
+        limiter: Any = client._limiter
+        await until_async(lambda: limiter.waiting == 6)
         for task in waiting:
             task.cancel()
         await last
-        assert time.monotonic() - start < 1.9, "a cancelled call took a slot"
+        assert time.monotonic() - start < 4, "a cancelled call took a slot"
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(result, asyncio.CancelledError) for result in results)
     assert [received.target for received in server.log] == ["/echo?first", "/echo?last"]
@@ -119,8 +121,9 @@ async def test_cancel_storm(faults: Faults) -> None:
     """Hundreds of cancelled calls leave a client that answers right, with all its connections."""
     async with AsyncClient(faults.url) as client:
         for _ in range(3):
+            faults.reset()
             tasks = [asyncio.create_task(client.get("/hang-in-body")) for _ in range(120)]
-            await asyncio.sleep(0.1)
+            await faults.wait_for(100)
             for task in tasks:
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -194,7 +197,7 @@ async def test_task_group(faults: Faults) -> None:
 
         with pytest.raises(ExceptionGroup):
             await call()
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < LATE
         assert await client.get("/ok") == {"ok": True}
 
 
@@ -223,9 +226,12 @@ class Interrupted(BaseException):
     """What a signal handler raises, as Ctrl-C does."""
 
 
+Interrupt = Callable[[Callable[[], object], Callable[[], object]], None]
+
+
 @pytest.fixture
-def interrupt() -> Iterator[Callable[[float], None]]:
-    """A function that interrupts this thread after some seconds; 0 calls it off.
+def interrupt() -> Iterator[Interrupt]:
+    """A function that makes a call and interrupts it soon after something has become true.
 
     It does so again and again: Python drops what a handler raises inside a finalizer, and a signal
     between two steps of Python is not seen by the system call that comes next.
@@ -234,12 +240,22 @@ def interrupt() -> Iterator[Callable[[float], None]]:
     def handle(*_: Any) -> None:
         raise Interrupted
 
-    def after(seconds: float) -> None:
-        signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
+    def interrupted(call: Callable[[], object], when: Callable[[], object]) -> None:
+        def wait() -> None:
+            until(when)
+            # Long between one and the next, so that the first has come through meanwhile.
+            signal.setitimer(signal.ITIMER_REAL, 0.05, LATE)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        with pytest.raises(Interrupted):
+            call()
+        waiting.join()
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
     previous = signal.signal(signal.SIGALRM, handle)
-    yield after
-    after(0)
+    yield interrupted
+    signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, previous)
 
 
@@ -247,43 +263,32 @@ def interrupt() -> Iterator[Callable[[float], None]]:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("factory", [None, hooked_session])
 @pytest.mark.parametrize("path", PATHS)
-def test_interrupted(
-    faults: Faults, interrupt: Callable[[float], None], path: str, factory: Any
-) -> None:
+def test_interrupted(faults: Faults, interrupt: Interrupt, path: str, factory: Any) -> None:
     """An exception that a signal handler raises comes out, and the client stays of use."""
     options = {} if factory is None else {"session_factory": factory}
     with SyncClient(faults.url, **options) as client:
-        interrupt(0.05)
-        with pytest.raises(Interrupted):
-            client.get(path)
-        interrupt(0)
+        interrupt(lambda: client.get(path), lambda: faults.log)
         assert client.get("/ok") == {"ok": True}
     assert faults.log[0].connection != faults.log[1].connection
 
 
-def test_interrupted_upload(faults: Faults, interrupt: Callable[[float], None]) -> None:
+def test_interrupted_upload(faults: Faults, interrupt: Interrupt) -> None:
     """An upload can be interrupted."""
     with SyncClient(faults.url) as client:
-        interrupt(0.1)
-        with pytest.raises(Interrupted):
-            client.post("/upload-stall", data=bytes(20 * 1024 * 1024))
-        interrupt(0)
+        data = bytes(20 * 1024 * 1024)
+        interrupt(lambda: client.post("/upload-stall", data=data), lambda: faults.log)
         assert client.get("/ok") == {"ok": True}
 
 
-def test_interrupted_in_the_queue_of_the_rate_limit(
-    server: Server, interrupt: Callable[[float], None]
-) -> None:
+def test_interrupted_in_the_queue_of_the_rate_limit(server: Server, interrupt: Interrupt) -> None:
     """A call that is interrupted while it waits for the rate limit gives its place back."""
-    with SyncClient(server.url, rate_limit=1, rate_limit_interval=0.4) as client:
+    with SyncClient(server.url, rate_limit=1, rate_limit_interval=1) as client:
+        limiter: Any = client._limiter
         start = time.monotonic()
         client.get("/echo")
-        interrupt(0.05)
-        with pytest.raises(Interrupted):
-            client.get("/echo")
-        interrupt(0)
+        interrupt(lambda: client.get("/echo"), lambda: limiter.waiting == 1)
         client.get("/echo")
-        assert time.monotonic() - start < 0.7
+        assert time.monotonic() - start < 2, "the interrupted call took a slot"
     assert len(server.log) == 2
 
 
@@ -409,7 +414,7 @@ def test_exit_in_the_middle_of_a_call(server: Server) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=50,
     )
     assert (result.returncode, result.stdout, result.stderr) == (7, "", "")
 

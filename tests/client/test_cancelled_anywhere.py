@@ -15,6 +15,7 @@ import pytest
 
 from arya_api_framework import TLS, AsyncClient, Pool
 from tests.faults import WELL, Faults
+from tests.patience import until_async
 from tests.proxies import Proxy
 
 
@@ -72,7 +73,7 @@ async def run(make: Make, call: Callable[[AsyncClient], Any], *, warm: bool) -> 
             assert task.cancelled()
             ended = False
         await nothing_left(client)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             assert await client.get("/ok") == {"ok": True}
         await nothing_left(client)
         if not warm or ended:
@@ -84,9 +85,8 @@ async def run(make: Make, call: Callable[[AsyncClient], Any], *, warm: bool) -> 
 
 async def nothing_left(client: AsyncClient) -> None:
     """Check that there is no other task, and nobody in the pool or in the queue of the limit."""
-    async with asyncio.timeout(5):
-        while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - a thread may be at its end
-            await asyncio.sleep(0.001)
+    # A thread may be at its end.
+    await until_async(lambda: len(asyncio.all_tasks()) <= 1)
     if client._transport is not None and client._transport._rooms:
         connector: Any = client.session.connector
         assert not connector._acquired
@@ -106,9 +106,8 @@ async def _no_descriptor_left() -> AsyncIterator[None]:
     before = number() if sys.platform == "linux" else 0
     yield
     if sys.platform == "linux":
-        async with asyncio.timeout(5):
-            while number() > before + 1:  # noqa: ASYNC110 - the server is in another thread
-                await asyncio.sleep(0.01)
+        # The server is in another thread.
+        await until_async(lambda: number() <= before + 1)
 
 
 CALLS: dict[str, Callable[[AsyncClient], Awaitable[Any]]] = {

@@ -21,9 +21,10 @@ from arya_api_framework.errors import (
 )
 from tests.client.conftest import Lane
 from tests.conftest import Kind
+from tests.patience import LATE
 from tests.scripted import CLOSE, HANG, Scripted, answer
 
-TWO = CircuitBreaker(failure_rate=1, minimum_calls=2, open_for=0.4)
+TWO = CircuitBreaker(failure_rate=1, minimum_calls=2, open_for=60)
 
 
 async def fail(client: Any, count: int = 2) -> None:
@@ -48,8 +49,8 @@ async def test_failures_open_it(lane: Lane, fault: Any) -> None:
         error = caught.value
         assert (error.sent, error.method, error.attempts) == ("no", "GET", 1)
         assert error.retry_after is not None
-        assert 0 < error.retry_after <= 0.4
-        assert f"{server.url} is open, for 0." in str(error)
+        assert 0 < error.retry_after <= 60
+        assert f"{server.url} is open, for " in str(error)
         assert len(server.log) == 2
         assert limit.eta(3) == 0, "no slot was taken"
         assert await client.get(f"{other.url}/") == {}
@@ -58,22 +59,23 @@ async def test_failures_open_it(lane: Lane, fault: Any) -> None:
 async def test_one_probe_closes_it(kind: Kind) -> None:
     """While it is on its way the others are refused; if it fails, it is open again."""
     async with Scripted(answer(500), answer(500), answer(503)) as server:
-        client = kind.client(server.url, circuit_breaker=TWO)
+        breaker = CircuitBreaker(failure_rate=1, minimum_calls=2, open_for=0.8)
+        client = kind.client(server.url, circuit_breaker=breaker)
         await fail(client)
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.8)
         await fail(client, 1)
         with pytest.raises(CircuitOpenError):
             await client.get("/")
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.8)
         server.script[:] = [HANG]
-        probe = asyncio.ensure_future(client.get("/", timeout=0.3))
+        probe = asyncio.ensure_future(client.get("/", timeout=1.2))
         await server.has_read(4)
         with pytest.raises(CircuitOpenError, match=r"open$") as caught:
             await client.get("/")
         assert caught.value.retry_after is None
         with pytest.raises(TimeoutError):
             await probe
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.8)
         assert await client.get("/") == {}
         assert await client.get("/") == {}
         assert len(server.log) == 6
@@ -93,7 +95,7 @@ async def test_what_is_no_failure_of_the_origin(lane: Lane) -> None:
         held = asyncio.ensure_future(client.get("/", timeout=0.5))
         await server.has_read(3)
         with pytest.raises(RateLimitTimeout):
-            await client.get("/", deadline=0.1)
+            await client.get("/", deadline=30)
         unlimited = client.with_options(rate_limit=None)
         del unlimited
         with pytest.raises(TimeoutError):
@@ -107,7 +109,7 @@ async def test_a_wait_for_the_pool_is_no_failure(lane: Lane) -> None:
     breaker = CircuitBreaker(failure_rate=0.01, minimum_calls=1)
     async with Scripted(HANG) as server:
         client = lane.client(server.url, circuit_breaker=breaker, pool=Pool(total=1, wait=0.05))
-        held = asyncio.ensure_future(client.get("/", timeout=1))
+        held = asyncio.ensure_future(client.get("/", timeout=60))
         await server.has_read(1)
         with pytest.raises(PoolTimeout):
             await client.get("/")
@@ -124,7 +126,7 @@ async def test_a_call_that_finds_it_open_is_not_repeated(kind: Kind) -> None:
         start = time.monotonic()
         with pytest.raises(CircuitOpenError) as caught:
             await client.get("/")
-        assert time.monotonic() - start < 0.4
+        assert time.monotonic() - start < LATE
         kinds = [type(error) for error in caught.value.earlier]
         assert kinds == [HTTPServiceUnavailable, HTTPServiceUnavailable]
         assert caught.value.sent == "yes", "the attempts before were read"

@@ -98,8 +98,8 @@ async def test_an_answer_is_remembered_for_its_time(
 async def test_an_answer_is_forgotten_after_its_time(lane: Lane, server: Server) -> None:
     """Then it is asked for again."""
     resolver = Resolver(HERE)
-    client = lane.client(server.at(NAME), dns=Dns(ttl=0.3, resolver=resolver), pool=EACH)
-    for pause in (0.0, 0.6, 0.0):
+    client = lane.client(server.at(NAME), dns=Dns(ttl=1, resolver=resolver), pool=EACH)
+    for pause in (0.0, 1.5, 0.0):
         await asyncio.sleep(pause)
         await client.get("/echo")
     assert len(resolver.asked) == 2

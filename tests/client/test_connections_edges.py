@@ -37,7 +37,7 @@ from arya_api_framework.errors import (
 )
 from tests.app import Server
 from tests.client.conftest import Lane
-from tests.faults import Faults, full_listener
+from tests.faults import WELL, Faults, Peer, full_listener, handles
 from tests.proxies import Proxy
 from tests.servers import Certificate
 
@@ -216,6 +216,16 @@ def test_who_waits_for_a_place_is_told_that_the_client_is_closed(faults: Faults)
     assert [type(one) for one in raised] == [ClientClosedError]
 
 
+TOGETHER = asyncio.Barrier(2)
+
+
+@handles("/together")
+async def together(peer: Peer) -> None:
+    """Answer two requests when both are there."""
+    await TOGETHER.wait()
+    await peer.send(WELL)
+
+
 def test_a_pool_of_the_users_that_is_full_keeps_no_more(
     faults: Faults, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -229,7 +239,8 @@ def test_a_pool_of_the_users_that_is_full_keeps_no_more(
     answers: list[Any] = []
     with SyncClient(faults.url, session_factory=make) as client:
         threads = [
-            threading.Thread(target=lambda: answers.append(client.get("/brief"))) for _ in range(2)
+            threading.Thread(target=lambda: answers.append(client.get("/together")))
+            for _ in range(2)
         ]
         for thread in threads:
             thread.start()

@@ -71,7 +71,7 @@ def test_small_writes_are_not_held_back(server: Server) -> None:
 def test_no_time_is_left_when_it_is_over() -> None:
     """Not even a moment, which a peer that drips could have again and again."""
     assert _left(None) is None
-    assert 0 < (_left(time.monotonic() + 5) or 0) <= 5
+    assert 0 < (_left(time.monotonic() + 60) or 0) <= 60
     with pytest.raises(TimeoutError):
         _left(time.monotonic())
 
@@ -83,9 +83,9 @@ def test_one_timeout_is_for_all_that_follows() -> None:
         timed = _Timed(one)
         other.sendall(b"abc")
         assert timed.recv(1) == b"a"
-        timed.settimeout(0.05)
+        timed.settimeout(0.5)
         assert timed.recv(1) == b"b"
-        time.sleep(0.06)
+        time.sleep(0.51)
         with pytest.raises(TimeoutError):
             timed.recv(1)
         with pytest.raises(TimeoutError):

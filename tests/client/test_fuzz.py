@@ -4,21 +4,25 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from arya_api_framework.errors import FrameworkException
 from tests.client.conftest import Lane
 from tests.fault_table import SECRETS, check_travels, shown
 from tests.faults import GZIP_HEAD, GZIPPED, HINTS, OK, WELL, Faults, Peer, chunked, handles, sized
+from tests.patience import LATE
 
 SEED = 20_110
 ROUNDS = 120
 KEPT = 8
 """One in so many connections is left open: what is cut ends by its time there."""
 TIMEOUT = 0.25
+ENOUGH = 60.0
+"""Seconds for an answer that comes to its end."""
 LIMIT = 4096
 # A redirect would go over a connection that the server is about to close.
-LIMITS = {"timeout": TIMEOUT, "max_response_size": LIMIT, "follow_redirects": False}
+LIMITS = {"timeout": ENOUGH, "max_response_size": LIMIT, "follow_redirects": False}
 
 WHOLE = b'{"ok":true}'
 SEEDS = [
@@ -104,10 +108,8 @@ async def test_changed_responses_end_right_or_as_an_error_of_ours(
         ANSWERS[str(number)] = data
         split = chance.randrange(len(data) + 1)
         start = time.monotonic()
-        found = await outcome(
-            faults, client.get(f"/fuzz?n={number}.{split}", response_format=bytes)
-        )
-        assert time.monotonic() - start < TIMEOUT + 0.3, (number, data)
+        found = await outcome(faults, client.get(f"/fuzz?n={number}.{split}", **options(number)))
+        assert time.monotonic() - start < TIMEOUT + LATE, (number, data)
         if isinstance(found, FrameworkException):
             assert "of-mine" not in shown(found), (number, data)
             check_travels(found)
@@ -129,13 +131,23 @@ async def test_both_clients_agree_on_changed_responses(faults: Faults) -> None:
         for number in range(ROUNDS):
             data = ANSWERS[str(number)] = mutate(chance)
             path = f"/fuzz?n={number}.{len(data)}"
-            fast, compatible, other = [
-                await outcome(faults, client.get(path, response_format=bytes)) for client in clients
-            ]
-            assert told(fast) == told(compatible) == told(other), (number, data)
+            # Where the time ends a call, a slow machine may end one that was about to be through.
+            for _ in range(1 if number % KEPT else 3):
+                fast, compatible, other = [
+                    told(await outcome(faults, client.get(path, **options(number))))
+                    for client in clients
+                ]
+                if fast == compatible == other:
+                    break
+            assert fast == compatible == other, (number, data)
     finally:
         for lane in lanes:
             await lane.close()
+
+
+def options(number: int) -> dict[str, Any]:
+    """Return those of a call: little time only where the connection is left open."""
+    return {"response_format": bytes, "timeout": ENOUGH if number % KEPT else TIMEOUT}
 
 
 def told(found: object) -> object:

@@ -22,6 +22,7 @@ from arya_api_framework.otel import OpenTelemetryHook
 from tests.app import Server
 from tests.conftest import Kind
 from tests.faults import Faults
+from tests.patience import until_async
 
 
 class Telemetry:
@@ -91,7 +92,7 @@ async def test_a_span_for_a_request(kind: Kind, server: Server, telemetry: Telem
     (point,) = telemetry.points()
     assert (dict(point.attributes), point.count) == (measured, 1)
     assert point.explicit_bounds[:3] == (0.005, 0.01, 0.025)
-    assert 0 < point.sum < 10
+    assert 0 < point.sum < 60
 
 
 async def test_redirects_and_error_statuses(
@@ -182,9 +183,7 @@ async def test_cancelled_calls_end_their_spans(server: Server, telemetry: Teleme
     kind = Kind("async")
     client = kind.client(server.url, hooks=[telemetry.hook])
     task = asyncio.ensure_future(client.get("/delay/30"))
-    async with asyncio.timeout(10):
-        while not server.log:  # noqa: ASYNC110 - the server is a thread
-            await asyncio.sleep(0.01)
+    await until_async(lambda: server.log)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -62,6 +62,7 @@ from arya_api_framework.errors import (
 )
 from arya_api_framework.retry import TRANSIENT, on_error, on_header, on_status, when
 from tests.client.conftest import Lane, hooked_session
+from tests.patience import LATE, until_async
 from tests.scripted import CLOSE, HANG, OK, RESET, Early, Read, Scripted, Step, answer
 
 SOON = Retry(backoff=0.01)
@@ -71,11 +72,9 @@ BUSY = answer(503)
 CUT = (answer(200, length=10), CLOSE)
 LOST = (b"HTTP/1.1 2", CLOSE)  # Not before the first byte: that could be a connection gone stale.
 
-# The server notes a request when it has read it, which may be a moment after it was sent, and
-# longer after for the first of two: a gap may look this much shorter than the wait was.
-GRAIN = 0.02
-# What a call may take beyond its limit (R10).
-LATE = 0.25
+# The clock of a server that answered is read before it answers, so that a gap is never shorter
+# than the wait was, save for the last digits of a clock.
+GRAIN = 0.002
 
 
 async def failure(call: Any) -> FrameworkException:
@@ -244,13 +243,13 @@ async def test_a_stale_connection_is_replayed_at_once(
     """A kept connection that breaks before a byte of the answer is no attempt, and no wait."""
     caplog.set_level(logging.INFO)
     async with Scripted(OK, fate) as server:
-        client = lane.client(server.url, retry=Retry(backoff=5, max_backoff=5))
+        client = lane.client(server.url, retry=Retry(backoff=60, max_backoff=60))
         await client.get("/first")
         if method in RETRIED:
             start = time.monotonic()
             response = await client.request(method, "/", raw=True)
             assert response.status == 200
-            assert time.monotonic() - start < 1
+            assert time.monotonic() - start < LATE
             assert server.connections == [1, 1, 2]
             what = "again at once, as the idle connection was closed"
             told = [record.message for record in caplog.records if "at once" in record.message]
@@ -416,7 +415,9 @@ async def test_a_body_cut_after_a_success_is_asked_for_again(lane: Lane, fate: A
     """A success of which half came is a fault, also where the server just goes silent."""
     half = (answer(200, body=b'{"a"', length=8), fate)
     async with Scripted(half, answer(200, body=b'{"a": 1}')) as server:
-        client = lane.client(server.url, retry=SOON, timeout=Timeout(read=0.2))
+        client = lane.client(
+            server.url, retry=SOON, timeout=Timeout(read=1 if fate is HANG else 30)
+        )
         assert await client.get("/") == {"a": 1}
         assert len(server.log) == 2
         server.script[:] = [half]
@@ -554,7 +555,7 @@ async def test_a_date_without_that_of_the_server_is_our_time(lane: Lane) -> None
     async with Scripted(answer(429, f"Retry-After: {then}")) as server:
         error = await failure(lane.client(server.url, retry=Retry(max_retry_after=5)).get("/"))
         assert error.retry_after is not None
-        assert 27 < error.retry_after <= 30
+        assert 30 - 2 * LATE < error.retry_after <= 30
 
 
 @pytest.mark.parametrize(
@@ -601,9 +602,8 @@ async def test_a_wait_that_is_too_long_fails_at_once(
     """The caller is told what the server asks for, and can come back then."""
     async with Scripted(answer(429, f"Retry-After: {seconds}")) as server:
         client = lane.client(server.url, **{"retry": Retry(), **options})
-        start = time.monotonic()
         error = await failure(client.get("/"))
-        assert time.monotonic() - start < 1
+        # Had it waited, there would be another error, and another request.
         assert isinstance(error, HTTPTooManyRequests)
         assert (error.retry_after, error.retry_stopped_by) == (seconds, stop)
         assert len(server.log) == 1
@@ -611,15 +611,14 @@ async def test_a_wait_that_is_too_long_fails_at_once(
 
 # R9: everyone waits.
 
-PAUSE = answer(429, "retry-after-ms: 500")
+PAUSE = answer(429, "retry-after-ms: 1000")
+LONG_PAUSE = 2.0
 
 
 async def pause_of(client: Any) -> float:
     """Wait until a client has read an answer that makes it pause; return until when it does."""
     origins: Origins = client.target._origins
-    async with asyncio.timeout(5):
-        while not origins.paused:  # noqa: ASYNC110 - nothing tells that it has read an answer
-            await asyncio.sleep(0.001)
+    await until_async(lambda: origins.paused)  # Nothing tells that it has read an answer.
     return max(origins.paused.values())
 
 
@@ -645,14 +644,13 @@ async def test_a_pause_is_for_every_call_to_the_origin(lane: Lane) -> None:
         await pause_of(client)
         twin = client.with_options(headers={"X-A": "1"}, retry=None)
         others = [client.get("/2"), twin.get("/3"), client.items.get("/4"), client.post("/5")]
-        start = time.monotonic()
         away = client.get(f"{other.url}/away")
         await asyncio.gather(first, away, *others)
-        assert other.log[0].at - start < 0.3
+        assert other.log[0].at < min(read.at for read in server.log[1:])
         assert sorted(read.target for read in server.log[1:]) == [
             *("/2", "/3", "/5", "/first", "/items/4")
         ]
-        assert all(read.at - server.log[0].at > 0.5 - GRAIN for read in server.log[1:])
+        assert all(read.at - server.log[0].at > 1 - GRAIN for read in server.log[1:])
 
 
 async def test_the_pause_of_another_origin_takes_no_slots(lane: Lane) -> None:
@@ -663,18 +661,18 @@ async def test_the_pause_of_another_origin_takes_no_slots(lane: Lane) -> None:
             retry=SOON,
             trusted_origins=[other.url],
             rate_limit=20,
-            rate_limit_interval=3,
+            rate_limit_interval=60,
         )
         first = asyncio.ensure_future(client.get("/first"))
         await server.has_read(1)
         await pause_of(client)
         for number in range(5):
-            await asyncio.wait_for(client.get(f"{other.url}/{number}"), 1)
-        assert all(read.at - server.log[0].at < 0.5 for read in other.log)
+            await client.get(f"{other.url}/{number}")
+        assert len(server.log) == 1, "the pause is not over"
         await first
-        for number in range(12):  # 1 + 5 + 1 + 12 slots of 20 are taken.
-            await client.get(f"/{number}")
-        assert server.log[-1].at - server.log[0].at < 2
+        for number in range(13):  # 1 + 5 + 1 + 13 slots of 20 are taken.
+            await client.get(f"/{number}", deadline=20)
+        assert isinstance(await failure(client.get("/", deadline=20)), RateLimitTimeout)
 
 
 async def test_a_pause_that_is_over_is_forgotten(lane: Lane) -> None:
@@ -685,37 +683,34 @@ async def test_a_pause_that_is_over_is_forgotten(lane: Lane) -> None:
         )
         await failure(client.get("/"))
         await asyncio.sleep(0.06)
-        await asyncio.wait_for(client.get(f"{other.url}/"), 2)
+        await client.get(f"{other.url}/", deadline=30)
         assert len(other.log) == 1
 
 
 async def test_a_wait_for_others_does_not_count(lane: Lane) -> None:
     """For whom the server did not answer, the pause is a queue: `timeout` is for work."""
-    async with Scripted(PAUSE) as server:
+    async with Scripted(answer(429, f"retry-after-ms: {LONG_PAUSE * 1000:.0f}")) as server:
         client = lane.client(server.url, retry=SOON)
         first = asyncio.ensure_future(client.get("/first"))
         await server.has_read(1)
         await pause_of(client)
-        await client.get("/second", timeout=0.2)
+        await client.get("/second", timeout=LONG_PAUSE / 2)
         await first
 
 
 async def test_a_pause_beyond_the_deadline_fails_at_once(lane: Lane) -> None:
     """A waiting call with a deadline that lies before the end of the pause sends nothing."""
-    async with Scripted(PAUSE) as server:
+    async with Scripted(answer(429, "Retry-After: 60")) as server:
         client = lane.client(server.url, retry=SOON)
-        first = asyncio.ensure_future(client.get("/first"))
-        await server.has_read(1)
-        await pause_of(client)
+        await failure(client.get("/first", retry=Retry(attempts=1)))
         start = time.monotonic()
-        error = await failure(client.get("/second", deadline=0.2))
+        error = await failure(client.get("/second", deadline=30))
         assert isinstance(error, RateLimitTimeout)
-        assert time.monotonic() - start < 0.15
+        assert time.monotonic() - start < LATE
         assert (error.sent, error.attempts) == ("no", 0)
         assert error.retry_after is not None
-        assert 0.2 < error.retry_after <= 0.5
-        await first
-        assert [read.target for read in server.log] == ["/first", "/first"]
+        assert 60 - LATE < error.retry_after <= 60
+        assert [read.target for read in server.log] == ["/first"]
 
 
 async def test_a_429_without_a_wish_pauses_for_the_backoff(lane: Lane) -> None:
@@ -741,24 +736,22 @@ async def test_a_503_pauses_where_it_asks_to(lane: Lane) -> None:
         await client.get("/")
         assert s.gaps[0] > 0.3 - GRAIN
         await failure(client.get("/"))
-        await asyncio.wait_for(client.get("/"), 2)
+        await client.get("/", deadline=30)
 
 
 async def test_a_pause_on_the_way_of_a_redirect(lane: Lane) -> None:
     """A redirect to an origin that rests waits, and one that would wait too long fails at once."""
-    async with Scripted(answer(503, "retry-after-ms: 400")) as server, Scripted() as other:
+    async with Scripted(answer(503, "retry-after-ms: 1500")) as server, Scripted() as other:
         other.script[:] = [redirect(f"{server.url}/there")] * 2
         client = lane.client(other.url, retry=SOON, trusted_origins=[server.url])
         await failure(client.post(f"{server.url}/", body={}))
-        start = time.monotonic()
-        error = await failure(client.get("/", deadline=0.3))
+        error = await failure(client.get("/", deadline=1))
         assert isinstance(error, RateLimitTimeout)
-        assert time.monotonic() - start < 0.2
         # The server of the first request has read it, and there was no second attempt.
         assert (error.sent, error.attempts, error.earlier) == ("yes", 1, ())
         assert len(other.log) == 1
-        await client.get("/", timeout=0.3)
-        assert server.gaps[0] > 0.4 - GRAIN
+        await client.get("/", timeout=1)
+        assert server.gaps[0] > 1.5 - GRAIN
 
 
 # R10, R11: the total.
@@ -768,14 +761,14 @@ async def test_a_timeout_is_for_all_attempts(lane: Lane) -> None:
     """Hanging attempts, and the waits between them, end when the total is over."""
     async with Scripted(*[HANG] * 20) as server:
         retry = Retry(attempts=20, backoff=0.05, max_backoff=0.05)
-        client = lane.client(server.url, retry=retry, timeout=Timeout(total=0.7, read=0.2))
+        client = lane.client(server.url, retry=retry, timeout=Timeout(total=2, read=0.3))
         start = time.monotonic()
         error = await failure(client.get("/"))
-        assert time.monotonic() - start < 0.7 + LATE
+        assert time.monotonic() - start < 2 + LATE
         assert isinstance(error, RequestTimeout)
         assert error.retry_stopped_by == "timeout"
         # The last may have been over before it was connected.
-        assert 3 <= len(server.log) <= error.attempts <= len(server.log) + 1 <= 6
+        assert 2 <= len(server.log) <= error.attempts <= len(server.log) + 1 <= 8
         assert all(type(one) is ReadTimeout for one in error.earlier)
 
 
@@ -794,11 +787,11 @@ async def test_a_total_that_is_over_is_not_tried_again(lane: Lane) -> None:
 
 async def test_backoff_counts_as_work(lane: Lane) -> None:
     """A wait that would end after the timeout is not begun: the error comes at once."""
-    async with Scripted(*[answer(503, "retry-after-ms: 250")] * 9) as server:
-        client = lane.client(server.url, retry=Retry(attempts=9, backoff=0), timeout=0.6)
+    async with Scripted(*[answer(503, "retry-after-ms: 900")] * 9) as server:
+        client = lane.client(server.url, retry=Retry(attempts=9, backoff=0), timeout=2.6)
         start = time.monotonic()
         error = await failure(client.get("/"))
-        assert time.monotonic() - start < 0.6
+        assert time.monotonic() - start < 2.6
         assert isinstance(error, HTTPServiceUnavailable)
         assert (error.attempts, error.retry_stopped_by) == (3, "timeout")
 
@@ -829,17 +822,17 @@ async def test_the_time_left_is_told(lane: Lane, name: str, unit: str, scale: in
             return redirect("/there")
 
         server.script.append(later)
-        client = lane.client(server.url, retry=SOON, timeout=5, deadline_header=name)
+        client = lane.client(server.url, retry=SOON, timeout=30, deadline_header=name)
         await client.get("/")
         left = [float(read.headers[name].removesuffix(unit)) / scale for read in server.log]
         assert all(read.headers[name].endswith(unit) for read in server.log)
-        assert left[0] <= 5
+        assert left[0] <= 30
         assert left[0] - left[1] > 0.095
         assert left[1] - left[2] > 0.095
         assert left[0] - left[3] < sum(server.gaps) + LATE
         assert left[2] - left[3] > 0.04
-        await client.get("/", deadline=2)
-        assert 1 < float(server.log[-1].headers[name].removesuffix(unit)) / scale <= 2
+        await client.get("/", deadline=2 * LATE)
+        assert LATE < float(server.log[-1].headers[name].removesuffix(unit)) / scale <= 2 * LATE
 
 
 async def test_a_long_time_is_told_as_grpc_can(lane: Lane) -> None:
@@ -1224,13 +1217,13 @@ async def test_no_slot_for_a_redirect_is_not_tried_again(lane: Lane) -> None:
             server.url,
             retry=Retry(backoff=2, max_backoff=2, on=on_error(FrameworkException)),
             rate_limit=1,
-            rate_limit_interval=30,
+            rate_limit_interval=120,
         )
         start = time.monotonic()
-        error = await failure(client.get("/", deadline=5))
+        error = await failure(client.get("/", deadline=60))
         assert isinstance(error, RateLimitTimeout)
         assert (error.earlier, error.attempts) == ((), 1)
-        assert time.monotonic() - start < 0.2
+        assert time.monotonic() - start < LATE
         assert len(server.log) == 1
 
 
@@ -1310,7 +1303,7 @@ async def test_nothing_is_kept_alive(lane: Lane) -> None:
 @pytest.mark.parametrize("lane", ["async"], indirect=True)  # Threads cannot be cancelled.
 async def test_a_cancelled_wait_sends_nothing(lane: Lane) -> None:
     """A task that is cancelled in the backoff is over at once."""
-    async with Scripted(answer(503, "Retry-After: 1")) as server:
+    async with Scripted(answer(503, "Retry-After: 2")) as server:
         client = lane.client(server.url, retry=SOON)
         task = asyncio.ensure_future(client.get("/"))
         await server.has_read(1)
@@ -1319,13 +1312,13 @@ async def test_a_cancelled_wait_sends_nothing(lane: Lane) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert time.monotonic() - start < 0.1
+        assert time.monotonic() - start < 2
         # So is one that waits for the end of the pause.
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.get("/2"), 0.1)
         await client.get("/3")
         assert [read.target for read in server.log] == ["/", "/3"]
-        assert server.gaps[0] > 1 - GRAIN
+        assert server.gaps[0] > 2 - GRAIN
 
 
 @pytest.mark.parametrize("fast", [True, False])
@@ -1353,7 +1346,7 @@ async def test_an_interrupted_wait_sends_nothing(fast: bool) -> None:
         await server.has_read(1)
         await asyncio.sleep(0.2)  # A moment for reading the answer; earlier would be as right.
         program.send_signal(signal.SIGINT)
-        told, _ = await asyncio.wait_for(program.communicate(), 10)
+        told, _ = await asyncio.wait_for(program.communicate(), 50)
         assert told == b"ended KeyboardInterrupt\n"
         assert [read.target for read in server.log] == ["/", "/after"]
 
@@ -1379,13 +1372,13 @@ async def test_a_misdirected_request_is_sent_on_another_connection(
 ) -> None:
     """Once, at once, on a connection that served nothing before; for any method."""
     async with Scripted(OK, answer(status), OK, answer(status), answer(status)) as server:
-        client = lane.client(server.url, retry=Retry(backoff=5, max_backoff=5))
+        client = lane.client(server.url, retry=Retry(backoff=60, max_backoff=60))
         await client.get("/")
         start = time.monotonic()
         await client.request(method, "/")
         assert server.connections == [1, 1, 2]
         error = await failure(client.request(method, "/"))
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < LATE
         assert len(server.log) == 5
         assert server.connections[3] != server.connections[4]
         assert (error.attempts, len(error.earlier)) == (2, 1)

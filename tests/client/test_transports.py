@@ -36,7 +36,8 @@ from tests.app import Server
 from tests.client.conftest import Lane
 from tests.client.test_hostile import SECRETS, shown_by
 from tests.conftest import Kind
-from tests.faults import PATHS, Faults, listener, speaks_first
+from tests.faults import PATHS, WELL, Faults, Peer, handles, listener, speaks_first
+from tests.patience import until, until_async
 
 # Sessions with connections that are not ours
 
@@ -127,6 +128,16 @@ def test_closed_pool(faults: Faults) -> None:
             client.get("/ok")
 
 
+TOLD = threading.Event()
+
+
+@handles("/when-told")
+async def when_told(peer: Peer) -> None:
+    """Answer when the test says so."""
+    await until_async(TOLD.is_set)
+    await peer.send(WELL)
+
+
 def test_pool_that_has_become_full(faults: Faults) -> None:
     """A call whose connection has no place in the pool any more has its answer all the same."""
     with requests.Session() as session:
@@ -134,14 +145,15 @@ def test_pool_that_has_become_full(faults: Faults) -> None:
         session.mount("http://", adapter)
         client = SyncClient(faults.url, session=session)
         results: list[Any] = []
-        thread = threading.Thread(target=lambda: results.append(client.get("/brief")))
+        TOLD.clear()
+        thread = threading.Thread(target=lambda: results.append(client.get("/when-told")))
         thread.start()
-        while not faults.log:
-            time.sleep(0.001)
+        until(lambda: faults.log)
         pool = only_pool(adapter)
         assert pool.pool is not None
         pool.pool.put(None)
-        thread.join(10)
+        TOLD.set()
+        thread.join(30)
     assert results == [{"ok": True}]
 
 
@@ -154,8 +166,7 @@ def test_pool_part_where_the_session_sends(faults: Faults, monkeypatch: pytest.M
         ]
         for thread in threads:
             thread.start()
-        while len(faults.log) < 2:
-            time.sleep(0.001)
+        until(lambda: len(faults.log) >= 2)
         monkeypatch.setattr(requests.Session, "send", lambda *a, **k: real(*a, **k))  # noqa: PLW0108
         with pytest.raises(PoolTimeout) as caught:
             client.get("/ok", timeout=Timeout(pool=0.1))
@@ -343,10 +354,10 @@ async def test_asynchronous_iterator(faults: Faults) -> None:
 
 async def test_closed_while_a_call_waits_for_its_turn(kind: Kind, server: Server) -> None:
     """A call that waited for the rate limit while the client was closed is not sent."""
-    client = kind.client(server.url, rate_limit=1, rate_limit_interval=0.2)
+    client = kind.client(server.url, rate_limit=1, rate_limit_interval=1)
     await client.get("/echo")
     call = asyncio.ensure_future(client.get("/echo"))
-    await asyncio.sleep(0.05)
+    await until_async(lambda: client.target._limiter.waiting)
     await client.close()
     with pytest.raises(ClientClosedError):
         await call

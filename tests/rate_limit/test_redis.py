@@ -28,14 +28,16 @@ from arya_api_framework.rate_limit import RedisShare, async_redis, sync_redis
 from arya_api_framework.rate_limit.script import CLOCK, TAKE_SHA, BadReply, read_reply
 from arya_api_framework.rate_limit.shared import LATE_ANSWERS, PREFIX, REST, Terms
 from tests.conftest import Kind, needs_fork
+from tests.patience import LATE
+from tests.patience import until_async as until
 from tests.rate_limit.redis_worker import Stamps
 from tests.redis_server import RedisServer, free_port, pretender, relay
 from tests.servers import Certificate
 
 WORKER = Path(__file__).with_name("redis_worker.py")
 
-# What a busy machine may add to a wait that is otherwise known.
-SLACK = 0.5
+PATIENT = 10.0
+"""Seconds for Redis to answer, where it is there and works."""
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +104,7 @@ async def window(kind: Kind, store: RedisServer) -> AsyncIterator[Open]:
     def open_one(
         limit: float = 2, interval: float = 60, url: str = "", name: str = "test", **options: Any
     ) -> Window:
-        share = RedisShare(url or store.url, name=name, **options)
+        share = RedisShare(url or store.url, name=name, **{"timeout": PATIENT, **options})
         opened.append(Window(kind, share, limit, interval))
         return opened[-1]
 
@@ -116,14 +118,6 @@ def taken(store: RedisServer, name: str = "test") -> int:
     store.wait()
     with store.client() as client:
         return sum(b":" in member for member in client.zrange(PREFIX + name, 0, -1))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for something that comes soon."""
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end, "never came true"
-        await asyncio.sleep(0.005)
 
 
 def check(stamps: list[float], limit: int, interval: float) -> None:
@@ -163,7 +157,7 @@ def test_processes_threads_and_tasks_share_one_limit(store: RedisServer) -> None
     assert len(stamps) == 4 * calls
     check(stamps, limit, interval)
     ideal = (math.ceil(len(stamps) / limit) - 1) * interval
-    assert ideal <= max(stamps) - min(stamps) < ideal * 1.1 + SLACK
+    assert ideal <= max(stamps) - min(stamps) < ideal * 1.1 + LATE
 
 
 async def test_the_limit_holds_and_is_not_slowed_down(window: Open) -> None:
@@ -171,7 +165,7 @@ async def test_the_limit_holds_and_is_not_slowed_down(window: Open) -> None:
     one = window(5, 0.2)
     await asyncio.gather(*(one.acquire() for _ in range(26)))
     check(one.taken, 5, 0.2)
-    assert 1 <= max(one.taken) - min(one.taken) < 1.2 + SLACK
+    assert 1 <= max(one.taken) - min(one.taken) < 1.2 + LATE
     assert (one.target.limit, one.target.interval) == (5, 0.2)
 
 
@@ -185,15 +179,15 @@ async def test_a_fraction_is_a_longer_interval(window: Open) -> None:
 
 async def test_a_heavy_call_takes_its_slots_at_once(window: Open, store: RedisServer) -> None:
     """It waits until as many are free as it needs; those that are free do not satisfy it."""
-    one = window(5, 0.3)
+    one = window(5, 1)
     await one.acquire(3)
     assert await one.eta(2) == 0
-    assert 0.2 < await one.eta(3) < 0.31
+    assert 0 < await one.eta(3) <= 1.1
     await one.acquire(3)
     await one.acquire(2)
     first, second, third = one.taken
-    assert second - first >= 0.3
-    assert third - second < 0.3
+    assert second - first >= 1
+    assert third - second < 1
     assert taken(store) == 5
 
 
@@ -238,7 +232,7 @@ async def test_a_name_may_hold_anything(window: Open, store: RedisServer, name: 
     one, other = window(1, name=name), window(1, name=name + "2")
     await one.acquire()
     await other.acquire()
-    assert 59 < await one.eta() < 61
+    assert 60 - LATE < await one.eta() < 61
     with store.client() as client:
         assert client.get("other") == b"kept"
         key = (PREFIX + name).encode("utf-8", "surrogatepass")
@@ -247,11 +241,11 @@ async def test_a_name_may_hold_anything(window: Open, store: RedisServer, name: 
 
 async def test_idle_limits_vanish(window: Open, store: RedisServer) -> None:
     """A key lives as long as its newest slot."""
-    one = window(3, 0.2)
+    one = window(3, 1)
     await one.acquire()
     await one.acquire()
     with store.client() as client:
-        assert 100 < client.pttl(PREFIX + "test") <= 206
+        assert 0 < client.pttl(PREFIX + "test") <= 1100
         await until(lambda: not client.keys())
     assert await one.eta() == 0
     with store.client() as client:
@@ -268,7 +262,7 @@ async def test_memory_is_one_member_a_slot(window: Open, store: RedisServer) -> 
 
 async def test_a_clock_that_is_set_back_delays_nobody(window: Open, store: RedisServer) -> None:
     """The log moves back with the clock of Redis: no wait is longer than an interval."""
-    one = window(2, 0.3)
+    one = window(2, 1)
     await one.acquire()
     await one.acquire()
     with store.client() as client:
@@ -276,13 +270,13 @@ async def test_a_clock_that_is_set_back_delays_nobody(window: Open, store: Redis
         for member, score in client.zrange(PREFIX + "test", 0, -1, withscores=True):
             client.zadd(PREFIX + "test", {member: score + hour})
         client.persist(PREFIX + "test")
-    assert 0.2 < await one.eta() < 0.32
+    assert 0 < await one.eta() <= 1.1
     await one.acquire()
-    check(one.taken, 2, 0.25)
-    assert one.taken[-1] - one.taken[0] < 0.3 + SLACK
+    check(one.taken, 2, 0.9)
+    assert one.taken[-1] - one.taken[0] < 1 + LATE
     with store.client() as client:
         now = client.time()
-        assert abs(client.zscore(PREFIX + "test", CLOCK) - now[0] * 10**6 - now[1]) < 5e6
+        assert abs(client.zscore(PREFIX + "test", CLOCK) - now[0] * 10**6 - now[1]) < 60e6
 
 
 async def test_the_script_is_sent_once(window: Open, store: RedisServer) -> None:
@@ -304,31 +298,34 @@ async def test_the_script_is_sent_once(window: Open, store: RedisServer) -> None
 
 async def test_a_deadline_before_the_slot_fails_at_once(window: Open, store: RedisServer) -> None:
     """The error comes without a wait and tells how long it would have been."""
-    one = window(1, 30)
-    await one.acquire(deadline=time.monotonic() + 5)
+    one = window(1, 60)
+    await one.acquire(deadline=time.monotonic() + 30)
     start = time.monotonic()
     with pytest.raises(RateLimitTimeout, match="before the deadline, the next one in") as caught:
-        await one.acquire(deadline=time.monotonic() + 10)
-    assert time.monotonic() - start < SLACK
-    assert caught.value.retry_after == pytest.approx(30.3, abs=SLACK)
+        await one.acquire(deadline=time.monotonic() + 30)
+    assert time.monotonic() - start < LATE
+    assert caught.value.retry_after is not None
+    assert 60 - LATE < caught.value.retry_after < 61
     assert taken(store) == 1
 
 
 async def test_a_deadline_counts_those_ahead(window: Open) -> None:
     """Behind others in the queue, a call knows at once that it comes too late."""
-    one = window(1, 0.4)
+    one = window(1, 1.5)
+    start = time.monotonic()
     await one.acquire()
     waiting = asyncio.create_task(one.acquire())
     await until(lambda: queue_of(one))
-    assert 0.6 < await one.eta() < 0.9
-    start = time.monotonic()
+    assert 1.5 < await one.eta() < 3.1
+    # After the turn of the other, and before the own.
     with pytest.raises(RateLimitTimeout) as caught:
-        await one.acquire(deadline=start + 0.5)
-    assert time.monotonic() - start < 0.3
-    assert caught.value.retry_after == pytest.approx(0.8, abs=0.2)
-    await one.acquire(deadline=start + 5)
+        await one.acquire(deadline=start + 2.5)
+    assert not waiting.done(), "it did not wait to know"
+    assert caught.value.retry_after is not None
+    assert 1.5 < caught.value.retry_after < 3.1
+    await one.acquire(deadline=start + 30)
     await waiting
-    check(one.taken, 1, 0.4)
+    check(one.taken, 1, 1.5)
 
 
 async def test_a_deadline_holds_when_the_queue_stands_still(window: Open, kind: Kind) -> None:
@@ -340,7 +337,7 @@ async def test_a_deadline_holds_when_the_queue_stands_still(window: Open, kind: 
     start = time.monotonic()
     with pytest.raises(RateLimitTimeout, match=r"before the deadline$"):
         await one.acquire(deadline=start + 0.2)
-    assert 0.2 <= time.monotonic() - start < 0.2 + SLACK
+    assert 0.2 <= time.monotonic() - start < 0.2 + LATE
     assert len(queue_of(one)) == 1
 
 
@@ -358,7 +355,9 @@ async def test_a_task_cancelled_at_any_step_gives_its_slot_back(store: RedisServ
     """However far a call has come: it has its slots, or Redis has them back."""
     kept = 0
     for step in range(40):
-        window = async_redis.SharedWindow(RedisShare(store.url, name="test"), 1000, 60)
+        window = async_redis.SharedWindow(
+            RedisShare(store.url, name="test", timeout=PATIENT), 1000, 60
+        )
         if step % 2:
             await window.eta()
         task = asyncio.create_task(window.acquire(2))
@@ -367,7 +366,7 @@ async def test_a_task_cancelled_at_any_step_gives_its_slot_back(store: RedisServ
         task.cancel()
         await asyncio.wait([task])
         kept += 0 if task.cancelled() else 2
-        await window.acquire(deadline=time.monotonic() + 5)
+        await window.acquire(deadline=time.monotonic() + 30)
         kept += 1
         await window.close()
     await until(lambda: taken(store) <= kept)
@@ -376,7 +375,7 @@ async def test_a_task_cancelled_at_any_step_gives_its_slot_back(store: RedisServ
 
 async def test_a_task_cancelled_when_its_answer_is_there(store: RedisServer) -> None:
     """The slot that Redis has granted, and nobody will use, is free again; the next gets it."""
-    window = async_redis.SharedWindow(RedisShare(store.url, name="test"), 1, 60)
+    window = async_redis.SharedWindow(RedisShare(store.url, name="test", timeout=PATIENT), 1, 60)
     await window.eta()
     first = asyncio.create_task(window.acquire())
     await asyncio.sleep(0)
@@ -400,15 +399,15 @@ def link_of(window: async_redis.SharedWindow) -> Any:
 
 async def test_a_waiting_task_that_is_cancelled_delays_nobody(store: RedisServer) -> None:
     """Head or not: the next one moves up, and the cancelled one takes nothing."""
-    window = async_redis.SharedWindow(RedisShare(store.url, name="test"), 1, 0.3)
+    window = async_redis.SharedWindow(RedisShare(store.url, name="test", timeout=PATIENT), 1, 0.3)
     await window.acquire()
     start = time.monotonic()
     tasks = [asyncio.create_task(window.acquire()) for _ in range(50)]
-    await asyncio.sleep(0.1)
+    await until(lambda: len(link_of(window).turn._queue) >= 49)
     for task in [*tasks[:20], *tasks[21:]]:
         task.cancel()
     await tasks[20]
-    assert time.monotonic() - start < 0.3 + SLACK
+    assert time.monotonic() - start < 0.3 + LATE
     assert taken(store) == 1
     await window.close()
 
@@ -422,7 +421,9 @@ def test_an_interrupt_at_any_line_gives_the_slot_back(store: RedisServer) -> Non
         line = 0
         while True:
             line += 1
-            window = sync_redis.SharedWindow(RedisShare(store.url, name="test"), 5000, 600)
+            window = sync_redis.SharedWindow(
+                RedisShare(store.url, name="test", timeout=PATIENT), 5000, 600
+            )
             if warm:
                 window.eta()
             seen = 0
@@ -451,7 +452,7 @@ def test_an_interrupt_at_any_line_gives_the_slot_back(store: RedisServer) -> Non
                 done = False
             finally:
                 sys.settrace(before)
-            window.acquire(deadline=time.monotonic() + 5)
+            window.acquire(deadline=time.monotonic() + 30)
             kept += 1
             window.close()
             if done:
@@ -462,19 +463,33 @@ def test_an_interrupt_at_any_line_gives_the_slot_back(store: RedisServer) -> Non
 
 def test_an_interrupt_while_redis_is_slow_gives_the_slot_back(store: RedisServer) -> None:
     """The question is already on its way: what undoes it follows."""
-    window = sync_redis.SharedWindow(RedisShare(store.url, name="test", timeout=5), 5, 60)
+    window = sync_redis.SharedWindow(RedisShare(store.url, name="test", timeout=PATIENT), 5, 60)
     window.acquire()
     store.stop()
-    interrupter = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    ended, main = threading.Event(), threading.get_ident()
+
+    def interrupt() -> None:
+        # More than once, as a signal between two steps of Python does not end the read after it.
+        while not ended.wait(0.2):
+            signal.pthread_kill(main, signal.SIGINT)
+
+    def once(*_: Any) -> None:
+        ended.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, once)
+    interrupter = threading.Thread(target=interrupt)
     interrupter.start()
     start = time.monotonic()
     try:
         with pytest.raises(KeyboardInterrupt):
             window.acquire()
-        assert time.monotonic() - start < 0.2 + SLACK
+        assert time.monotonic() - start < PATIENT / 2
     finally:
         store.resume()
+        ended.set()
         interrupter.join()
+        signal.signal(signal.SIGINT, before)
     assert taken(store) == 1
     window.acquire()
     assert taken(store) == 2
@@ -489,7 +504,7 @@ def test_an_interrupt_while_redis_is_slow_gives_the_slot_back(store: RedisServer
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_a_child_shares_the_limit(store: RedisServer, kind: str) -> None:
     """It opens a connection of its own, whatever the parent's threads do; the parent's stays."""
-    share = RedisShare(store.url, name="test")
+    share = RedisShare(store.url, name="test", timeout=PATIENT)
     unused = sync_redis.SharedWindow(share, 3, 60)
     held, release = threading.Event(), threading.Event()
     runner = asyncio.Runner()
@@ -534,7 +549,7 @@ def test_a_child_shares_the_limit(store: RedisServer, kind: str) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     with store.client() as client:
         connected = client.info("stats")["total_connections_received"]
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     if kind == "sync":
         window.acquire(1, deadline)
         with pytest.raises(RateLimitTimeout):
@@ -554,7 +569,7 @@ def test_a_child_shares_the_limit(store: RedisServer, kind: str) -> None:
 
 def test_loops_one_after_the_other(store: RedisServer) -> None:
     """Each `asyncio.run` has its own connection, which ends with its loop."""
-    window = async_redis.SharedWindow(RedisShare(store.url, name="test"), 3, 60)
+    window = async_redis.SharedWindow(RedisShare(store.url, name="test", timeout=PATIENT), 3, 60)
     for _ in range(3):
         asyncio.run(window.acquire())
     assert len(window._links._links) == 1, "closed loops are forgotten"
@@ -566,7 +581,7 @@ def test_loops_one_after_the_other(store: RedisServer) -> None:
 def test_loops_at_once(store: RedisServer) -> None:
     """Two loops in two threads share the limit, exactly."""
     stamps = Stamps()
-    share = RedisShare(store.url, name="test", timeout=5)
+    share = RedisShare(store.url, name="test", timeout=PATIENT)
     window = async_redis.SharedWindow(share, 10, 0.2, clock=stamps)
 
     async def call() -> None:
@@ -587,21 +602,20 @@ def test_loops_at_once(store: RedisServer) -> None:
 
 async def test_the_loop_goes_on_while_redis_hangs(store: RedisServer) -> None:
     """Nothing blocks the loop."""
-    window = async_redis.SharedWindow(RedisShare(store.url, name="test", timeout=0.3), 3, 60)
+    window = async_redis.SharedWindow(RedisShare(store.url, name="test", timeout=1), 3, 60)
     await window.acquire()
     store.stop()
+    turns = 0
     try:
         call = asyncio.create_task(window.acquire())
-        longest, last = 0.0, time.monotonic()
         while not call.done():
             await asyncio.sleep(0.005)
-            now = time.monotonic()
-            longest, last = max(longest, now - last), now
+            turns += 1
         with pytest.raises(LimiterUnavailable):
             await call
     finally:
         store.resume()
-    assert longest < 0.2
+    assert turns > 10, "the loop stood still"
     await window.close()
 
 
@@ -622,19 +636,23 @@ async def test_answers_that_are_late_but_in_time_widen_the_margin(
 
         await asyncio.gather(calls(far), calls(near))
         check(far.taken + near.taken, 6, 0.3)
-        assert 0.06 <= far.terms.margin < 0.3
-        assert near.terms.margin < 0.06
-        await asyncio.sleep(0.4)
+        assert far.terms.margin >= 0.06
+        while near.terms.margin >= 0.06:  # It falls again after a moment that was slow.
+            await near.eta()
+        fresh = window(6, 2, url=f"redis://127.0.0.1:{port}", name="fresh")
+        assert fresh.terms.margin == pytest.approx(0.02)
         for _ in range(5):
-            await far.acquire()
-        assert taken(store) == 5, "what came too late was replaced"
+            await fresh.acquire()
+        assert fresh.terms.margin >= 0.06
+        assert taken(store, "fresh") == 5, "what came too late was replaced"
         await far.close()
+        await fresh.close()
 
 
 async def test_answers_that_are_never_in_time_are_none(window: Open, store: RedisServer) -> None:
     """Each slower than any margin allows: this is a Redis that does not work."""
-    late = iter([0] + [0.015 * 3**step for step in range(LATE_ANSWERS)])
-    async with pretender(relay(store.port, lambda: next(late))) as port:
+    # Whatever the margin has become, by a moment in which this machine was slow, too.
+    async with pretender(relay(store.port, lambda: 1.2 * one.terms.margin + 0.01)) as port:
         one = window(100, 0.01, url=f"redis://127.0.0.1:{port}", timeout=10)
         with pytest.raises(LimiterUnavailable):
             await asyncio.wait_for(one.acquire(), 60)
@@ -674,7 +692,7 @@ async def refused(window: Window, within: float) -> LimiterUnavailable:
 async def test_no_server(window: Open) -> None:
     """Nobody listens: calls fail, at once, and say what to do; nothing of redis-py is raised."""
     one = window(url=f"redis://user:secret@127.0.0.1:{free_port()}")
-    error = await refused(one, SLACK)
+    error = await refused(one, LATE)
     assert "nothing was sent" in str(error)
     assert "secret" not in repr(error)
     assert error.retryable
@@ -714,8 +732,8 @@ async def test_a_server_that_answers_wrongly(window: Open, answer: bytes | None)
             writer.write(answer)
 
     async with pretender(reply) as port:
-        one = window(url=f"redis://127.0.0.1:{port}")
-        error = await refused(one, 0.5 + SLACK)
+        one = window(url=f"redis://127.0.0.1:{port}", timeout=0.5)
+        error = await refused(one, 0.5 + LATE)
         assert not isinstance(error.__cause__, redis.RedisError)
         await one.close()
 
@@ -732,7 +750,7 @@ async def test_a_server_that_never_finishes(window: Open, part: bytes) -> None:
     async with pretender(drip) as port:
         for url in (f"redis://127.0.0.1:{port}", f"redis://:password@127.0.0.1:{port}/3"):
             one = window(url=url, timeout=0.3)
-            await refused(one, 0.3 + SLACK)
+            await refused(one, 0.3 + LATE)
             await one.close()
 
 
@@ -750,12 +768,12 @@ async def test_a_crowd_pays_the_timeout_once(window: Open) -> None:
         start = time.monotonic()
         calls = [one.acquire(deadline=start + 60) for _ in range(30)]
         results = await asyncio.gather(*calls, return_exceptions=True)
-        assert time.monotonic() - start < 0.3 + SLACK
+        assert time.monotonic() - start < 0.3 + LATE
         assert {type(result) for result in results} == {LimiterUnavailable}
-        await refused(one, 0.1)
+        await refused(one, LATE)
         assert asked == 1
-        await asyncio.sleep(max(0, start + 0.4 + REST - time.monotonic()))
-        await refused(one, 0.3 + SLACK)
+        await asyncio.sleep(REST)
+        await refused(one, 0.3 + LATE)
         assert asked == 2
         await one.close()
 
@@ -765,11 +783,11 @@ async def test_killed_and_restarted(window: Open, store: RedisServer) -> None:
     one = window(3)
     await one.acquire()
     store.kill()
-    await refused(one, SLACK)
-    await refused(one, 0.1)
+    await refused(one, LATE)
+    await refused(one, LATE)
     store.start()
     await asyncio.sleep(REST)
-    await one.acquire(deadline=time.monotonic() + 5)
+    await one.acquire(deadline=time.monotonic() + 30)
     assert taken(store) == 1
 
 
@@ -790,12 +808,12 @@ async def test_a_connection_that_was_closed_while_idle_is_no_failure(
 
 async def test_a_server_that_hangs(window: Open, store: RedisServer) -> None:
     """A stopped Redis costs one timeout; when it goes on, vain questions take no slot."""
-    one = window(5, timeout=0.3)
+    one = window(5, timeout=1)
     await one.acquire()
     store.stop()
     try:
-        await refused(one, 0.3 + SLACK)
-        await refused(one, 0.1)
+        await refused(one, 1 + LATE)
+        await refused(one, 1)
     finally:
         store.resume()
     assert taken(store) == 1
@@ -810,21 +828,21 @@ async def test_open_lets_calls_through(window: Open) -> None:
     start = time.monotonic()
     for _ in range(5):
         await one.acquire()
-    assert time.monotonic() - start < SLACK
+    assert time.monotonic() - start < LATE
 
 
 async def test_split_keeps_to_a_part_of_the_limit(window: Open, store: RedisServer) -> None:
     """4 in 0.4 s among two processes are 2 in each, from the moment on when Redis was missed."""
-    one = window(4, 0.4, when_gone="split", processes=2)
+    one = window(4, 1, when_gone="split", processes=2)
     for _ in range(4):
         await one.acquire()
     store.kill()
-    assert 0.2 < await one.eta() <= 0.4
+    assert 0 < await one.eta() <= 1
     calls = [one.acquire() for _ in range(4)]
     await asyncio.gather(*calls)
     await one.acquire(2)
-    check(one.taken[:4] + one.taken[4:], 4, 0.4)
-    check(one.taken[4:8], 2, 0.4)
+    check(one.taken[:4] + one.taken[4:], 4, 1)
+    check(one.taken[4:8], 2, 1)
     store.start()
     await asyncio.sleep(REST)
     await one.acquire(4)
@@ -851,6 +869,7 @@ async def test_password_database_and_name(kind: Kind, tmp_path: Path) -> None:
             share = RedisShare(
                 f"redis://{user}:it%27s@{place}/2?client_name=us&timeout=9&socket_timeout=99",
                 name="test",
+                timeout=PATIENT,
             )
             one = Window(kind, share, 9, 60)
             await one.acquire()
@@ -860,7 +879,7 @@ async def test_password_database_and_name(kind: Kind, tmp_path: Path) -> None:
             await one.close()
         for wrong in ("redis://:wrong@", "redis://"):
             one = Window(kind, RedisShare(wrong + place, name="test"), 9, 60)
-            await refused(one, SLACK)
+            await refused(one, LATE)
             await one.close()
 
 
@@ -870,7 +889,7 @@ async def test_unix_socket(kind: Kind, tmp_path: Path) -> None:
         tempfile.TemporaryDirectory() as short,  # The path of a socket has an end.
         RedisServer(tmp_path, "--unixsocket", path := f"{short}/redis.sock") as store,
     ):
-        one = Window(kind, RedisShare(f"unix://{path}", name="test"), 9, 60)
+        one = Window(kind, RedisShare(f"unix://{path}", name="test", timeout=PATIENT), 9, 60)
         await one.acquire()
         assert taken(store) == 1
         await one.close()
@@ -884,8 +903,9 @@ async def test_tls(window: Open, store: RedisServer, certificate: Certificate) -
         await trusting.acquire()
         await trusting.acquire()
         assert taken(store) == 2
-        await refused(window(url=f"rediss://127.0.0.1:{port}"), SLACK)
-        await refused(window(url=f"redis://127.0.0.1:{port}"), 0.5 + SLACK)
+        await refused(window(url=f"rediss://127.0.0.1:{port}"), LATE)
+        plain = window(url=f"redis://127.0.0.1:{port}", timeout=0.5)
+        await refused(plain, 0.5 + LATE)
         await trusting.close()
 
 
