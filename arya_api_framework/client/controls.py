@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from ..rate_limit.limit import RateLimit, read_rate_limit
 from ..rate_limit.window import SlidingWindow, Waiter, leave, release
 from ..retry import find_wait
 from .circuit import Circuit
+from .credentials import Credentials, KeyText, Trial
 
 if TYPE_CHECKING:
     from ..circuit_breaker import CircuitBreaker
@@ -26,33 +28,60 @@ _MOST_CIRCUITS = 1000
 
 
 class Controls:
-    """The rate limits and the circuit breaker of a client and its copies.
+    """The rate limits, the circuit breaker and the keys of a client and its copies.
 
     Attributes:
         limits: The limits, in the order in which their slots are taken.
+        credentials: The keys of the pool, `None` where there is none.
     """
 
-    __slots__ = ("_breaker", "_circuits", "limits")
+    __slots__ = ("_breaker", "_circuits", "credentials", "limits")
 
     def __init__(
         self, limits: tuple[RateLimit, ...] = (), breaker: CircuitBreaker | None = None
     ) -> None:
         self.limits = limits
+        self.credentials: Credentials | None = None
         self._breaker = breaker
         self._circuits: dict[str, Circuit] = {}
 
-    def begin(self, request: Request, call: Call, limiter: SlidingWindow | None) -> Passage:
+    def with_credentials(self, credentials: Credentials | None) -> Controls:
+        """Return these controls with other keys; all else is shared."""
+        if credentials is self.credentials:
+            return self
+        other = copy.copy(self)
+        other.credentials = credentials
+        return other
+
+    def find_trial(self, request: Request, call: Call) -> Trial | None:
+        """Return what chooses a key for a request, `None` where it is to carry none of the pool."""
+        trial = None
+        if self.credentials is not None:
+            given = request.headers.get(self.credentials.pool.header)
+            if isinstance(given, KeyText) and call.is_at_home(request.origin):
+                trial = Trial(self.credentials, call)
+            call.trial = trial
+        return trial
+
+    def begin(
+        self,
+        request: Request,
+        call: Call,
+        limiter: SlidingWindow | None,
+        trial: Trial | None = None,
+    ) -> Passage:
         """Return the passage of a request.
 
         Args:
             request: The request.
             call: Its call.
             limiter: The window of a client whose `rate_limit` is a number.
+            trial: What chooses its key.
 
         Raises:
             CircuitOpenError: The circuit of the origin is open.
         """
-        return Passage(self, request, call, limiter)
+        return Passage(self, request, call, limiter, trial)
 
     def find_circuit(self, origin: str) -> Circuit | None:
         """Return the circuit of an origin, `None` where the client has no circuit breaker."""
@@ -67,7 +96,10 @@ class Controls:
 
     def eta(self, cost: int, priority: int) -> float:
         """Return the seconds until a request made now is sent."""
-        return max((limit.eta(cost, priority=priority) for limit in self.limits), default=0.0)
+        waits = [limit.eta(cost, priority=priority) for limit in self.limits]
+        if self.credentials is not None:
+            waits.append(self.credentials.eta(cost))
+        return max(waits, default=0.0)
 
 
 class Passage:
@@ -80,13 +112,28 @@ class Passage:
         waiter: What took the slots.
     """
 
-    __slots__ = ("_circuit", "_token", "_windows", "needs", "request", "shared", "waiter")
+    __slots__ = (
+        "_circuit",
+        "_token",
+        "_trial",
+        "_windows",
+        "needs",
+        "request",
+        "shared",
+        "waiter",
+    )
 
     def __init__(
-        self, controls: Controls, request: Request, call: Call, limiter: SlidingWindow | None
+        self,
+        controls: Controls,
+        request: Request,
+        call: Call,
+        limiter: SlidingWindow | None,
+        trial: Trial | None = None,
     ) -> None:
         self.request = request
         self.waiter: Waiter | None = None
+        self._trial = trial
         self.needs: dict[SlidingWindow, int] = {}
         self.shared: list[tuple[RateLimit, Hashable, int]] = []
         self._windows: list[tuple[RateLimit, SlidingWindow]] = []
@@ -107,10 +154,24 @@ class Passage:
         self._circuit = controls.find_circuit(request.origin.prefix)
         self._token = 0 if self._circuit is None else _enter(self._circuit, request)
 
+    def take_key(self) -> bool:
+        """Put a key into the request, if it needs one; return whether there was one.
+
+        Where there was none the slots are given back: nobody keeps them while waiting for a key.
+        """
+        if self._trial is None:
+            return True
+        keyed = self._trial.take(self.request)
+        if keyed is None:
+            self._leave()
+            self.shared = []  # Those are taken for good.
+            return False
+        self.request = keyed
+        return True
+
     def give_back(self) -> None:
         """Take everything back: nothing was sent."""
-        if self.waiter is not None:
-            leave(self.waiter)
+        self._leave()
         if self._circuit is not None:
             self._circuit.abandon(self._token)
 
@@ -120,15 +181,22 @@ class Passage:
             release(self.waiter)
         if self._circuit is not None:
             self._circuit.record(self._token, response.status not in _BROKEN)
-        if any(name.lower().startswith(_TOLD) for name, _ in response.raw_headers):
+        if self._trial is not None:
+            self._trial.hear(response)  # What it tells of limits is about the key.
+        elif any(name.lower().startswith(_TOLD) for name, _ in response.raw_headers):
             told = read_rate_limit(response.headers)
             for limit, window in self._windows:
                 limit.follow(window, told)
-        if response.status in _OVERLOADED:
+        if response.status in _OVERLOADED and not (self._trial and self._trial.rests):
             asked = find_wait(response.headers, ("retry-after-ms",))
             if asked is not None:
                 for limit, window in self._windows:
                     limit.stop(window, asked)
+
+    def _leave(self) -> None:
+        if self.waiter is not None:
+            leave(self.waiter)
+            self.waiter = None
 
     def fail(self, error: BaseException) -> None:
         """Hear of what was raised in place of a response."""
