@@ -32,7 +32,11 @@ BAD_NUMBERS: list[Any] = [0, -1, True, False, math.nan, math.inf, 1e300, "5", [1
         *[("tokens", bad) for bad in (["hush-1\u20ac"], ["Bearer hush-1"], ["bearer hush-1"])],
         *[("header", bad) for bad in (None, 5, b"X", "", "a b", "X:", "X\n", "Host", "\xe4")],
         *[("scheme", bad) for bad in (5, True, b"Bearer", "", "a b", "a\n", "\xe4")],
+        *[("header", bad) for bad in ("Cookie", "User-Agent", "x-request-id")],
         *[("rate_limit", bad) for bad in BAD_NUMBERS],
+        *[("revoke_for", bad) for bad in BAD_NUMBERS],
+        *[(name, bad) for name in ("rest_for", "max_rest") for bad in [*BAD_NUMBERS, None]],
+        *[(name, bad) for name in ("follow_headers", "rejects_unprocessed") for bad in (None, 1)],
         *[("rate_limit_interval", bad) for bad in [*BAD_NUMBERS, None]],
     ],
 )
@@ -112,6 +116,37 @@ def test_the_slots_of_each_key_are_its_own() -> None:
     assert state.choose() == Choice(0, 3), "nothing was taken"
     state.rest(0, 10)
     assert state.choose() == Choice(1, 3)
+
+
+def test_keys_that_were_tried_come_last() -> None:
+    """They are taken where all others are revoked."""
+    clock = Clock()
+    state = Credentials(CredentialPool(["a", "b", "c"]), clock)
+    assert state.choose({0}) == Choice(1, 0)
+    state.rest(1, 5)
+    assert state.choose({0, 2}) == Choice(1, 5), "which is not to say that it is free"
+    assert state.wait({0, 2}) == 5
+    assert state.wait_for_other({0, 2}) == 5
+    assert state.wait() == state.wait_for_other([]) == 0
+    state.revoke(1)
+    assert state.wait({0, 2}) == 0
+    assert state.wait_for_other({0, 2}) is None
+    assert state.choose({0, 2}) == Choice(2, 0)
+
+
+def test_when_so_many_calls_are_sent() -> None:
+    """Counted are the slots of all keys, rests, and the ends of revocations."""
+    clock = Clock()
+    state = Credentials(CredentialPool(["a", "b"], rate_limit=2, rate_limit_interval=4), clock)
+    assert [state.eta(calls) for calls in range(1, 8)] == [0, 0, 0, 0, 4, 4, 4]
+    state.rest(0, 3)
+    assert [state.eta(calls) for calls in range(1, 7)] == [0, 0, 3, 3, 4, 4]
+    state.revoke(1, 10)
+    assert [state.eta(calls) for calls in range(1, 8)] == [3, 3, 7, 7, 10, 10, 11]
+    state.revoke(1)
+    state.revoke(0)
+    assert state.eta() == math.inf
+    assert Credentials(CredentialPool(["a"]), clock).eta(1000) == 0
 
 
 def test_revoked_keys_are_used_no_more() -> None:

@@ -153,15 +153,21 @@ class Credentials:
                 max(self._wait(key, now), self._revoked.get(key, now) - now)
                 for key in range(len(self._rests))
             ]
-            if self._windows is None:
+            windows = self._windows
+            if windows is None:
                 return min(frees)
             # Each time the key that is free first, and then its next slot.
-            heap = [(free, key, 1) for key, free in enumerate(frees)]
+            heap = [(free, key) for key, free in enumerate(frees)]
             heapq.heapify(heap)
+            sent: list[list[float]] = [[] for _ in frees]
             for _ in range(calls - 1):
-                _, key, taken = heap[0]
-                wait = max(frees[key], self._windows[key].eta(taken + 1))
-                heapq.heapreplace(heap, (wait, key, taken + 1))
+                wait, key = heap[0]
+                sent[key].append(wait)
+                window, taken = windows[key], len(sent[key])
+                wait = max(wait, window.eta(taken + 1))
+                if taken >= window.limit:
+                    wait = max(wait, sent[key][-window.limit] + window.interval)
+                heapq.heapreplace(heap, (wait, key))
             return heap[0][0]
 
     def rest(self, key: int, seconds: float) -> None:
