@@ -29,6 +29,7 @@ from arya_api_framework.errors import (
     CircuitOpenError,
     ConfigurationError,
     ConnectError,
+    ConnectionLost,
     CredentialsExhausted,
     HTTPNotFound,
     HTTPPaymentRequired,
@@ -43,7 +44,7 @@ from tests.client.conftest import Lane
 from tests.client.test_no_secret_is_told import texts_of
 from tests.conftest import Kind, needs_fork
 from tests.forks import in_child
-from tests.scripted import CLOSE, OK, Read, Scripted, Step, answer
+from tests.scripted import CLOSE, HANG, OK, Read, Scripted, Step, answer
 
 POOL = CredentialPool(["key-a", "key-b", "key-c"])
 TWO = CredentialPool(["key-a", "key-b"])
@@ -247,6 +248,33 @@ async def test_all_keys_are_limited(lane: Lane) -> None:
         assert server.gaps[-1] < 30, "it is not the time of the key that was limited last"
 
 
+async def test_each_key_is_tried_once(lane: Lane) -> None:
+    """Though a server says that it may be used again at once."""
+    async with Scripted(*[answer(429, "Retry-After: 0")] * 9) as server:
+        client = lane.client(server.url, credentials=TWO)
+        with pytest.raises(HTTPTooManyRequests):
+            await client.get("/")
+        assert keys(server) == ["a", "b"]
+
+
+async def test_a_wait_for_another_attempt_holds_up_no_other_call(
+    lane: Lane, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is for the keys, not for the origin."""
+    async with Scripted(answer(429, "Retry-After: 3")) as server:
+        client = lane.client(server.url, credentials=ONE)
+        with caplog.at_level(logging.INFO):
+            waiting = asyncio.ensure_future(client.get("/", retry=Retry(2, backoff=0.001)))
+            async with asyncio.timeout(10):
+                while "attempt 2 of 2 in" not in caplog.text:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.01)
+        state_of(client).restore(0)
+        assert await client.get("/", deadline=1) == {}
+        assert len(server.log) == 2
+        assert await waiting == {}
+        assert keys(server) == ["a", "a", "a"]
+
+
 async def test_a_call_waits_for_the_first_key(lane: Lane) -> None:
     """Its `timeout` does not count that; a `deadline` does, and ends it before it begins."""
     async with Scripted() as server:
@@ -374,21 +402,25 @@ async def test_each_key_has_its_limit(lane: Lane) -> None:
 
 async def test_nobody_keeps_a_slot_without_a_key(lane: Lane) -> None:
     """Whoever had to wait for a slot, and finds the key taken then, gives the slot to the next."""
-    pool = CredentialPool(["key-a"], rate_limit=1, rate_limit_interval=3)
-    limit = RateLimit(1, per=0.5)
+    pool = CredentialPool(["key-a"], rate_limit=1, rate_limit_interval=2)
+    limit = RateLimit(1, per=0.001, exact="server")
     by_hand = {"headers": {"Authorization": "Bearer key-x"}}
-    async with Scripted() as server:
+    async with Scripted(HANG) as server:
         client = lane.client(server.url, credentials=pool, rate_limit=limit)
-        await client.get("/", **by_hand)
+        first = asyncio.ensure_future(client.get("/", **by_hand))
+        await server.has_read(1)
         calls = [asyncio.ensure_future(client.get("/")) for _ in range(2)]
         async with asyncio.timeout(10):
             while limit.find_window(None).waiting < 2:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0)
+        server.close_connections()
+        with pytest.raises(ConnectionLost):
+            await first
         await client.get("/", **by_hand)
         assert keys(server) == ["x", "a", "x"]
         await asyncio.gather(*calls)
         assert keys(server) == ["x", "a", "x", "a"]
-        assert server.log[-1].at - server.log[1].at > 3 - SLACK
+        assert server.log[-1].at - server.log[1].at > 2 - SLACK
 
 
 async def test_limits_of_keys_and_of_the_client(lane: Lane) -> None:
@@ -674,14 +706,17 @@ async def test_keys_are_told_nowhere(
     def broken(read: Read) -> Step:
         return f"HTTP/1.1 200 OK\r\nContent-Length: {read.headers[header]}\r\n\r\n".encode()
 
+    def strange(read: Read) -> Step:
+        return answer(200, f"Content-Type: {read.headers[header]}")
+
     seen: list[Any] = []
     async with Scripted() as server:
-        for steps in ([echo(401), echo(402)], [echo(429), broken], [echo(404)], [CLOSE]):
+        for steps in ([echo(401), echo(402)], [echo(429), broken], [echo(404)], [CLOSE], [strange]):
             for hooks in ([], [Watch()]):
                 server.script[:] = steps
                 client = lane.client(server.url, credentials=pool, hooks=hooks)
                 with caplog.at_level(logging.DEBUG), pytest.raises(Exception) as caught:  # noqa: PT011
-                    await client.get("/")
+                    await client.get("/", json_content_types=["application/json"])
                 seen.append(caught.value)
                 with caplog.at_level(logging.DEBUG), contextlib.suppress(CredentialsExhausted):
                     await client.get("/", raw=True)
