@@ -368,8 +368,8 @@ class BaseClient(Node, metaclass=ClientMeta):
     def forecast(self, calls: int = 1, *, priority: int = 0) -> float:
         """Return in how many seconds the last of so many calls, made now, would be sent.
 
-        It counts the rate limits that hold for all calls, those who wait already, and a pause that
-        the server asked for.
+        It counts the rate limits that hold for all calls, those who wait already, a pause that the
+        server asked for, and the keys of `credentials`: infinity, where all are revoked for good.
 
         Raises:
             ConfigurationError: It is no whole number above 0.

@@ -712,13 +712,18 @@ async def test_keys_are_told_nowhere(
     seen: list[Any] = []
     async with Scripted() as server:
         for steps in ([echo(401), echo(402)], [echo(429), broken], [echo(404)], [CLOSE], [strange]):
-            for hooks in ([], [Watch()]):
+            # The log of requests is a hook.
+            for hooks, level in (
+                ([], logging.INFO),
+                ([], logging.DEBUG),
+                ([Watch()], logging.INFO),
+            ):
                 server.script[:] = steps
                 client = lane.client(server.url, credentials=pool, hooks=hooks)
-                with caplog.at_level(logging.DEBUG), pytest.raises(Exception) as caught:  # noqa: PT011
+                with caplog.at_level(level), pytest.raises(Exception) as caught:  # noqa: PT011
                     await client.get("/", json_content_types=["application/json"])
                 seen.append(caught.value)
-                with caplog.at_level(logging.DEBUG), contextlib.suppress(CredentialsExhausted):
+                with caplog.at_level(level), contextlib.suppress(CredentialsExhausted):
                     await client.get("/", raw=True)
                 seen.append(client.target)
                 texts = [repr(client.target), repr(client.target.config), repr(client.credentials)]
