@@ -104,11 +104,13 @@ async def test_keys_take_turns(lane: Lane) -> None:
 async def test_the_class_gives_the_pool(kind: Kind) -> None:
     """As a keyword, which an instance can take back; sub-clients send with the same keys."""
 
+    base: Any = kind.base
+
     class Users(SubClient):
         def one(self) -> Any:
             return self.get("/")
 
-    class API(kind.base, credentials=TWO):  # type: ignore[misc]
+    class API(base, credentials=TWO):
         users = Users()
 
     async with Scripted() as server:
@@ -136,13 +138,14 @@ async def test_401_goes_on_with_the_next_key(lane: Lane, method: str) -> None:
 async def test_402_goes_on_where_that_is_safe(lane: Lane) -> None:
     """A method that may be sent twice, a call with a key, or an API of which it is known."""
     async with Scripted() as server:
-        for options, many in [
+        cases: list[tuple[dict[str, Any], int]] = [
             ({"method": "PUT"}, 2),
             ({"method": "POST"}, 1),
             ({"method": "POST", "idempotency_key": "one"}, 2),
             ({"method": "POST", "retry": Retry(1, rejects_unprocessed=True)}, 2),
             ({"method": "POST", "retry": Retry(1, methods={"POST"})}, 2),
-        ]:
+        ]
+        for options, many in cases:
             client = lane.client(server.url, credentials=TWO)
             server.script[:] = [answer(402)]
             server.log.clear()
