@@ -104,21 +104,18 @@ async def test_keys_take_turns(lane: Lane) -> None:
 async def test_the_class_gives_the_pool(kind: Kind) -> None:
     """As a keyword, which an instance can take back; sub-clients send with the same keys."""
 
-    base: Any = kind.base
-
     class Users(SubClient):
         def one(self) -> Any:
             return self.get("/")
 
-    class API(base, credentials=TWO):
-        users = Users()
-
+    meta: Any = type(kind.base)
+    cls = meta("API", (kind.base,), {"users": Users()}, credentials=TWO)
     async with Scripted() as server:
-        client = kind.wrap(API(server.url, retry=None))
+        client = kind.wrap(cls(server.url, retry=None))
         await client.get("/")
         await client.users.one()
         assert keys(server) == ["a", "b"]
-        other = kind.wrap(API(server.url, credentials=None, bearer_token="key-x"))
+        other = kind.wrap(cls(server.url, credentials=None, bearer_token="key-x"))
         await other.get("/")
         assert keys(server) == ["a", "b", "x"]
         assert other.credentials is None
