@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from .adaptive import AdaptiveConcurrency
 from .circuit_breaker import CircuitBreaker
 from .client.async_client import AsyncClient
 from .client.cookie_jar import Cookie, CookieJar
@@ -30,6 +31,7 @@ from .version import __version__
 
 __all__ = [
     "TLS",
+    "AdaptiveConcurrency",
     "AsyncClient",
     "AsyncSubClient",
     "BaseModel",

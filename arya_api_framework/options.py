@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, SecretStr
     from typing_extensions import TypedDict
 
+    from .adaptive import AdaptiveConcurrency
     from .circuit_breaker import CircuitBreaker
     from .client.response import RawResponse
     from .connections import Dns, Pool
@@ -348,6 +349,8 @@ class ClientOptions(TypedDict, total=False):
         rate_limit_interval: In seconds, 1 when not given.
         circuit_breaker: When calls to an origin that fails are not even tried, as a
             `CircuitBreaker`; `None` tries all.
+        concurrency: How many calls to an origin are in flight at once, as an `AdaptiveConcurrency`,
+            which finds out what the server bears; `None` for as many as `pool` allows.
         timeout: See `SendOptions`; 300 seconds when not given.
         deadline: See `SendOptions`; `None` when not given.
         deadline_header: See `SendOptions`; `None` when not given.
@@ -390,6 +393,7 @@ class ClientOptions(TypedDict, total=False):
     rate_limit: float | RateLimit | Sequence[RateLimit] | None
     rate_limit_interval: float
     circuit_breaker: CircuitBreaker | None
+    concurrency: AdaptiveConcurrency | None
     timeout: float | Timeout | None
     deadline: float | None
     deadline_header: str | None

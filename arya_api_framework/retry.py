@@ -118,9 +118,11 @@ def on_status(*statuses: int) -> Condition:
     """Return the condition that a response came with one of these statuses.
 
     Raises:
-        ConfigurationError: One is no status of an error.
+        ConfigurationError: One is no status of an error, or there is none.
     """
     given: tuple[object, ...] = statuses
+    if not given:
+        raise ConfigurationError("on_status needs a status, such as on_status(409)")
     for status in given:
         if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:
             raise ConfigurationError(

@@ -146,7 +146,8 @@ def test_conditions_of_statuses() -> None:
     assert not condition(failure(500))
     assert not condition(failure(error=ConnectionLost("x")))
     assert failure(error=ConnectionLost("x")).status is None
-    assert not on_status()(failure(503))
+    with pytest.raises(ConfigurationError, match="needs a status"):
+        on_status()
 
 
 def test_conditions_of_errors() -> None:

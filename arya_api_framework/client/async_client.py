@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from ..errors import AsyncClientError, FrameworkException
 from ..options import URLPath
+from .async_gate import AsyncGate
 from .async_hooks import AsyncHooks, Send
 from .async_verbs import AsyncVerbs
 from .base import BaseClient
@@ -123,6 +124,7 @@ class AsyncClient(AsyncVerbs, BaseClient):
     ) -> Any:
         """Make a call. One flat function: every layer on the way is paid by each call."""
         call = self._prepare(method, path, options, request)
+        del options  # Ten thousand of these frames may wait at once.
         transport = self._transport or self._open_transport()
         limiter, origins = self._limiter, self._origins
         if origins.budgets:
@@ -135,8 +137,6 @@ class AsyncClient(AsyncVerbs, BaseClient):
                 response = await hooks.before_call()
                 send = hooks.send
             if self._controls is not None or origins.budgets or not call.policy.is_usual:
-                from .async_gate import AsyncGate
-
                 send = AsyncGate(self._controls, limiter, origins, send).send
                 limiter = None
             while response is None:

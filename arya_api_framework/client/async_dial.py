@@ -120,8 +120,9 @@ class AsyncDialer:
         """
         origin = Origin.of(request.url)
         host, port = origin.host, origin.port
-        way = _Way(self, connector, request, traces)
         proxy = self.proxies.find(origin)
+        way = _Way(self, connector, request, traces)
+        del origin  # As many of these frames may wait as there are connections to be made.
         try:
             if self._unix_socket is not None:
                 return await way.secure(await self._open_unix(self._unix_socket))
@@ -232,6 +233,8 @@ class _Way:
         factory: Makes the protocol of the connection.
     """
 
+    __slots__ = ("_connector", "_dialer", "_request", "_traces", "context", "factory")
+
     def __init__(
         self,
         dialer: AsyncDialer,
@@ -306,13 +309,13 @@ class _Way:
         self, sock: socket.socket, factory: Any, context: ssl.SSLContext | None, name: str
     ) -> tuple[Any, Any]:
         """Return transport and protocol of a connection on a socket."""
-        with ExitStack() as undo:
-            undo.callback(sock.close)
-            made = await self._connector._loop.create_connection(
+        try:
+            return await self._connector._loop.create_connection(
                 factory, sock=sock, ssl=context, server_hostname=name if context else None
             )
-            undo.pop_all()
-        return made
+        except BaseException:
+            sock.close()
+            raise
 
     async def start_tls(self, transport: Any) -> Any:
         """Return the protocol of a connection within a tunnel."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ..rate_limit.async_wait import sleep, take
-from ..rate_limit.window import SlidingWindow, restamp
+from ..rate_limit.window import SlidingWindow, restamp, try_take
 from .async_hooks import Send
 from .budget import charge
 from .call import Call
@@ -45,7 +44,8 @@ class AsyncGate:
             while True:
                 if trial is not None:
                     await self._wait_for_key(trial, call)
-                if passage.needs or passage.shared:
+                waiter = passage.waiter
+                if passage.shared or (waiter is not None and not try_take(waiter)):
                     await self._wait(passage, call)
                 if passage.take_key():
                     break
@@ -54,16 +54,19 @@ class AsyncGate:
         except BaseException:
             passage.give_back()
             raise
+        passage.start()
         try:
             response = await self._send(passage.request, call)
+            passage.succeed(response)
         except BaseException as error:
             passage.fail(error)
             raise
-        passage.succeed(response)
         return response
 
     async def _wait_for_key(self, trial: Trial, call: Call) -> None:
         """Wait until there is a key, as far as can be known; it is not taken."""
+        from ..rate_limit.async_wait import sleep
+
         start = time.monotonic()
         while (left := trial.wait()) > 0:
             await sleep(left)
@@ -71,11 +74,12 @@ class AsyncGate:
 
     async def _wait(self, passage: Passage, call: Call) -> None:
         """Wait for slots, and for the end of a pause that was asked for meanwhile."""
+        from ..rate_limit.async_wait import sleep, take
+
         start = time.monotonic()
         origin = passage.request.origin.prefix
-        if passage.needs:
-            needs, priority = passage.needs, call.policy.priority
-            passage.waiter = await take(needs, call.deadline, priority)
+        if passage.waiter is not None:
+            await take(passage.waiter)
         is_late = bool(passage.shared)
         while (left := self._origins.pause_left(origin)) > 0:
             call.check_wait(left)

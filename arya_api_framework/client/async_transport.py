@@ -311,7 +311,9 @@ class AsyncTransport:
             origin = request.origin
             make_url = _make_url if "?" in request.target else _keep_url
             url = make_url(origin.scheme, origin.authority, request.target)
-            answer = await send(request.method, url, **options)
+            sent = send(request.method, url, **options)
+            del options, send  # Ten thousand of these frames may wait at once.
+            answer = await sent
             response = RawResponse(
                 answer.status,
                 answer.raw_headers,

@@ -365,6 +365,11 @@ class BaseClient(Node, metaclass=ClientMeta):
         """Whether there is a rate limit."""
         return self._own_config.rate_limit is not None
 
+    @property
+    def concurrency_limits(self) -> dict[str, int]:
+        """How many calls may be in flight now, by origin, where `concurrency` is given."""
+        return {} if self._controls is None else self._controls.concurrency_limits
+
     def forecast(self, calls: int = 1, *, priority: int = 0) -> float:
         """Return in how many seconds the last of so many calls, made now, would be sent.
 
@@ -484,9 +489,9 @@ class BaseClient(Node, metaclass=ClientMeta):
         The copy shares the connections, the rate limit, the circuit breaker, the state of the keys
         of `credentials` and the cookie jar, unless it is given some of its own (`tls`, `proxy`,
         `pool` and all else that belongs to connections; `session`, `session_factory`; `rate_limit`;
-        `circuit_breaker`; `credentials`; another `cookie_policy`). Closing it leaves the original
-        open; closing the original closes both. Sub-clients and extensions of the original are there
-        as copies.
+        `circuit_breaker`; `concurrency`; `credentials`; another `cookie_policy`). Closing it leaves
+        the original open; closing the original closes both. Sub-clients and extensions of the
+        original are there as copies.
 
         With a `uri` of another origin the copy has a rate limit and a cookie jar of its own, and
         nothing that may be a credential goes along: token, keys, cookies, parameters, and headers
@@ -532,7 +537,7 @@ class BaseClient(Node, metaclass=ClientMeta):
             original._copies.add(copy)  # Its connections end with the original.
         if not elsewhere and not given.keys() & {"rate_limit", "rate_limit_interval"}:
             copy._limiter = self._limiter
-            if "circuit_breaker" not in given:
+            if not given.keys() & {"circuit_breaker", "concurrency"}:
                 copy._controls = self._controls
         # In controls of its own, or in those it shares.
         own_keys = "credentials" in given or config.credentials is None
@@ -742,10 +747,10 @@ class BaseClient(Node, metaclass=ClientMeta):
 
 def _make_limits(config: ClientConfig) -> tuple[SlidingWindow | None, Controls | None]:
     """Return the window of a client that has nothing else, and all else."""
-    limits, breaker = config.rate_limit, config.circuit_breaker
+    limits, breaker, adaptive = config.rate_limit, config.circuit_breaker, config.concurrency
     window = None
     if limits is not None and not isinstance(limits, tuple):
         window, limits = SlidingWindow(limits, config.rate_limit_interval), None
-    if limits is None and breaker is None:
+    if limits is None and breaker is None and adaptive is None:
         return window, None
-    return window, Controls(limits or (), breaker)
+    return window, Controls(limits or (), breaker, adaptive)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from yarl import URL
 
+from ..adaptive import AdaptiveConcurrency
 from ..circuit_breaker import CircuitBreaker
 from ..connections import Dns, Pool
 from ..credentials import CredentialPool
@@ -297,6 +298,15 @@ def _check_credentials(_: Any, value: Any) -> CredentialPool | None:
     )
 
 
+def _check_concurrency(_: Any, value: Any) -> AdaptiveConcurrency | None:
+    if value is None or isinstance(value, AdaptiveConcurrency):
+        return value
+    raise ConfigurationError(
+        "concurrency must be None or an AdaptiveConcurrency (`Pool(total=...)` is a fixed limit), "
+        f"got {type(value).__name__}"
+    )
+
+
 def _merge_variables(base: Values, value: Any) -> dict[str, ServerVariable]:
     merged = dict(base)
     for name, one in as_pairs("`server_variables`", value):
@@ -471,6 +481,7 @@ CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "rate_limit": _check_rate_limit,
     "rate_limit_interval": _check_interval,
     "circuit_breaker": _check_breaker,
+    "concurrency": _check_concurrency,
     "timeout": make_timeout,
     "deadline": check_deadline,
     "deadline_header": check_deadline_header,

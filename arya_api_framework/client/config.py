@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from ..adaptive import AdaptiveConcurrency
 from ..circuit_breaker import CircuitBreaker
 from ..connections import Dns, Pool
 from ..credentials import CredentialPool
@@ -79,6 +80,7 @@ class ClientConfig:
     rate_limit: float | tuple[RateLimit, ...] | None = None
     rate_limit_interval: float = 1
     circuit_breaker: CircuitBreaker | None = None
+    concurrency: AdaptiveConcurrency | None = None
     timeout: Timeout = field(default_factory=Timeout)
     deadline: float | None = None
     deadline_header: str | None = None

@@ -218,6 +218,11 @@ class RawResponse(ResponseInfo):
         return info
 
     @property
+    def is_made(self) -> bool:
+        """Whether no transport gave it: it was made by `RawResponse.make`, or unpickled."""
+        return self._native is None
+
+    @property
     def native(self) -> Any:
         """The response as requests or aiohttp knows it, `None` where there is none any more."""
         # Where a transport did without one, it gives the function that makes it.

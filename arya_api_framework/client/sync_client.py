@@ -19,6 +19,7 @@ from .config import check_sync_connections
 from .forgotten import Made
 from .hook_chain import HookChain
 from .request import Request, check_request
+from .sync_gate import SyncGate
 from .sync_hooks import Send, SyncHooks
 from .sync_verbs import SyncVerbs
 
@@ -123,6 +124,7 @@ class SyncClient(SyncVerbs, BaseClient):
     ) -> Any:
         """Make a call. One flat function: every layer on the way is paid by each call."""
         call = self._prepare(method, path, options, request)
+        del options  # Ten thousand of these frames may wait at once.
         transport = self._transport or self._open_transport()
         limiter, origins = self._limiter, self._origins
         if origins.budgets:
@@ -135,8 +137,6 @@ class SyncClient(SyncVerbs, BaseClient):
                 response = hooks.before_call()
                 send = hooks.send
             if self._controls is not None or origins.budgets or not call.policy.is_usual:
-                from .sync_gate import SyncGate
-
                 send = SyncGate(self._controls, limiter, origins, send).send
                 limiter = None
             while response is None:

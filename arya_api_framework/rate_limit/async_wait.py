@@ -1,7 +1,6 @@
 """Wait for a slot of a sliding window in a task."""
 
 import asyncio
-import math
 import time
 
 from .window import SlidingWindow, Waiter, leave, poll
@@ -23,26 +22,19 @@ async def acquire(window: SlidingWindow, deadline: float | None = None) -> None:
             wait it would have taken.
     """
     if not window.try_acquire():
-        await take({window: 1}, deadline)
+        waiter = Waiter({window: 1})
+        if deadline is not None:
+            waiter.deadline = deadline
+        await take(waiter)
 
 
-async def take(
-    needs: dict[SlidingWindow, int], deadline: float | None = None, priority: int = 0
-) -> Waiter:
-    """Take slots of several windows at once, waiting until all are free.
+async def take(waiter: Waiter) -> None:
+    """Take the slots that a waiter needs, all at once, waiting until all are free.
 
     An exception that ends the wait gives all of them back.
 
-    Args:
-        needs: How many slots of each window, in an order that is the same for everybody.
-        deadline: A time of the windows' clock; None waits as long as it takes.
-        priority: Those of a higher priority go first.
-
-    Returns:
-        The waiter that has the slots, to be given to `release` where a window holds them.
-
     Raises:
-        RateLimitTimeout: At once if the wait would pass the deadline; its `retry_after` is the
+        RateLimitTimeout: At once if the wait would pass its deadline; its `retry_after` is the
             wait it would have taken.
         ConfigurationError: More slots are needed than there are.
     """
@@ -59,8 +51,7 @@ async def take(
             return False
         return True
 
-    ends = math.inf if deadline is None else deadline
-    waiter = Waiter(wake, owner=loop, deadline=ends, needs=needs, priority=priority)
+    waiter.wake, waiter.owner = wake, loop
     try:
         # The slot is taken here and not by whoever wakes us, so a cancellation finds us either
         # without it or past this function.
@@ -74,7 +65,6 @@ async def take(
     except BaseException:
         leave(waiter)
         raise
-    return waiter
 
 
 async def sleep(seconds: float) -> None:

@@ -1,6 +1,5 @@
 """Wait for a slot of a sliding window in a thread."""
 
-import math
 import threading
 import time
 from contextlib import suppress
@@ -25,26 +24,19 @@ def acquire(window: SlidingWindow, deadline: float | None = None) -> None:
             wait it would have taken.
     """
     if not window.try_acquire():
-        take({window: 1}, deadline)
+        waiter = Waiter({window: 1})
+        if deadline is not None:
+            waiter.deadline = deadline
+        take(waiter)
 
 
-def take(
-    needs: dict[SlidingWindow, int], deadline: float | None = None, priority: int = 0
-) -> Waiter:
-    """Take slots of several windows at once, waiting until all are free.
+def take(waiter: Waiter) -> None:
+    """Take the slots that a waiter needs, all at once, waiting until all are free.
 
     An exception that ends the wait gives all of them back.
 
-    Args:
-        needs: How many slots of each window, in an order that is the same for everybody.
-        deadline: A time of the windows' clock; None waits as long as it takes.
-        priority: Those of a higher priority go first.
-
-    Returns:
-        The waiter that has the slots, to be given to `release` where a window holds them.
-
     Raises:
-        RateLimitTimeout: At once if the wait would pass the deadline; its `retry_after` is the
+        RateLimitTimeout: At once if the wait would pass its deadline; its `retry_after` is the
             wait it would have taken.
         ConfigurationError: More slots are needed than there are.
     """
@@ -55,8 +47,7 @@ def take(
         signal.put(None)
         return True
 
-    ends = math.inf if deadline is None else deadline
-    waiter = Waiter(wake, owner=signal, deadline=ends, needs=needs, priority=priority)
+    waiter.wake, waiter.owner = wake, signal
     try:
         while (seconds := poll(waiter)) is not None:
             with suppress(Empty):
@@ -64,7 +55,6 @@ def take(
     except BaseException:
         leave(waiter)
         raise
-    return waiter
 
 
 def sleep(seconds: float) -> None:

@@ -39,6 +39,7 @@ __all__ = [
     "poll",
     "release",
     "restamp",
+    "try_take",
 ]
 
 PATIENCE = 1.0
@@ -78,6 +79,7 @@ class SlidingWindow:
         "_interval",
         "_limit",
         "_log",
+        "_name",
         "_passed",
         "_queues",
         "_shut",
@@ -95,6 +97,7 @@ class SlidingWindow:
         interval: float = 1.0,
         *,
         holds: bool = False,
+        name: str = "rate limit",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make a window with all its slots free.
@@ -103,13 +106,18 @@ class SlidingWindow:
             limit: Calls per interval; a fraction r of calls per T means one call per T / r.
             interval: The length of the window in seconds.
             holds: Whether slots are held until they are released, and their interval counts from
-                there. Such slots are taken by waiters alone.
+                there; it may then be 0. Such slots are taken by waiters alone.
+            name: What errors call it.
             clock: A clock that never goes back; deadlines are times of this clock.
 
         Raises:
             ConfigurationError: If either is not a finite number above 0.
         """
-        self._limit, self._interval = normalise(limit, interval)
+        if holds and not interval:
+            self._limit, self._interval = int(limit), 0.0
+        else:
+            self._limit, self._interval = normalise(limit, interval)
+        self._name = name
         self.clock = clock
         # When each of the slots that were taken last is free again, oldest first.
         self._log: deque[float] = deque(maxlen=min(self._limit, sys.maxsize))
@@ -145,6 +153,12 @@ class SlidingWindow:
         """How many callers wait for a slot."""
         with _lock:
             return sum(map(len, self._queues.values()))
+
+    @property
+    def in_use(self) -> int:
+        """How many slots are held."""
+        with _lock:
+            return self._in_use()
 
     @property
     def is_idle(self) -> bool:
@@ -201,6 +215,14 @@ class SlidingWindow:
             self._until, self._allowance = until, slots
             self._told = max(self._told, until)
 
+    def resize(self, limit: int) -> None:
+        """Change the limit of a window whose slots are held and whose interval is 0."""
+        with _lock:
+            is_more = limit > self._limit
+            self._limit = limit
+            if is_more:
+                self._call_head(self.clock())
+
     def poll(self, waiter: Waiter) -> float | None:
         """Take a slot for `waiter` if it is its turn, else queue it: see the function `poll`."""
         waiter.needs = waiter.needs or {self: 1}
@@ -226,13 +248,16 @@ class SlidingWindow:
             self._enter(waiter, now)
         head = self._head()
         ahead = 0 if head is waiter else max(waiter.behind - self._gone, 0)
-        due = self._due(ahead, cost, now, now + self._interval)
-        if head is waiter and due <= now <= waiter.deadline:
+        due = self._due(ahead, cost, now, math.inf)
+        is_known = due < math.inf
+        if not is_known:
+            due = self._due(ahead, cost, now, now + self._interval)
+        if head is waiter and is_known and due <= now <= waiter.deadline:
             return None
         if now >= waiter.deadline:
-            raise _timeout(due - now)
-        if head is not waiter:
-            due += PATIENCE  # woken when it is the head; this is for a head that is gone
+            raise self._timeout(due - now)
+        if head is not waiter or not is_known:
+            due += PATIENCE  # woken when its turn comes; this is for a head that is gone
         return min(due, waiter.deadline) - now
 
     def _enter(self, waiter: Waiter, now: float) -> None:
@@ -247,11 +272,11 @@ class SlidingWindow:
         cost = waiter.needs[self]
         if cost > self._limit:
             raise ConfigurationError(
-                f"a call that costs {cost} can never pass a rate limit of {self._limit}"
+                f"a call that costs {cost} can never pass a {self._name} of {self._limit}"
             )
         due = self._due(self._ahead(waiter.priority), cost, now, now + self._interval)
         if due > waiter.deadline:
-            raise _timeout(due - now)
+            raise self._timeout(due - now)
 
     def _exit(self, waiter: Waiter) -> bool:
         """Take a waiter from the queue; return whether it was the head."""
@@ -381,6 +406,13 @@ class SlidingWindow:
             return math.nextafter(end, math.inf)
         return end
 
+    def _timeout(self, wait: float) -> RateLimitTimeout:
+        return RateLimitTimeout(
+            f"no slot of the {self._name} is free before the deadline, the next one in "
+            f"{wait:.3f} s",
+            retry_after=wait,
+        )
+
     def start_over(self) -> None:
         """Forget the parent's threads, and count its slots as taken just now."""
         self._queues = {}
@@ -393,13 +425,14 @@ class SlidingWindow:
 
 @dataclass(slots=True, eq=False)
 class Waiter:
-    """One caller in the queues of the windows whose slots it needs.
+    """One caller, and the windows whose slots it needs.
 
     Attributes:
-        wake: Ends the caller's sleep from any thread; False if nobody is left to be woken.
+        needs: How many slots it needs of each window, in the order in which everybody takes them.
+        wake: Ends the caller's sleep from any thread; False if nobody is left to be woken. Who
+            waits sets it, and `owner`.
         owner: What runs the caller: its event loop, or for a thread anything of its own.
         deadline: The clock's time at which the caller gives up.
-        needs: How many slots it needs of each window, in the order in which everybody takes them.
         priority: Those of a higher priority go first.
         ticket: Its number in order of arrival.
         place: The window in whose queue it waits.
@@ -408,10 +441,10 @@ class Waiter:
         reminded: Whether it was called a second time, because it missed its turn.
     """
 
-    wake: Callable[[], bool]
-    owner: object
-    deadline: float = math.inf
     needs: dict[SlidingWindow, int] = field(default_factory=dict[SlidingWindow, int])
+    wake: Callable[[], bool] = bool
+    owner: object = None
+    deadline: float = math.inf
     priority: int = 0
     ticket: int = field(default_factory=_tickets.__next__)
     place: SlidingWindow | None = None
@@ -453,6 +486,25 @@ def poll(waiter: Waiter) -> float | None:
         return None
 
 
+def try_take(waiter: Waiter) -> bool:
+    """Take the slots that `waiter` needs if all are free and nobody waits for one of them."""
+    with _lock:
+        now = 0.0
+        for window, cost in waiter.needs.items():
+            now = now or window.clock()
+            if window._queues:
+                return False
+            # Slots that were never used are free where nobody holds one, and no server says no.
+            is_new = len(window._log) + cost <= window._limit and window._told < now
+            if (window._held or not is_new) and window._due(0, cost, now, math.inf) > now:
+                return False
+        for window, cost in waiter.needs.items():
+            # In this order for the same reason as in `_grant`.
+            waiter.slots[window] = window._end(now)
+            window._take(cost, now, waiter)
+        return True
+
+
 def leave(waiter: Waiter) -> None:
     """Give back the places and the slots of a waiter that was interrupted."""
     with _lock:
@@ -472,7 +524,7 @@ def release(waiter: Waiter, *, unused: bool = False) -> None:
             cost = window._held.pop(waiter, 0)
             if cost:
                 now = window.clock()
-                if not unused:
+                if window._interval and not unused:
                     window._log.extend(repeat(window._end(now), cost))
                 window._call_head(now)
 
@@ -530,10 +582,3 @@ def _check(name: str, unit: str, value: object) -> None:
         or not 0 < value <= sys.float_info.max
     ):
         raise ConfigurationError(f"{name} needs a finite number of {unit} above 0, got {value!r}")
-
-
-def _timeout(wait: float) -> RateLimitTimeout:
-    return RateLimitTimeout(
-        f"no slot of the rate limit is free before the deadline, the next one in {wait:.3f} s",
-        retry_after=wait,
-    )

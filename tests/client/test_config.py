@@ -16,6 +16,7 @@ from yarl import URL
 
 from arya_api_framework import (
     TLS,
+    AdaptiveConcurrency,
     AsyncClient,
     Dns,
     Events,
@@ -89,6 +90,7 @@ BAD_VALUES: dict[str, list[Any]] = {
     "deadline_header": [5, "", "a b", "Host"],
     "allow_early_response": [None, 1, "yes"],
     "circuit_breaker": [5, True, "on"],
+    "concurrency": [5, True, "auto", AdaptiveConcurrency],
     "local_address": [5, "", "host.test", ("127.0.0.1",), ("127.0.0.1", -1), ["127.0.0.1", 1]],
     "egress": [None, True, "private", 5, ["any"]],
     "cookie_policy": [None, True, "lax", 5],
@@ -196,6 +198,7 @@ def test_an_error_names_the_option_and_shows_no_value_that_may_be_secret(
         ("deadline_header", None, None),
         ("deadline_header", "X-Time-Left-Ms", "X-Time-Left-Ms"),
         ("circuit_breaker", None, None),
+        ("concurrency", None, None),
         ("local_address", "127.0.0.1", ("127.0.0.1", 0)),
         ("local_address", ("::1", 99), ("::1", 99)),
         ("egress", "public", "public"),

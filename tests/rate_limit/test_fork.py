@@ -20,10 +20,10 @@ pytestmark = [
 def test_a_child_is_a_limiter_of_its_own_that_starts_full() -> None:
     """It assumes the parent's slots used, then keeps its own limit, with its own queue."""
     window = SlidingWindow(3, 0.2)
-    window.poll(Waiter(lambda: True, owner="parent"))  # takes a slot
+    window.poll(Waiter(wake=lambda: True, owner="parent"))  # takes a slot
     for _ in range(2):
         assert window.try_acquire()
-    window.poll(Waiter(lambda: True, owner="parent"))  # waits
+    window.poll(Waiter(wake=lambda: True, owner="parent"))  # waits
 
     def child() -> None:
         start = time.monotonic()

@@ -1,6 +1,7 @@
 """`RateLimit`, and windows with weights, priorities, held slots, and what servers tell."""
 
 import copy
+import itertools
 import math
 import pickle
 from typing import Any
@@ -24,7 +25,9 @@ from arya_api_framework.rate_limit.window import (
     poll,
     release,
     restamp,
+    try_take,
 )
+from tests.rate_limit.test_window import interrupt
 
 ORIGIN = Origin("https", "api.test", 443)
 
@@ -44,7 +47,7 @@ class Caller(Waiter):
     """A waiter that counts how often it is woken."""
 
     def __init__(self, needs: dict[SlidingWindow, int], **options: Any) -> None:
-        super().__init__(self._wake_up, self, needs=needs, **options)
+        super().__init__(needs, self._wake_up, self, **options)
         self.woken = 0
         self.gone = False
 
@@ -250,16 +253,75 @@ def test_a_head_that_waits_elsewhere_is_not_passed_over() -> None:
 # Held slots
 
 
+@pytest.mark.parametrize("holds", [False, True])
+def test_free_slots_are_taken_without_a_queue(holds: bool) -> None:
+    """All of them, or none where one is missing, somebody waits, or a server says no."""
+    clock = Clock()
+    narrow = SlidingWindow(2, 1, holds=holds, clock=clock)
+    wide = SlidingWindow(5, 1, clock=clock)
+    first, second = Waiter({narrow: 2, wide: 3}), Waiter({wide: 3})
+    assert try_take(first)
+    assert not try_take(second), "two are left"
+    assert not try_take(Waiter({wide: 2, narrow: 1})), "none is left in the other"
+    assert try_take(Waiter({wide: 2})), "so these were not taken"
+    release(first)
+    clock.now += 1
+    waiting = Caller({narrow: 3 - 1})
+    assert try_take(Waiter({narrow: 1}))
+    assert poll(waiting) is not None
+    assert not try_take(Waiter({narrow: 1})), "somebody waits for it"
+    leave(waiting)
+    wide.shut(10)
+    assert not try_take(Waiter({wide: 1}))
+    assert not try_take(Waiter({SlidingWindow(1, 1): 2})), "it never can"
+
+
+@pytest.mark.parametrize("holds", [False, True])
+def test_slots_that_were_taken_at_once_can_be_given_back(holds: bool) -> None:
+    """By `leave`, after an interruption on any line, too."""
+    for stop_at in itertools.count(1):
+        one, _ = window(holds=holds)
+        waiter = Waiter({one: 1})
+        ended = interrupt(lambda: try_take(waiter), {"try_take", "_take", "_end"}, stop_at)  # noqa: B023
+        leave(waiter)
+        assert try_take(Waiter({one: 1})), f"lost at line event {stop_at}"
+        if ended:
+            break
+    assert stop_at > 8
+
+
+def test_a_window_of_held_slots_can_be_resized() -> None:
+    """Who waits is woken when there are more; when there are fewer, those in use go on."""
+    window_, _ = window(2, 0, holds=True)
+    first, second, third, fourth = (Caller({window_: 1}) for _ in range(4))
+    assert poll(first) is None
+    assert poll(second) is None
+    assert poll(third) == PATIENCE, "nobody knows when"
+    assert window_.eta() == 0
+    assert poll(fourth) is not None
+    window_.resize(3)
+    assert third.woken == 1
+    assert poll(third) is None
+    window_.resize(1)
+    assert poll(fourth) is not None
+    for one in (first, second):
+        release(one)
+        assert poll(fourth) is not None, "one is still in use"
+    release(third)
+    assert poll(fourth) is None
+    assert not try_take(Waiter({window_: 1}))
+
+
 def test_a_held_slot_counts_from_its_release() -> None:
     """So it is counted until the server has answered, and one interval longer."""
     two, clock = window(2, holds=True)
     first, second, third = (Caller({two: 1}) for _ in range(3))
     assert poll(first) is None
     assert poll(second) is None
-    assert poll(third) == 1.0, "at the earliest"
+    assert poll(third) == 1.0 + PATIENCE, "nobody knows when, and somebody will wake it"
     assert two.eta() == 1.0
     clock.now += 5
-    assert poll(third) == 1.0
+    assert poll(third) == 1.0 + PATIENCE, "by then somebody wakes it"
     release(first)
     assert third.woken == 1
     assert poll(third) == 1.0

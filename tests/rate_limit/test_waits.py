@@ -130,7 +130,7 @@ def test_one_caller_at_a_time_is_between_reading_the_clock_and_taking_the_slot()
             window.try_acquire()
             window.eta()
             sync_wait.acquire(window)
-            waiter = Waiter(lambda: True, owner="test")
+            waiter = Waiter(wake=lambda: True, owner="test")
             window.poll(waiter)
             window.leave(waiter)
 
@@ -184,7 +184,7 @@ def test_threads_and_tasks_get_their_slots_in_order_of_arrival() -> None:
         order.append(number)
 
     # A thread of the test in front holds the queue until all are in it.
-    holder = Waiter(lambda: True, owner="test")
+    holder = Waiter(wake=lambda: True, owner="test")
     window.poll(holder)
     threads = [
         threading.Thread(target=(in_thread, in_task)[number % 2], args=(number,))
@@ -328,7 +328,7 @@ async def test_a_deadline_holds_when_the_queue_stands_still(
     """When the head does not come, the others fail at their deadlines, not after them."""
     window = SlidingWindow(1, 0.05)
     assert window.try_acquire()
-    stopped = Waiter(lambda: True, owner="stopped")
+    stopped = Waiter(wake=lambda: True, owner="stopped")
     window.poll(stopped)
     start = time.monotonic()
     with pytest.raises(RateLimitTimeout):
@@ -343,7 +343,7 @@ async def test_an_interval_longer_than_any_timer_can_be_waited_for(
 ) -> None:
     """What the system's timers cannot hold is slept in parts."""
     window = SlidingWindow(1, 1e300)
-    holder = Waiter(lambda: True, owner="test")
+    holder = Waiter(wake=lambda: True, owner="test")
     assert window.poll(holder) is None
     wait = asyncio.ensure_future(acquire(window))
     await asyncio.to_thread(_until, lambda: _waiting(window) == 1)

@@ -34,7 +34,7 @@ class Caller(Waiter):
     """A waiter that notes when it is woken, or cannot be woken any more."""
 
     def __init__(self, deadline: float = math.inf, owner: object = None) -> None:
-        super().__init__(self._wake_up, owner or self, deadline)
+        super().__init__(wake=self._wake_up, owner=owner or self, deadline=deadline)
         self.woken = 0
         self.gone = False
 
@@ -265,7 +265,7 @@ def test_an_interrupt_on_any_line_of_a_grant_loses_nothing(successor: bool) -> N
         if successor:
             window.poll(second)
         clock.now += 1
-        finished = _interrupt(lambda: window.poll(first), parts, stop_at)  # noqa: B023
+        finished = interrupt(lambda: window.poll(first), parts, stop_at)  # noqa: B023
         if finished:
             break
         window.leave(first)
@@ -276,7 +276,7 @@ def test_an_interrupt_on_any_line_of_a_grant_loses_nothing(successor: bool) -> N
     assert stop_at > 20
 
 
-def _interrupt(action: Callable[[], object], parts: set[str], stop_at: int) -> bool:
+def interrupt(action: Callable[[], object], parts: set[str], stop_at: int) -> bool:
     """Raise KeyboardInterrupt at the given line event of `action`; True if it ended before."""
     lines = itertools.count(1)
 

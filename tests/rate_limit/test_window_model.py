@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 
 from arya_api_framework.errors import RateLimitTimeout
 from arya_api_framework.rate_limit import SlidingWindow
-from arya_api_framework.rate_limit.window import Waiter
+from arya_api_framework.rate_limit.window import Waiter, try_take
 
 
 class Windows(RuleBasedStateMachine):
@@ -107,11 +107,11 @@ class Windows(RuleBasedStateMachine):
 
     # The rules.
 
-    @rule()
-    def try_acquire(self) -> None:
+    @rule(as_waiter=st.booleans())
+    def try_acquire(self, as_waiter: bool) -> None:
         """A call that does not wait gets a slot exactly when one is free and nobody waits."""
         free = self._free()
-        taken = self.window.try_acquire()
+        taken = try_take(Waiter({self.window: 1})) if as_waiter else self.window.try_acquire()
         assert free or not taken
         if self.prompt:
             assert taken == (free and not self.queue)
@@ -124,7 +124,7 @@ class Windows(RuleBasedStateMachine):
     )
     def arrive(self, patience: float | None, owner: str) -> None:
         """A call that waits is queued, or refused at once if its deadline comes before its turn."""
-        waiter = Waiter(lambda: self._wake(waiter), owner)
+        waiter = Waiter(wake=lambda: self._wake(waiter), owner=owner)
         if owner == "own":
             waiter.owner = waiter
         if owner in self.gone:
