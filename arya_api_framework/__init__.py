@@ -12,6 +12,7 @@ from .client.shared import shared
 from .client.subclient import AsyncSubClient, SubClient, SyncSubClient
 from .client.sync_client import SyncClient
 from .connections import Dns, Pool
+from .credentials import CredentialPool
 from .events import Event, Events
 from .hooks import Hook
 from .options import (
@@ -39,6 +40,7 @@ __all__ = [
     "ClientOptions",
     "Cookie",
     "CookieJar",
+    "CredentialPool",
     "Dns",
     "Event",
     "Events",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .circuit_breaker import CircuitBreaker
     from .client.response import RawResponse
     from .connections import Dns, Pool
+    from .credentials import CredentialPool
     from .errors import HTTPError
     from .events import Events
     from .hooks import Hook
@@ -341,6 +342,8 @@ class ClientOptions(TypedDict, total=False):
         parameters: In the query of every request.
         error_responses: What an error status is turned into.
         bearer_token: Sent as `Authorization: Bearer ...`.
+        credentials: A `CredentialPool`, of which each request carries one of the keys, in place of
+            `bearer_token`; `None` for no pool.
         rate_limit: Requests that may be sent in any `rate_limit_interval`; or a `RateLimit`, or a
             list of them, which hold at once; `None` for no limit.
         rate_limit_interval: In seconds, 1 when not given.
@@ -386,6 +389,7 @@ class ClientOptions(TypedDict, total=False):
     parameters: Parameters | None
     error_responses: ErrorResponses | None
     bearer_token: str | SecretStr | None
+    credentials: CredentialPool | None
     rate_limit: float | RateLimit | Sequence[RateLimit] | None
     rate_limit_interval: float
     circuit_breaker: CircuitBreaker | None

@@ -9,6 +9,7 @@ from .async_hooks import Send
 from .budget import charge
 from .call import Call
 from .controls import NO_CONTROLS, Controls, Passage
+from .credentials import Trial
 from .origins import Origins
 from .request import Request
 from .response import RawResponse
@@ -30,12 +31,24 @@ class AsyncGate:
         self._send = send
 
     async def send(self, request: Request, call: Call) -> RawResponse:
-        """Send a request when everything lets it through."""
-        passage = self._controls.begin(request, call, self._limiter)
+        """Send a request when everything lets it through, and again if its key is refused."""
+        trial = self._controls.find_trial(request, call)
+        while True:
+            response = await self._pass(request, call, trial)
+            if trial is None or not trial.goes_on(response):
+                return response
+
+    async def _pass(self, request: Request, call: Call, trial: Trial | None) -> RawResponse:
+        passage = self._controls.begin(request, call, self._limiter, trial)
         try:
-            waiter = passage.waiter
-            if passage.shared or (waiter is not None and not try_take(waiter)):
-                await self._wait(passage, call)
+            while True:
+                if trial is not None:
+                    await self._wait_for_key(trial, call)
+                waiter = passage.waiter
+                if passage.shared or (waiter is not None and not try_take(waiter)):
+                    await self._wait(passage, call)
+                if passage.take_key():
+                    break
             if self._origins.budgets:
                 charge(self._origins)
         except BaseException:
@@ -49,6 +62,15 @@ class AsyncGate:
             passage.fail(error)
             raise
         return response
+
+    async def _wait_for_key(self, trial: Trial, call: Call) -> None:
+        """Wait until there is a key, as far as can be known; it is not taken."""
+        from ..rate_limit.async_wait import sleep
+
+        start = time.monotonic()
+        while (left := trial.wait()) > 0:
+            await sleep(left)
+        call.extend(time.monotonic() - start)
 
     async def _wait(self, passage: Passage, call: Call) -> None:
         """Wait for slots, and for the end of a pause that was asked for meanwhile."""

@@ -24,9 +24,16 @@ from .body import Body
 from .budget import Budget
 from .call import Call, Policy
 from .checks import near_miss, with_pool_wait
-from .config import CONNECTION_OPTIONS, ClientConfig, given_connections, merge_config
+from .config import (
+    CONNECTION_OPTIONS,
+    ClientConfig,
+    check_credentials,
+    given_connections,
+    merge_config,
+)
 from .controls import Controls
 from .cookie_jar import CookieJar
+from .credentials import Credentials
 from .defaults import Defaults
 from .extensions import Extensions
 from .forgotten import find_caller
@@ -91,6 +98,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     _live_headers: LiveHeaders
     _limiter: SlidingWindow | None
     _controls: Controls | None
+    _credentials: Credentials | None
     _log: logging.Logger
     _made_at: tuple[str, int]
     _mutex: threading.RLock
@@ -241,8 +249,11 @@ class BaseClient(Node, metaclass=ClientMeta):
 
     def _configure(self, config: ClientConfig) -> None:
         self._check_hooks(config.hooks)
+        check_credentials(config)
         self._own_config = config
         self._limiter, self._controls = _make_limits(config)
+        pool = config.credentials
+        self._share_credentials(None if pool is None else Credentials(pool))
         self._resolved_uri = UNSET
         self._bearer = config.bearer_token
         lock, changed = self._mutex, self._forget
@@ -253,6 +264,11 @@ class BaseClient(Node, metaclass=ClientMeta):
         self._encoded_defaults = None
         self._call_policy = None
         self._jar = None
+
+    def _share_credentials(self, credentials: Credentials | None) -> None:
+        self._credentials = credentials
+        if credentials is not None or self._controls is not None:
+            self._controls = (self._controls or Controls()).with_credentials(credentials)
 
     # Configuration
 
@@ -325,8 +341,14 @@ class BaseClient(Node, metaclass=ClientMeta):
     def bearer_token(self, token: str | SecretStr | None) -> None:
         checked = merge_config(ClientConfig(), {"bearer_token": token}, "option").bearer_token
         with self._mutex:
+            check_credentials(dataclasses.replace(self._current_config(), bearer_token=checked))
             self._bearer = checked
             self._forget()
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """The state of the keys of a `CredentialPool`, shared by copies; `None` where is none."""
+        return self._credentials
 
     @property
     def rate_limit(self) -> float | tuple[RateLimit, ...] | None:
@@ -351,8 +373,8 @@ class BaseClient(Node, metaclass=ClientMeta):
     def forecast(self, calls: int = 1, *, priority: int = 0) -> float:
         """Return in how many seconds the last of so many calls, made now, would be sent.
 
-        It counts the rate limits that hold for all calls, those who wait already, and a pause that
-        the server asked for.
+        It counts the rate limits that hold for all calls, those who wait already, a pause that the
+        server asked for, and the keys of `credentials`: infinity, where all are revoked for good.
 
         Raises:
             ConfigurationError: It is no whole number above 0.
@@ -464,14 +486,15 @@ class BaseClient(Node, metaclass=ClientMeta):
     def with_options(self, **options: Unpack[ClientOptions]) -> Self:
         """Return a cheap copy with other options.
 
-        The copy shares the connections, the rate limit, the circuit breaker and the cookie jar,
-        unless it is given some of its own (`tls`, `proxy`, `pool` and all else that belongs to
-        connections; `session`, `session_factory`; `rate_limit`; `circuit_breaker`;
-        `concurrency`; another `cookie_policy`). Closing it leaves the original open; closing the
-        original closes both. Sub-clients and extensions of the original are there as copies.
+        The copy shares the connections, the rate limit, the circuit breaker, the state of the keys
+        of `credentials` and the cookie jar, unless it is given some of its own (`tls`, `proxy`,
+        `pool` and all else that belongs to connections; `session`, `session_factory`; `rate_limit`;
+        `circuit_breaker`; `concurrency`; `credentials`; another `cookie_policy`). Closing it leaves
+        the original open; closing the original closes both. Sub-clients and extensions of the
+        original are there as copies.
 
         With a `uri` of another origin the copy has a rate limit and a cookie jar of its own, and
-        nothing that may be a credential goes along: the token, cookies, parameters, and headers
+        nothing that may be a credential goes along: token, keys, cookies, parameters, and headers
         other than a few such as `Accept`, unless they are given again or the origin is one of
         `trusted_origins`.
 
@@ -489,7 +512,12 @@ class BaseClient(Node, metaclass=ClientMeta):
         if base is not None and elsewhere and base[0] not in config.trusted_origins:
             safe = {n: v for n, v in current.headers.items() if is_safe_header(n)}
             bare = dataclasses.replace(
-                current, headers=safe, cookies={}, parameters={}, bearer_token=None
+                current,
+                headers=safe,
+                cookies={},
+                parameters={},
+                bearer_token=None,
+                credentials=None,
             )
             config = merge_config(bare, given, "option")
         copy = self.__new__(type(self))
@@ -511,6 +539,9 @@ class BaseClient(Node, metaclass=ClientMeta):
             copy._limiter = self._limiter
             if not given.keys() & {"circuit_breaker", "concurrency"}:
                 copy._controls = self._controls
+        # In controls of its own, or in those it shares.
+        own_keys = "credentials" in given or config.credentials is None
+        copy._share_credentials(copy._credentials if own_keys else self._credentials)
         if not elsewhere and config.cookie_policy == current.cookie_policy:
             copy._jar = self.cookie_jar
         copy._completed = True
@@ -619,6 +650,9 @@ class BaseClient(Node, metaclass=ClientMeta):
     def _encode_defaults(self) -> Defaults:
         with self._mutex:
             origin, path = self._origin_path
+            pool = self._own_config.credentials
+            if pool is not None:
+                check_credentials(self._current_config())  # Of what was written to `headers`.
             self._encoded_defaults = Defaults(
                 origin,
                 path,
@@ -627,6 +661,7 @@ class BaseClient(Node, metaclass=ClientMeta):
                 self._live_cookies.snapshot,
                 self._live_parameters.snapshot,
                 self._bearer,
+                None if pool is None else pool.header,
             )
             return self._encoded_defaults
 

@@ -11,6 +11,7 @@ from ..errors import (
     BudgetExhausted,
     CircuitOpenError,
     ConnectTimeout,
+    CredentialsExhausted,
     DeadlineExceeded,
     FrameworkException,
     HTTPError,
@@ -42,6 +43,7 @@ from .url import Origin
 if TYPE_CHECKING:
     from logging import Logger
 
+    from .credentials import Trial
     from .origins import Origins
     from .retries import Retries
 
@@ -56,7 +58,13 @@ _PHASES: dict[Phase, tuple[type[RequestTimeout], Sent, str]] = {
     "write": (WriteTimeout, "maybe", "sending"),
     "read": (ReadTimeout, "maybe", "waiting for the server"),
 }
-_FINAL = (RateLimitTimeout, CircuitOpenError, LimiterUnavailable, BudgetExhausted)
+_FINAL = (
+    RateLimitTimeout,
+    CircuitOpenError,
+    LimiterUnavailable,
+    BudgetExhausted,
+    CredentialsExhausted,
+)
 """What says by itself that a call is not to be sent now."""
 
 _CLOCK_GRAIN = 0.005
@@ -110,6 +118,7 @@ class Call:
 
     __slots__ = (
         "_planned",
+        "_trial",
         "attempts",
         "deadline",
         "ends",
@@ -170,6 +179,18 @@ class Call:
     def needs_fresh_connection(self) -> bool:
         """Whether this attempt must not go over a connection that served other requests."""
         return self.retries is not None and self.retries.fresh
+
+    @property
+    def trial(self) -> Trial | None:
+        """What chose the key of the last request; `None` where it carried none of a pool."""
+        try:
+            return self._trial
+        except AttributeError:
+            return None
+
+    @trial.setter
+    def trial(self, trial: Trial | None) -> None:
+        self._trial: Trial | None = trial
 
     def bound(self, ends: float | None) -> None:
         """Let the call end with the budget around it, if that is before its own deadline."""
@@ -344,9 +365,7 @@ class Call:
         given = request.headers.get("Cookie", CookieText.of(""))
         if not isinstance(given, CookieText):
             return request  # It was given by hand.
-        # What a redirect away has left out does not come back with one home.
-        visited = (*(one.request.origin for one in self.history), request.origin)
-        is_home = all(map(self._is_ours, visited))
+        is_home = self.is_at_home(request.origin)
         text = CookieText.of(given.own, jar.find(request.origin, request.target) if is_home else ())
         if text != given:
             request = copy.copy(request)
@@ -355,8 +374,16 @@ class Call:
                 request.headers["Cookie"] = text
         return request
 
+    def is_at_home(self, origin: Origin) -> bool:
+        """Return whether a request to an origin may carry what is the client's.
+
+        What a redirect away has left out does not come back with one home.
+        """
+        visited = (*(one.request.origin for one in self.history), origin)
+        return all(map(self._is_ours, visited))
+
     def _is_ours(self, origin: Origin) -> bool:
-        """Return whether cookies of servers are kept for an origin in this call."""
+        """Return whether an origin is the client's, or trusted, in this call."""
         trusted = self.policy.trusted_origins
         first = self.history[0].request.origin if self.history else origin
         # The second is where a redirect led from http to https of one host.

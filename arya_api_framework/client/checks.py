@@ -15,6 +15,7 @@ from yarl import URL
 from ..adaptive import AdaptiveConcurrency
 from ..circuit_breaker import CircuitBreaker
 from ..connections import Dns, Pool
+from ..credentials import CredentialPool
 from ..errors import ConfigurationError
 from ..events import EVENTS
 from ..hooks import Hook
@@ -288,6 +289,15 @@ def _check_breaker(_: Any, value: Any) -> CircuitBreaker | None:
     )
 
 
+def _check_credentials(_: Any, value: Any) -> CredentialPool | None:
+    if value is None or isinstance(value, CredentialPool):
+        return value
+    # Not the value, which may be a key.
+    raise ConfigurationError(
+        f"credentials must be None or a CredentialPool, got {type(value).__name__}"
+    )
+
+
 def _check_concurrency(_: Any, value: Any) -> AdaptiveConcurrency | None:
     if value is None or isinstance(value, AdaptiveConcurrency):
         return value
@@ -467,6 +477,7 @@ CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "parameters": merge_parameters,
     "error_responses": merge_error_responses,
     "bearer_token": _check_token,
+    "credentials": _check_credentials,
     "rate_limit": _check_rate_limit,
     "rate_limit_interval": _check_interval,
     "circuit_breaker": _check_breaker,

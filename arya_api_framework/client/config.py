@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..adaptive import AdaptiveConcurrency
 from ..circuit_breaker import CircuitBreaker
 from ..connections import Dns, Pool
+from ..credentials import CredentialPool
 from ..errors import ConfigurationError
 from ..events import EVENTS
 from ..options import (
@@ -47,6 +48,7 @@ __all__ = [
     "CONNECTION_OPTIONS",
     "ClientConfig",
     "check_async_connections",
+    "check_credentials",
     "check_sync_connections",
     "freeze_options",
     "given_connections",
@@ -74,6 +76,7 @@ class ClientConfig:
     parameters: Values = field(default_factory=lambda: EMPTY)
     error_responses: Values = field(default_factory=lambda: EMPTY)
     bearer_token: SecretStr | None = None
+    credentials: CredentialPool | None = None
     rate_limit: float | tuple[RateLimit, ...] | None = None
     rate_limit_interval: float = 1
     circuit_breaker: CircuitBreaker | None = None
@@ -155,6 +158,28 @@ def merge_config(base: ClientConfig, options: Mapping[str, Any], what: str) -> C
         uri = changes.get("uri", base.uri if what == "option" else None)
         _check_variable_names(uri, options["server_variables"])
     return dataclasses.replace(base, **changes) if changes else base
+
+
+def check_credentials(config: ClientConfig) -> None:
+    """Refuse a pool of keys beside another credential in the same field.
+
+    Raises:
+        ConfigurationError: There is one.
+    """
+    pool = config.credentials
+    if pool is None:
+        return
+    field = pool.header.lower()
+    given = [
+        f"the header {n}" for n, v in config.headers.items() if v is not None and n.lower() == field
+    ]
+    if config.bearer_token is not None and field == "authorization":
+        given.append("bearer_token")
+    if given:
+        raise ConfigurationError(
+            f"credentials and {given[0]} are both for the field {pool.header}; give None for one "
+            "of them"
+        )
 
 
 def freeze_options(options: Mapping[str, Any]) -> dict[str, Any]:

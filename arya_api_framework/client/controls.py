@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, TypeVar
@@ -18,6 +19,7 @@ from ..rate_limit.window import SlidingWindow, Waiter, leave, release
 from ..retry import find_wait
 from .circuit import Circuit
 from .concurrency import ConcurrencyLimit
+from .credentials import Credentials, KeyText, Trial
 
 if TYPE_CHECKING:
     from ..adaptive import AdaptiveConcurrency
@@ -39,13 +41,16 @@ _Kept = TypeVar("_Kept")
 
 
 class Controls:
-    """The rate limits, the circuit breaker and the concurrency limit of a client and its copies.
+    """The rate limits, the circuit breaker, the concurrency limit and the keys of a client.
+
+    Its copies share them.
 
     Attributes:
         limits: The limits, in the order in which their slots are taken.
+        credentials: The keys of the pool, `None` where there is none.
     """
 
-    __slots__ = ("_adaptive", "_breaker", "_circuits", "_concurrency", "limits")
+    __slots__ = ("_adaptive", "_breaker", "_circuits", "_concurrency", "credentials", "limits")
 
     def __init__(
         self,
@@ -54,23 +59,49 @@ class Controls:
         adaptive: AdaptiveConcurrency | None = None,
     ) -> None:
         self.limits = limits
+        self.credentials: Credentials | None = None
         self._breaker = breaker
         self._adaptive = adaptive
         self._circuits: dict[str, Circuit] = {}
         self._concurrency: dict[str, ConcurrencyLimit] = {}
 
-    def begin(self, request: Request, call: Call, limiter: SlidingWindow | None) -> Passage:
+    def with_credentials(self, credentials: Credentials | None) -> Controls:
+        """Return these controls with other keys; all else is shared."""
+        if credentials is self.credentials:
+            return self
+        other = copy.copy(self)
+        other.credentials = credentials
+        return other
+
+    def find_trial(self, request: Request, call: Call) -> Trial | None:
+        """Return what chooses a key for a request, `None` where it is to carry none of the pool."""
+        trial = None
+        if self.credentials is not None:
+            given = request.headers.get(self.credentials.pool.header)
+            if isinstance(given, KeyText) and call.is_at_home(request.origin):
+                trial = Trial(self.credentials, call)
+            call.trial = trial
+        return trial
+
+    def begin(
+        self,
+        request: Request,
+        call: Call,
+        limiter: SlidingWindow | None,
+        trial: Trial | None = None,
+    ) -> Passage:
         """Return the passage of a request.
 
         Args:
             request: The request.
             call: Its call.
             limiter: The window of a client whose `rate_limit` is a number.
+            trial: What chooses its key.
 
         Raises:
             CircuitOpenError: The circuit of the origin is open.
         """
-        return Passage(self, request, call, limiter)
+        return Passage(self, request, call, limiter, trial)
 
     def find_circuit(self, origin: str) -> Circuit | None:
         """Return the circuit of an origin, `None` where the client has no circuit breaker."""
@@ -94,7 +125,10 @@ class Controls:
 
     def eta(self, cost: int, priority: int) -> float:
         """Return the seconds until a request made now is sent."""
-        return max((limit.eta(cost, priority=priority) for limit in self.limits), default=0.0)
+        waits = [limit.eta(cost, priority=priority) for limit in self.limits]
+        if self.credentials is not None:
+            waits.append(self.credentials.eta(cost))
+        return max(waits, default=0.0)
 
 
 class Passage:
@@ -111,6 +145,7 @@ class Passage:
         "_concurrency",
         "_started",
         "_token",
+        "_trial",
         "_windows",
         "request",
         "shared",
@@ -118,9 +153,15 @@ class Passage:
     )
 
     def __init__(
-        self, controls: Controls, request: Request, call: Call, limiter: SlidingWindow | None
+        self,
+        controls: Controls,
+        request: Request,
+        call: Call,
+        limiter: SlidingWindow | None,
+        trial: Trial | None = None,
     ) -> None:
         self.request = request
+        self._trial = trial
         self._started = (0.0, 0.0)
         self.shared: list[tuple[RateLimit, Hashable, int]] = []
         self._windows: list[tuple[RateLimit, SlidingWindow]] = []
@@ -150,6 +191,23 @@ class Passage:
         self._circuit = controls.find_circuit(origin)
         self._token = 0 if self._circuit is None else _enter(self._circuit, request)
 
+    def take_key(self) -> bool:
+        """Put a key into the request, if it needs one; return whether there was one.
+
+        Where there was none the slots are given back: nobody keeps them while waiting for a key.
+        """
+        if self._trial is None:
+            return True
+        keyed = self._trial.take(self.request)
+        if keyed is None:
+            if self.waiter is not None:
+                leave(self.waiter)
+                self.waiter.place = None  # It queues anew.
+            self.shared = []  # Those are taken for good.
+            return False
+        self.request = keyed
+        return True
+
     def start(self) -> None:
         """Hear that the request is sent now."""
         if self._concurrency is not None:
@@ -167,14 +225,21 @@ class Passage:
         # What a hook answered itself, or kept, tells nothing of the server.
         is_new = response.received >= wall and not response.is_made
         latency = time.monotonic() - began if is_new else None
-        self._end(response.status in _OVERLOADED, latency)
+        is_overload = response.status in _OVERLOADED
+        if self._trial is not None:
+            self._trial.hear(response)
+            is_overload = is_overload and not self._trial.rests
+        self._end(is_overload, latency)
         if self.waiter is not None:
             release(self.waiter)
         self._close_circuit(response.status not in _BROKEN)
-        if self._windows:
-            self._obey(response)
+        # With a key it is about that one.
+        if self._windows and self._trial is None:
+            self._follow(response)
+        if self._windows and is_overload:
+            self._stop(response)
 
-    def _obey(self, response: RawResponse) -> None:
+    def _follow(self, response: RawResponse) -> None:
         """Let the limits slow down as a response says."""
         for name, _ in response.raw_headers:
             if name[:1] in _FIRST and name.lower().startswith(_TOLD):
@@ -182,11 +247,13 @@ class Passage:
                 for limit, window in self._windows:
                     limit.follow(window, told)
                 break
-        if response.status in _OVERLOADED:
-            asked = find_wait(response.headers, ("retry-after-ms",))
-            if asked is not None:
-                for limit, window in self._windows:
-                    limit.stop(window, asked)
+
+    def _stop(self, response: RawResponse) -> None:
+        """Stop the limits for as long as a response asks."""
+        asked = find_wait(response.headers, ("retry-after-ms",))
+        if asked is not None:
+            for limit, window in self._windows:
+                limit.stop(window, asked)
 
     def fail(self, error: BaseException) -> None:
         """Hear of what was raised in place of a response; after an end of either kind, nothing."""

@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 from multidict import CIMultiDict, istr
 
 from .cookie_jar import CookieText
+from .credentials import NO_KEY_YET
 from .encoding import as_pairs, encode_cookies, encode_header, encode_query, flatten, is_field_value
 from .mappings import merge_cookies, merge_headers
 from .shapes import is_sequence
@@ -42,6 +43,7 @@ class Defaults:
         cookies: Mapping[str, Any],
         parameters: Mapping[str, Any],
         token: SecretStr | None,
+        key_field: str | None = None,
     ) -> None:
         self.origin = origin
         self.path = path
@@ -50,6 +52,8 @@ class Defaults:
             merged = merge_headers(merged, {"Authorization": f"Bearer {token.get_secret_value()}"})
         self.headers = CIMultiDict[str]()
         _add(self.headers, merged)
+        if key_field is not None:
+            self.headers[key_field] = NO_KEY_YET
         self._cookies = cookies
         if cookies and "Cookie" not in self.headers:
             self.headers["Cookie"] = CookieText.of(encode_cookies(cookies.items()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
 from ..options import ClientOptions
-from .config import ClientConfig, freeze_options, merge_config
+from .config import ClientConfig, check_credentials, freeze_options, merge_config
 from .subclient import SubClient
 
 __all__ = ["ClientMeta"]
@@ -31,6 +31,7 @@ else:
             for base in reversed(cls.__mro__):
                 own = base.__dict__.get("_own_options", {})
                 config = merge_config(config, own, "class keyword")
+            check_credentials(config)
             cls._class_config = config
             return cls
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from .call import Call
+    from .credentials import Trial
     from .origins import Origins
     from .response import RawResponse
 
@@ -96,7 +97,10 @@ class Retries:
         """
         call, status = self._call, response.status
         asked = find_wait(response.headers, retry.wait_headers)
-        if asked is not None and status in _OVERLOADED and asked <= retry.max_retry_after:
+        resting = self._resting_key()
+        if resting is not None:
+            asked = None if asked is None else min(asked, resting.eta())
+        elif asked is not None and status in _OVERLOADED and asked <= retry.max_retry_after:
             self._origins.pause(response.request.origin.prefix, asked)
         failure = Failure(call.request, call.attempts, response=response)
         wish = _decision(response, retry)
@@ -172,11 +176,16 @@ class Retries:
             self.stopped_by = "budget"
             return None
         self.cost = cost
-        if failure.status == 429:
+        if failure.status == 429 and self._resting_key() is None:
             self._origins.pause(origin, wait)
         self._keep(error)
         self._tell(error, f"attempt {call.attempts + 1} of {retry.attempts} in {wait:.2f} s")
         return wait
+
+    def _resting_key(self) -> Trial | None:
+        """Return what chose the key that was asked to rest, so that no other one need wait."""
+        trial = self._call.trial
+        return trial if trial is not None and trial.rests else None
 
     def _keep(self, error: FrameworkException) -> None:
         self.earlier += (error,)

@@ -8,6 +8,7 @@ from ..rate_limit.window import SlidingWindow, restamp, try_take
 from .budget import charge
 from .call import Call
 from .controls import NO_CONTROLS, Controls, Passage
+from .credentials import Trial
 from .origins import Origins
 from .request import Request
 from .response import RawResponse
@@ -30,12 +31,24 @@ class SyncGate:
         self._send = send
 
     def send(self, request: Request, call: Call) -> RawResponse:
-        """Send a request when everything lets it through."""
-        passage = self._controls.begin(request, call, self._limiter)
+        """Send a request when everything lets it through, and again if its key is refused."""
+        trial = self._controls.find_trial(request, call)
+        while True:
+            response = self._pass(request, call, trial)
+            if trial is None or not trial.goes_on(response):
+                return response
+
+    def _pass(self, request: Request, call: Call, trial: Trial | None) -> RawResponse:
+        passage = self._controls.begin(request, call, self._limiter, trial)
         try:
-            waiter = passage.waiter
-            if passage.shared or (waiter is not None and not try_take(waiter)):
-                self._wait(passage, call)
+            while True:
+                if trial is not None:
+                    self._wait_for_key(trial, call)
+                waiter = passage.waiter
+                if passage.shared or (waiter is not None and not try_take(waiter)):
+                    self._wait(passage, call)
+                if passage.take_key():
+                    break
             if self._origins.budgets:
                 charge(self._origins)
         except BaseException:
@@ -49,6 +62,15 @@ class SyncGate:
             passage.fail(error)
             raise
         return response
+
+    def _wait_for_key(self, trial: Trial, call: Call) -> None:
+        """Wait until there is a key, as far as can be known; it is not taken."""
+        from ..rate_limit.sync_wait import sleep
+
+        start = time.monotonic()
+        while (left := trial.wait()) > 0:
+            sleep(left)
+        call.extend(time.monotonic() - start)
 
     def _wait(self, passage: Passage, call: Call) -> None:
         """Wait for slots, and for the end of a pause that was asked for meanwhile."""

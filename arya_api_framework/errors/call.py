@@ -301,7 +301,10 @@ class LimiterUnavailable(FrameworkException):
 
 
 class CredentialsExhausted(FrameworkException):
-    """Every credential of the pool is resting or revoked; nothing was sent."""
+    """Every key of the pool is revoked; nothing was sent.
+
+    Its `retry_after` is when the first is used again, `None` for never.
+    """
 
 
 class EgressRefused(FrameworkException):

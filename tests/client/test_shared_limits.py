@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from arya_api_framework import RateLimit, RedisShare
+from arya_api_framework import CredentialPool, RateLimit, RedisShare
 from arya_api_framework.errors import LimiterUnavailable, RateLimitTimeout
 from tests.conftest import Kind
 from tests.patience import LATE
@@ -93,6 +93,22 @@ async def test_without_redis(kind: Kind, when_gone: Any) -> None:
                 await client.get("/")
             assert (caught.value.sent, caught.value.attempts) == ("no", 1)
         assert len(server.log) == (when_gone == "open")
+        await close(client, limit)
+
+
+async def test_a_wait_for_a_key_takes_no_second_slot(kind: Kind, redis: RedisServer) -> None:
+    """A slot that other processes share is not given back, and not taken again."""
+    share = RedisShare(redis.url, name=f"keys {kind}")
+    limit = RateLimit(4, per=60, share=share)
+    pool = CredentialPool(["key"], rate_limit=1, rate_limit_interval=0.5)
+    async with Scripted() as server:
+        client = kind.client(server.url, rate_limit=limit, credentials=pool)
+        await asyncio.gather(*(client.get("/") for _ in range(3)))
+        assert [read.headers["Authorization"] for read in server.log] == ["Bearer key"] * 3
+        assert all(gap > 0.5 - SLACK * 3 for gap in server.gaps)
+        await client.get("/", headers={"Authorization": None})
+        with pytest.raises(RateLimitTimeout):
+            await client.get("/", headers={"Authorization": None}, deadline=1)
         await close(client, limit)
 
 
