@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .errors import ConfigurationError
+from .options import strict
 
 __all__ = ["AdaptiveConcurrency"]
 
 
+@strict
 @dataclass(frozen=True, slots=True)
 class AdaptiveConcurrency:
     """A limit of calls in flight that finds out what a server bears.

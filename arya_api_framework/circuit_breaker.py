@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .errors import ConfigurationError
-from .options import check_number
+from .options import check_number, strict
 
 __all__ = ["CircuitBreaker"]
 
 
+@strict
 @dataclass(frozen=True, slots=True)
 class CircuitBreaker:
     """When calls to an origin that fails are not even tried, and for how long.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from .errors import ConfigurationError
-from .options import check_number
+from .options import check_number, strict
 
 __all__ = ["Dns", "Pool", "Resolver"]
 
@@ -16,6 +16,7 @@ Resolver: TypeAlias = Callable[[str, int], Sequence[str] | Awaitable[Sequence[st
 function for an `AsyncClient`."""
 
 
+@strict
 @dataclass(frozen=True, slots=True)
 class Pool:
     """How many connections a client has at once, and how long it keeps those that are idle.
@@ -46,6 +47,7 @@ class Pool:
             check_number("wait of a Pool", self.wait)
 
 
+@strict
 @dataclass(frozen=True, slots=True)
 class Dns:
     """How host names are resolved, and for how long the answer is remembered.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 from .client.encoding import encode_header, reveal
 from .client.redaction import is_safe_header
 from .errors import ConfigurationError
-from .options import check_number
+from .options import check_number, strict
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["CredentialPool"]
 
 
+@strict
 @dataclass(frozen=True, slots=True)
 class CredentialPool:
     """Several keys for one API, each with a rate limit and a health of its own.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, TypeAlias, TypeVar
 
 from yarl import URL
 
@@ -43,6 +44,8 @@ else:
             return dict(*given, **options)
 
 
+_Value = TypeVar("_Value")
+
 __all__ = [
     "UNSET",
     "Body",
@@ -69,6 +72,7 @@ __all__ = [
     "URLPath",
     "Unset",
     "UploadSource",
+    "strict",
 ]
 
 
@@ -134,6 +138,29 @@ Progress: TypeAlias = Callable[[int, int | None], object]
 """Called with the bytes sent so far and the total, `None` where it is not known."""
 
 
+def strict(kind: type[_Value]) -> type[_Value]:
+    """Let a class of values refuse arguments that it does not take in the words of the framework.
+
+    Raises:
+        ConfigurationError: Of what it makes: an argument is unknown, missing, or one too many.
+    """
+    make: Any = kind.__init__
+
+    @functools.wraps(make)
+    def init(self: Any, *values: Any, **named: Any) -> None:
+        try:
+            make(self, *values, **named)
+        except TypeError:
+            from .client.checks import explain_arguments
+
+            explain_arguments(kind, make, values, named)
+            raise
+
+    kind.__init__ = init  # type: ignore[method-assign]
+    return kind
+
+
+@strict
 @dataclass(frozen=True, slots=True)
 class Timeout:
     """How long the parts of a call may take, in seconds; `None` is no limit.
@@ -166,6 +193,7 @@ class Timeout:
                 check_number(f"timeout {name}", value)
 
 
+@strict
 @dataclass(frozen=True, slots=True)
 class ServerVariable:
     """A variable of a `uri` template, as OpenAPI's server variables.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import ConfigurationError, FrameworkException
 from .errors.base import IDEMPOTENT_METHODS
-from .options import check_number
+from .options import check_number, strict
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
@@ -211,6 +211,7 @@ TRANSIENT = on_error() | on_status(408, 429, 500, 502, 503, 504)
 """What may pass by itself: faults of the network, and 408, 429, 500, 502, 503, 504."""
 
 
+@strict
 @dataclass(frozen=True, slots=True)
 class Retry:
     """When a call is sent again, and after which wait.

@@ -12,6 +12,7 @@ from yarl import URL
 
 from .client.shapes import is_bytes, is_mapping, is_secret
 from .errors import ConfigurationError
+from .options import strict
 
 if TYPE_CHECKING:
     import ssl
@@ -25,6 +26,7 @@ class InsecureTLSWarning(UserWarning):
     """A client does not verify certificates: anyone on the way can read and change everything."""
 
 
+@strict
 @dataclass(frozen=True, slots=True)
 class TLS:
     """How connections to `https` origins are secured.

@@ -3,14 +3,15 @@
 import dataclasses
 import math
 import pickle
+import re
 from typing import Any
 
 import pytest
 
 import arya_api_framework
-from arya_api_framework import ServerVariable, Timeout
+from arya_api_framework import RateLimit, RedisShare, Retry, ServerVariable, Timeout
 from arya_api_framework.errors import ConfigurationError
-from arya_api_framework.options import LARGEST, UNSET, check_number
+from arya_api_framework.options import LARGEST, UNSET, check_number, strict
 
 
 def test_a_timeout_has_a_total_unless_none_is_asked_for() -> None:
@@ -25,6 +26,48 @@ def test_a_timeout_refuses_what_is_no_time(part: str, value: Any) -> None:
     """A part that can never work is refused by name."""
     with pytest.raises(ConfigurationError, match=f"timeout {part} must be a number above 0"):
         Timeout(**{part: value})
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (
+            lambda any_: any_(retries=3),
+            "Retry got an unknown argument 'retries'; it takes attempts",
+        ),
+        (lambda any_: any_(attempt=3), "did you mean 'attempts'"),
+        (lambda any_: any_(*range(20)), "Retry: too many positional arguments; it takes attempts"),
+    ],
+)
+def test_arguments_that_a_value_does_not_take(make: Any, text: str) -> None:
+    """The error says what it takes instead."""
+    with pytest.raises(ConfigurationError, match=re.escape(text)):
+        make(Retry)
+
+
+def test_arguments_that_a_value_needs() -> None:
+    """The error names what is missing; errors from within are left alone."""
+    share: Any = RedisShare
+    with pytest.raises(ConfigurationError, match="missing a required argument: 'name'"):
+        share("redis://127.0.0.1")
+
+    @strict
+    class Broken:
+        def __init__(self) -> None:
+            raise TypeError("inside")
+
+    with pytest.raises(TypeError, match="inside"):
+        Broken()
+
+
+def test_every_value_is_strict_with_its_arguments() -> None:
+    """None of them shows an error of Python's."""
+    values: list[Any] = [getattr(arya_api_framework, name) for name in arya_api_framework.__all__]
+    kinds = [one for one in values if dataclasses.is_dataclass(one) and isinstance(one, type)]
+    assert len(kinds) > 5
+    for kind in [*kinds, RateLimit]:
+        with pytest.raises(ConfigurationError, match=f"{kind.__name__}.* 'nonsense'"):
+            kind(nonsense=5)
 
 
 @pytest.mark.parametrize("value", [1, 0.001, LARGEST])

@@ -219,7 +219,6 @@ def test_conditions_ask_no_more_than_needed() -> None:
     [
         "on_status(409)",
         "on_status(409, 503)",
-        "on_status()",
         "on_error()",
         "on_error(ConnectionLost, ReadTimeout)",
         "on_header('X-Lock')",

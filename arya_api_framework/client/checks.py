@@ -61,6 +61,7 @@ __all__ = [
     "check_redirects",
     "check_retry",
     "check_whole",
+    "explain_arguments",
     "make_timeout",
     "near_miss",
     "with_pool_wait",
@@ -117,6 +118,29 @@ def near_miss(name: str, names: Iterable[str]) -> str:
         return f"; did you mean {here!r}?"
     found = get_close_matches(name, names, n=1)
     return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def explain_arguments(
+    kind: type[Any], make: Any, values: tuple[Any, ...], named: Mapping[str, Any]
+) -> None:
+    """Raise an error that helps, where arguments do not fit what makes a value.
+
+    Raises:
+        ConfigurationError: They do not.
+    """
+    import inspect
+
+    signature = inspect.signature(make)
+    taken = [name for name in signature.parameters if name != "self"]
+    takes = f"; it takes {', '.join(taken)}"
+    unknown = next((name for name in named if name not in taken), None)
+    if unknown is not None:
+        hint = near_miss(unknown, taken) or takes
+        raise ConfigurationError(f"{kind.__name__} got an unknown argument {unknown!r}{hint}")
+    try:
+        signature.bind(None, *values, **named)
+    except TypeError as reason:
+        raise ConfigurationError(f"{kind.__name__}: {reason}{takes}") from None
 
 
 def make_timeout(base: Timeout, value: Any) -> Timeout:
@@ -224,7 +248,7 @@ def check_priority(_: Any, value: Any) -> int:
 def _as_list(name: str, value: Any) -> tuple[Any, ...]:
     given: Any = value
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        raise ConfigurationError(f"{name} must be a list, got {given!r}")
+        raise ConfigurationError(f"{name} must be a list, got {given!r} alone")
     return tuple(given)
 
 
@@ -285,7 +309,8 @@ def _check_breaker(_: Any, value: Any) -> CircuitBreaker | None:
     if value is None or isinstance(value, CircuitBreaker):
         return value
     raise ConfigurationError(
-        f"circuit_breaker must be None or a CircuitBreaker, got {type(value).__name__}"
+        "circuit_breaker must be None or a CircuitBreaker, such as CircuitBreaker(open_for=30), got "
+        f"{type(value).__name__}"
     )
 
 
@@ -385,13 +410,14 @@ def _check_choice(name: str, *allowed: str) -> Callable[[Any, Any], Any]:
     return check
 
 
-def _check_kind(name: str, kind: type[Any]) -> Callable[[Any, Any], Any]:
+def _check_kind(name: str, kind: type[Any], example: str) -> Callable[[Any, Any], Any]:
     def check(_: Any, value: Any) -> Any:
         if value is None:
             return kind()
         if not isinstance(value, kind):
             raise ConfigurationError(
-                f"{name} must be a {kind.__name__} value, got {type(value).__name__}"
+                f"{name} must be a {kind.__name__} value, such as {example}, got "
+                f"{type(value).__name__}"
             )
         return value
 
@@ -497,8 +523,8 @@ CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "proxy": lambda _, value: check_proxies(value),
     "no_proxy": lambda _, value: check_no_proxy(value),
     "trust_env": check_flag("trust_env"),
-    "pool": _check_kind("pool", Pool),
-    "dns": _check_kind("dns", Dns),
+    "pool": _check_kind("pool", Pool, "Pool(total=10)"),
+    "dns": _check_kind("dns", Dns, "Dns(ttl=60)"),
     "unix_socket": _check_unix_socket,
     "socket_options": _check_socket_options,
     "local_address": _check_local_address,

@@ -274,7 +274,8 @@ def encode_json(value: Any) -> bytes:
             _refuse_nan(_any().to_python(value, by_alias=True, exclude_unset=True, warnings="none"))
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         raise ConfigurationError(
-            f"`body` is a {type(value).__name__} that does not serialise: {type(error).__name__}"
+            f"`body`, of type {type(value).__name__}, does not serialise as JSON: "
+            f"{type(error).__name__}"
         ) from error
     return content
 

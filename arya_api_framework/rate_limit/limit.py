@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import ConfigurationError
 from ..fork import start_over_in_child
-from ..options import check_number
+from ..options import check_number, strict
 from .window import SlidingWindow, normalise
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _MOST_KEYS = 1000
 """From so many keys on, those that are idle are forgotten."""
 
 
+@strict
 class RateLimit:
     """At most `limit` requests in any half-open window of `per` seconds.
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError, LimiterUnavailable, RateLimitTimeout
+from ..options import strict
 from .script import GIVE_BACK, NO_SCRIPT, TAKE, TAKE_SHA, BadReply, pack
 from .window import SlidingWindow, normalise
 
@@ -41,6 +42,7 @@ LATE_ANSWERS = 5
 """How many answers in a row may come too late for their margin."""
 
 
+@strict
 @dataclass(frozen=True, slots=True, repr=False)
 class RedisShare:
     """Where the processes that share a rate limit keep count: a Redis server, and a name there.
