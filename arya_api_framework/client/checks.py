@@ -309,8 +309,8 @@ def _check_breaker(_: Any, value: Any) -> CircuitBreaker | None:
     if value is None or isinstance(value, CircuitBreaker):
         return value
     raise ConfigurationError(
-        "circuit_breaker must be None or a CircuitBreaker, such as CircuitBreaker(open_for=30), got "
-        f"{type(value).__name__}"
+        "circuit_breaker must be None or a CircuitBreaker, such as CircuitBreaker(open_for=30), "
+        f"got {type(value).__name__}"
     )
 
 
