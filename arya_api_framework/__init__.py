@@ -14,6 +14,7 @@ from .client.sync_client import SyncClient
 from .connections import Dns, Pool
 from .credentials import CredentialPool
 from .events import Event, Events
+from .hedge import Hedge
 from .hooks import Hook
 from .options import (
     CallOptions,
@@ -45,6 +46,7 @@ __all__ = [
     "Event",
     "Events",
     "FileOptions",
+    "Hedge",
     "Hook",
     "InsecureTLSWarning",
     "PaginatedResponse",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .credentials import CredentialPool
     from .errors import HTTPError
     from .events import Events
+    from .hedge import Hedge
     from .hooks import Hook
     from .rate_limit.limit import RateLimit
     from .retry import Retry
@@ -278,6 +279,8 @@ class SendOptions(TypedDict, total=False):
             milliseconds for a name that ends in `-Ms`, as gRPC writes it for `grpc-timeout`, in
             seconds for any other.
         retry: When the call is sent again, as a `Retry`; `None` sends it once.
+        hedge: When a second request is sent beside a slow one, as a `Hedge`, in place of any
+            `retry`; `None` sends none.
         cost: How many slots of the rate limit the call takes; 1 when not given.
         priority: Which calls get a slot of the rate limit first: those of a higher number; 0 when
             not given. Every tenth slot goes to who has waited longest.
@@ -296,6 +299,7 @@ class SendOptions(TypedDict, total=False):
     deadline: float | None
     deadline_header: str | None
     retry: Retry | None
+    hedge: Hedge | None
     cost: int
     priority: int
     allow_early_response: bool
@@ -383,6 +387,7 @@ class ClientOptions(TypedDict, total=False):
         deadline: See `SendOptions`; `None` when not given.
         deadline_header: See `SendOptions`; `None` when not given.
         retry: See `SendOptions`; `Retry()` when not given.
+        hedge: See `SendOptions`; `None` when not given.
         allow_early_response: See `SendOptions`; `False` when not given.
         follow_redirects: See `SendOptions`; `"safe"` when not given.
         max_redirects: See `SendOptions`; 10 when not given.
@@ -426,6 +431,7 @@ class ClientOptions(TypedDict, total=False):
     deadline: float | None
     deadline_header: str | None
     retry: Retry | None
+    hedge: Hedge | None
     allow_early_response: bool
     follow_redirects: FollowRedirects
     max_redirects: int

@@ -89,7 +89,8 @@ class OpenTelemetryHook(Hook):
 
     @override
     def before_attempt(self, request: Request) -> None:
-        attempts: list[_Attempt] = request.state.setdefault(self, [])
+        # By the identity of a request: several of a call may be under way at once.
+        attempts: list[_Attempt] = request.state.setdefault((self, id(request)), [])
         count: int = request.state.get((self, "sent"), 0)
         request.state[self, "sent"] = count + 1
         known = request.method in _KNOWN_METHODS
@@ -136,7 +137,10 @@ class OpenTelemetryHook(Hook):
         self._end(request, {"error.type": type(error).__qualname__}, Status(StatusCode.ERROR, text))
 
     def _end(self, request: Request, found: dict[str, Any], status: Status | None) -> None:
-        span, started, measured = request.state[self].pop()
+        attempts: list[_Attempt] = request.state[self, id(request)]
+        span, started, measured = attempts.pop()
+        if not attempts:
+            del request.state[self, id(request)]
         elapsed = time.perf_counter() - started
         span.set_attributes(found)
         if status is not None:

@@ -42,7 +42,19 @@ class Early:
     answer: bytes
 
 
-Part: TypeAlias = bytes | Fate | Early
+class Held:
+    """A response that is sent when the test says so."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+        self.freed = asyncio.Event()
+
+    def free(self) -> None:
+        """Send it."""
+        self.freed.set()
+
+
+Part: TypeAlias = bytes | Fate | Early | Held
 Step: TypeAlias = "Part | tuple[Part, ...] | Callable[[Read], Step]"
 
 
@@ -76,12 +88,15 @@ class Scripted:
     Attributes:
         log: What was read, in order.
         script: The steps that are left.
+        ended: The numbers of the connections that have ended, in order.
         url: Its origin.
     """
 
     def __init__(self, *steps: Step, listening: bool = True) -> None:
         self.script = list(steps)
         self.log: list[Read] = []
+        self.ended: list[int] = []
+        self._held: list[Held] = []
         self._connections = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -107,6 +122,8 @@ class Scripted:
             await asyncio.sleep(0)
         self._server.close()
         self._over.set()
+        for held in self._held:
+            held.free()
         for writer in self._writers:
             writer.transport.abort()
         if self._tasks:
@@ -143,6 +160,13 @@ class Scripted:
                 self._changed.clear()
                 await self._changed.wait()
 
+    async def has_ended(self, number: int) -> None:
+        """Wait until a connection has ended."""
+        async with asyncio.timeout(10):
+            while number not in self.ended:
+                self._changed.clear()
+                await self._changed.wait()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
         number = self._connections
@@ -158,6 +182,8 @@ class Scripted:
             pass  # The client has closed it.
         finally:
             self._writers.discard(writer)
+            self.ended.append(number)
+            self._changed.set()
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
@@ -181,6 +207,11 @@ class Scripted:
             if isinstance(part, Early):
                 writer.write(part.answer)
                 await self._over.wait()
+            elif isinstance(part, Held):
+                self._held.append(part)
+                await part.freed.wait()
+                writer.write(part.answer)
+                await writer.drain()
             elif isinstance(part, bytes):
                 end = part.index(b"\r\n\r\n") + 4 if method == "HEAD" else None
                 writer.write(part[:end])

@@ -17,7 +17,12 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "arya_api_framework"
 
 # Twins that differ by library: they share their public names and signatures only.
-FACES = ("*_transport.py", "rate_limit/*_link.py", "rate_limit/*_wait.py")
+FACES = (
+    "*_transport.py",
+    "client/*_tasks.py",
+    "rate_limit/*_link.py",
+    "rate_limit/*_wait.py",
+)
 
 # What stands below one of the transports only: each library leaves something else to us.
 ALONE = {

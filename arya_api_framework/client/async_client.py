@@ -136,7 +136,13 @@ class AsyncClient(AsyncVerbs, BaseClient):
                 hooks = AsyncHooks(call, send, self._log)
                 response = await hooks.before_call()
                 send = hooks.send
-            if self._controls is not None or origins.budgets or not call.policy.is_usual:
+            if call.policy.hedge is not None:
+                from .async_hedging import AsyncHedge
+
+                log = self._log
+                send = AsyncHedge(self._controls, limiter, origins, send, hooks, log).send
+                limiter = None
+            elif self._controls is not None or origins.budgets or not call.policy.is_usual:
                 send = AsyncGate(self._controls, limiter, origins, send).send
                 limiter = None
             while response is None:

@@ -39,6 +39,17 @@ class AsyncGate:
                 return response
 
     async def _pass(self, request: Request, call: Call, trial: Trial | None) -> RawResponse:
+        passage = await self.enter(request, call, trial)
+        try:
+            response = await self._send(passage.request, call)
+            passage.succeed(response)
+        except BaseException as error:
+            passage.fail(error)
+            raise
+        return response
+
+    async def enter(self, request: Request, call: Call, trial: Trial | None = None) -> Passage:
+        """Return a passage when everything lets a request through; it must be told of its end."""
         passage = self._controls.begin(request, call, self._limiter, trial)
         try:
             while True:
@@ -55,13 +66,7 @@ class AsyncGate:
             passage.give_back()
             raise
         passage.start()
-        try:
-            response = await self._send(passage.request, call)
-            passage.succeed(response)
-        except BaseException as error:
-            passage.fail(error)
-            raise
-        return response
+        return passage
 
     async def _wait_for_key(self, trial: Trial, call: Call) -> None:
         """Wait until there is a key, as far as can be known; it is not taken."""

@@ -74,12 +74,12 @@ class AsyncHooks:
         """Show what ended the call."""
         if isinstance(error, FrameworkException) and error is not self.raised:
             self._call.conclude(error)
-        await self._fail(self._open, self._request, error)
+        await self._fail(self._call, self._open, self._request, error)
 
     async def _send_attempt(self, request: Request, call: Call) -> RawResponse:
-        if request is not self._sent:
-            self._base = request  # A redirect led there; the same one again is changed anew.
-        request = self._sent = call.request = copy.copy(self._base)
+        # A redirect led there; the same one again is changed anew. Several may be sent at once.
+        base = self._base = self._base if request is self._sent else request
+        request = self._sent = call.request = copy.copy(base)
         request.state = self._request.state
         opened: list[Layer] = []
         try:
@@ -88,7 +88,7 @@ class AsyncHooks:
                 response = await self._transport_send(request, call)
             return await self._leave(opened, request, response)
         except BaseException as error:
-            await self._fail(opened, request, error)
+            await self._fail(call, opened, request, error)
             raise
 
     async def _enter(
@@ -124,9 +124,11 @@ class AsyncHooks:
                     response = check_answer(answer, request, layer)
         return response
 
-    async def _fail(self, opened: list[Layer], request: Request, error: BaseException) -> None:
+    async def _fail(
+        self, call: Call, opened: list[Layer], request: Request, error: BaseException
+    ) -> None:
         if isinstance(error, FrameworkException) and error is not self.raised:
-            self._call.explain(error)
+            call.explain(error)
         while opened:
             layer = opened.pop()
             if layer.failed is not None:

@@ -641,6 +641,7 @@ class BaseClient(Node, metaclass=ClientMeta):
                 config.events,
                 jar=None if config.cookie_policy == "off" else self.cookie_jar,
                 retry=config.retry,
+                hedge=config.hedge,
                 deadline_header=config.deadline_header,
                 allow_early_response=config.allow_early_response,
                 keeps_alive=config.pool.keepalive != 0,

@@ -26,6 +26,7 @@ from ..errors import (
 )
 from ..errors.base import Sent
 from ..events import Event, Events
+from ..hedge import Hedge
 from ..options import FollowRedirects, Timeout
 from ..retry import Retry, find_wait
 from .body import Body
@@ -93,6 +94,7 @@ class Policy(NamedTuple):
     cost: int = 1
     priority: int = 0
     keeps_alive: bool = True
+    hedge: Hedge | None = None
 
     @property
     def is_usual(self) -> bool:
@@ -113,7 +115,8 @@ class Call:
         ends: When the work must be over, on the monotonic clock; set by `begin`.
         attempts: How many times the call was sent; redirects do not count.
         retries: What became of earlier attempts; `None` in the first.
-        told: What a transport keeps while it tells the `events` of the call what happens.
+        told: What a transport keeps while it tells the `events` of the call what happens, or what
+            breaks off one of several requests.
     """
 
     __slots__ = (
@@ -220,9 +223,9 @@ class Call:
         # The user's own error, and a wait that is too long, do not pass.
         if isinstance(error, _FINAL) or (isinstance(body, Body) and body.error is error):
             return None
-        if retry is None:
+        if retry is None or self.policy.hedge is not None:
             return None
-        return self._open_retries(origins, logger).after_error(retry, error)
+        return self.open_retries(origins, logger).after_error(retry, error)
 
     def after_response(
         self, response: RawResponse, origins: Origins, logger: Logger
@@ -233,11 +236,23 @@ class Call:
             BodyNotReplayable: There would be one, but the body is gone.
         """
         retry = self.policy.retry
-        if retry is None:
+        if retry is None or self.policy.hedge is not None:
             return None
-        return self._open_retries(origins, logger).after_response(retry, response)
+        return self.open_retries(origins, logger).after_response(retry, response)
 
-    def _open_retries(self, origins: Origins, logger: Logger) -> Retries:
+    def split(self, jar: Any) -> Call:
+        """Return a call of its own for one of several requests that are under way at once.
+
+        Args:
+            jar: What is given the cookies of its response.
+        """
+        part = copy.copy(self)
+        part.policy = self.policy._replace(jar=jar)
+        part.request = self._with_time_left(self.request)
+        return part
+
+    def open_retries(self, origins: Origins, logger: Logger) -> Retries:
+        """Return what became of earlier attempts."""
         if self.retries is None:
             from .retries import Retries
 

@@ -31,19 +31,22 @@ class CallLog(Hook):
     def __init__(self, logger: Logger, call: Call) -> None:
         self._logger = logger
         self._call = call
-        self._started = 0.0
+        # By the identity of a request: several may be under way at once.
+        self._begun: dict[int, tuple[float, int]] = {}
 
     @override
     def before_attempt(self, request: Request) -> None:
-        self._started = time.monotonic()
-        fields = self._fields(request)
+        started, number = time.monotonic(), self._call.attempts
+        self._begun[id(request)] = started, number
+        fields = self._fields(request, number)
         fields["http_headers"] = safe_headers(request, request.headers.items())
         self._logger.debug("%s %s", request.method, fields["http_url"], extra=fields)
 
     @override
     def after_attempt(self, request: Request, response: RawResponse) -> None:
-        fields = self._fields(request)
-        elapsed = fields["http_elapsed"] = time.monotonic() - self._started
+        started, number = self._begun.pop(id(request))
+        fields = self._fields(request, number)
+        elapsed = fields["http_elapsed"] = time.monotonic() - started
         fields["http_status"] = response.status
         fields["http_headers"] = safe_headers(request, response.headers.items())
         self._logger.debug(
@@ -57,8 +60,9 @@ class CallLog(Hook):
 
     @override
     def attempt_failed(self, request: Request, error: BaseException) -> None:
-        fields = self._fields(request)
-        elapsed = fields["http_elapsed"] = time.monotonic() - self._started
+        started, number = self._begun.pop(id(request))
+        fields = self._fields(request, number)
+        elapsed = fields["http_elapsed"] = time.monotonic() - started
         fields["http_error"] = type(error).__name__
         self._logger.debug(
             "%s %s -> %s in %.1f ms",
@@ -69,12 +73,12 @@ class CallLog(Hook):
             extra=fields,
         )
 
-    def _fields(self, request: Request) -> dict[str, Any]:
+    def _fields(self, request: Request, number: int) -> dict[str, Any]:
         return {
             "http_method": request.method,
             "http_url": redact_url(request.url),
             "http_template": request.template,
-            "http_attempts": self._call.attempts,
+            "http_attempts": number,
         }
 
 

@@ -18,6 +18,7 @@ from ..connections import Dns, Pool
 from ..credentials import CredentialPool
 from ..errors import ConfigurationError
 from ..events import EVENTS
+from ..hedge import Hedge
 from ..hooks import Hook
 from ..options import (
     Compression,
@@ -55,6 +56,7 @@ __all__ = [
     "check_deadline",
     "check_deadline_header",
     "check_flag",
+    "check_hedge",
     "check_hooks",
     "check_media_types",
     "check_priority",
@@ -64,6 +66,7 @@ __all__ = [
     "explain_arguments",
     "make_timeout",
     "near_miss",
+    "settle_hedge",
     "with_pool_wait",
 ]
 
@@ -183,6 +186,31 @@ def check_retry(_: Any, value: Any) -> Retry | None:
     raise ConfigurationError(
         f"retry must be None or a Retry, such as Retry(attempts=3), got {value!r}"
     )
+
+
+def check_hedge(_: Any, value: Any) -> Hedge | None:
+    """Return when a second request is sent beside a slow one."""
+    if value is None or isinstance(value, Hedge):
+        return value
+    raise ConfigurationError(
+        f"hedge must be None or a Hedge, such as Hedge(after=0.2), got {value!r}"
+    )
+
+
+def settle_hedge(changes: dict[str, Any]) -> None:
+    """Let a `retry` take the place of a `hedge` that was given before.
+
+    Raises:
+        ConfigurationError: Both are given together.
+    """
+    if changes.get("retry") is None:
+        return
+    if changes.get("hedge") is not None:
+        raise ConfigurationError(
+            "a call is sent again after a failure or hedged while it is slow, never both; give "
+            "`retry` or `hedge`"
+        )
+    changes["hedge"] = None
 
 
 def check_compress(_: Any, value: Any) -> Compression | None:
@@ -512,6 +540,7 @@ CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "deadline": check_deadline,
     "deadline_header": check_deadline_header,
     "retry": check_retry,
+    "hedge": check_hedge,
     "allow_early_response": check_flag("allow_early_response"),
     "follow_redirects": check_redirects,
     "max_redirects": check_whole("max_redirects"),

@@ -15,6 +15,7 @@ from ..connections import Dns, Pool
 from ..credentials import CredentialPool
 from ..errors import ConfigurationError
 from ..events import EVENTS
+from ..hedge import Hedge
 from ..options import (
     Compression,
     CookiePolicy,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from ..events import Events
     from ..tls import TLS
 
-from .checks import CHECKS, near_miss
+from .checks import CHECKS, near_miss, settle_hedge
 
 __all__ = [
     "CONNECTION_OPTIONS",
@@ -85,6 +86,7 @@ class ClientConfig:
     deadline: float | None = None
     deadline_header: str | None = None
     retry: Retry | None = field(default_factory=Retry)
+    hedge: Hedge | None = None
     allow_early_response: bool = False
     follow_redirects: FollowRedirects = "safe"
     max_redirects: int = 10
@@ -149,6 +151,7 @@ def merge_config(base: ClientConfig, options: Mapping[str, Any], what: str) -> C
             continue
         merged = check(getattr(base, name), value)
         changes[name] = MappingProxyType({**merged}) if is_mapping(merged) else merged
+    settle_hedge(changes)
     if isinstance(changes.get("rate_limit"), tuple) and "rate_limit_interval" in changes:
         raise ConfigurationError(
             "rate_limit_interval belongs to a number as rate_limit; a RateLimit has its own `per`"

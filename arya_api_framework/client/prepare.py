@@ -22,6 +22,7 @@ from .checks import (
     check_deadline,
     check_deadline_header,
     check_flag,
+    check_hedge,
     check_hooks,
     check_media_types,
     check_priority,
@@ -30,6 +31,7 @@ from .checks import (
     check_whole,
     make_timeout,
     near_miss,
+    settle_hedge,
     with_pool_wait,
 )
 from .codings import accept_encoding, compress_body
@@ -52,6 +54,7 @@ _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "deadline": check_deadline,
     "deadline_header": check_deadline_header,
     "retry": check_retry,
+    "hedge": check_hedge,
     "allow_early_response": check_flag("allow_early_response"),
     "error_responses": lambda base, value: merge_error_responses(base, value or {}),
     "follow_redirects": check_redirects,
@@ -180,6 +183,7 @@ def make_call(policy: Policy, request: Request, options: Any) -> Call:
             for name, check in _POLICY_CHECKS.items()
             if name in options
         }
+        settle_hedge(changes)
         if "timeout" in changes:
             changes["timeout"] = with_pool_wait(changes["timeout"], policy.pool_wait)
         policy = policy._replace(**changes)

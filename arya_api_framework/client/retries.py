@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from .origins import Origins
     from .response import RawResponse
 
-__all__ = ["Retries"]
+__all__ = ["COST", "COST_OF_TIMEOUT", "Retries", "describe", "read_decision"]
 
-_COST = 5.0
-_COST_OF_TIMEOUT = 10.0
+COST = 5.0
+"""The tokens of the retry budget that one more request takes, as in the SDKs of AWS."""
+COST_OF_TIMEOUT = 10.0
+"""The tokens that it takes after a timeout."""
 _OVERLOADED = (429, 503)
 _ANOTHER_CONNECTION = (421, 425)
 _MOST_DOUBLINGS = 40
@@ -79,7 +81,7 @@ class Retries:
         call.explain(error)
         if self._is_stale(retry, error):
             self._replayed = True
-            self._note_sent(error)
+            self.note_sent(error.sent)
             _forget(error)
             call.attempts -= 1
             self._tell(error, "again at once, as the idle connection was closed")
@@ -103,7 +105,7 @@ class Retries:
         elif asked is not None and status in _OVERLOADED and asked <= retry.max_retry_after:
             self._origins.pause(response.request.origin.prefix, asked)
         failure = Failure(call.request, call.attempts, response=response)
-        wish = _decision(response, retry)
+        wish = read_decision(response, retry)
         elsewhere = status in _ANOTHER_CONNECTION and not self.fresh and wish is not False
         if elsewhere:
             self.fresh = True
@@ -164,21 +166,21 @@ class Retries:
             return None
         if isinstance(request.body, Body) and request.body.is_spent:
             lost = BodyNotReplayable(
-                f"the call would be sent again after {_short(error)}, but its body is an iterator, "
-                "which can be read once"
+                f"the call would be sent again after {describe(error)}, but its body is an "
+                "iterator, which can be read once"
             )
             lost.sent = error.sent
-            self._keep(error)
+            self.keep(error)
             raise lost from error
         origin = request.origin.prefix
-        cost = _COST_OF_TIMEOUT if isinstance(error, RequestTimeout) else _COST
+        cost = COST_OF_TIMEOUT if isinstance(error, RequestTimeout) else COST
         if retry.budget is not None and not self._origins.spend(origin, cost, retry.budget):
             self.stopped_by = "budget"
             return None
         self.cost = cost
         if failure.status == 429 and self._resting_key() is None:
             self._origins.pause(origin, wait)
-        self._keep(error)
+        self.keep(error)
         self._tell(error, f"attempt {call.attempts + 1} of {retry.attempts} in {wait:.2f} s")
         return wait
 
@@ -187,19 +189,20 @@ class Retries:
         trial = self._call.trial
         return trial if trial is not None and trial.rests else None
 
-    def _keep(self, error: FrameworkException) -> None:
+    def keep(self, error: FrameworkException) -> None:
+        """Remember the error of an attempt that was not the last."""
         self.earlier += (error,)
-        self._note_sent(error)
+        self.note_sent(error.sent)
 
-    def _note_sent(self, error: FrameworkException) -> None:
-        # What was read once stays read, whatever later attempts meet.
-        if error.sent == "yes" or self.sent == "no":
-            self.sent = error.sent
+    def note_sent(self, sent: Sent) -> None:
+        """Remember what the server may have read: that stays read, whatever comes later."""
+        if sent == "yes" or self.sent == "no":
+            self.sent = sent
 
     def _tell(self, error: FrameworkException, what: str) -> None:
         request = self._call.request
         self._logger.info(
-            "%s %s: %s, %s", request.method, redact_url(request.url), _short(error), what
+            "%s %s: %s, %s", request.method, redact_url(request.url), describe(error), what
         )
 
 
@@ -209,13 +212,14 @@ def _forget(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def _short(error: FrameworkException) -> str:
+def describe(error: FrameworkException) -> str:
+    """Return the name of an error, and its status if it has one."""
     status = getattr(error, "status_code", None)
     name = type(error).__name__
     return name if status is None else f"{name} ({status})"
 
 
-def _decision(response: RawResponse, retry: Retry) -> bool | None:
+def read_decision(response: RawResponse, retry: Retry) -> bool | None:
     """Return what a server says of another attempt, `None` where it says nothing."""
     for name in retry.decide_headers:
         text = response.headers.get(name, "").strip().lower()

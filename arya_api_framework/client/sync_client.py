@@ -136,7 +136,13 @@ class SyncClient(SyncVerbs, BaseClient):
                 hooks = SyncHooks(call, send, self._log)
                 response = hooks.before_call()
                 send = hooks.send
-            if self._controls is not None or origins.budgets or not call.policy.is_usual:
+            if call.policy.hedge is not None:
+                from .sync_hedging import SyncHedge
+
+                log = self._log
+                send = SyncHedge(self._controls, limiter, origins, send, hooks, log).send
+                limiter = None
+            elif self._controls is not None or origins.budgets or not call.policy.is_usual:
                 send = SyncGate(self._controls, limiter, origins, send).send
                 limiter = None
             while response is None:

@@ -212,6 +212,7 @@ class Exchange:
         sock, call = self.sock, self.call
         if not isinstance(sock, socket.socket):
             return self._write_blocking(data)
+        call.time_for("write")  # A request that was broken off meanwhile is not sent.
         left = memoryview(data)
         sock.settimeout(0)
         while left:

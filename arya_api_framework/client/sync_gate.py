@@ -39,6 +39,17 @@ class SyncGate:
                 return response
 
     def _pass(self, request: Request, call: Call, trial: Trial | None) -> RawResponse:
+        passage = self.enter(request, call, trial)
+        try:
+            response = self._send(passage.request, call)
+            passage.succeed(response)
+        except BaseException as error:
+            passage.fail(error)
+            raise
+        return response
+
+    def enter(self, request: Request, call: Call, trial: Trial | None = None) -> Passage:
+        """Return a passage when everything lets a request through; it must be told of its end."""
         passage = self._controls.begin(request, call, self._limiter, trial)
         try:
             while True:
@@ -55,13 +66,7 @@ class SyncGate:
             passage.give_back()
             raise
         passage.start()
-        try:
-            response = self._send(passage.request, call)
-            passage.succeed(response)
-        except BaseException as error:
-            passage.fail(error)
-            raise
-        return response
+        return passage
 
     def _wait_for_key(self, trial: Trial, call: Call) -> None:
         """Wait until there is a key, as far as can be known; it is not taken."""

@@ -141,6 +141,7 @@ class _Bounded(HTTPConnection):
     dialer: SyncDialer | None = None
     places: tuple[Place, ...] = ()
     idle_since = 0.0
+    cutter: Any = None
 
     def request(
         self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any
@@ -183,7 +184,10 @@ class _Bounded(HTTPConnection):
 
     def close(self) -> None:
         """Close the socket; the place in the pool is free again."""
-        super().close()
+        if self.cutter is None:
+            super().close()
+        else:
+            self.cutter.close(super().close)
         self.places = ()
 
     def send(self, data: Any) -> None:
@@ -333,19 +337,25 @@ class _BoundedPool(connectionpool.HTTPConnectionPool):
         limits = self._limits
         if timeout is None and exchange is not None:
             timeout = exchange.call.time_for("pool")
+        cutter: Any = None if exchange is None else exchange.call.told
         if limits is None:
-            return super()._get_conn(timeout)
+            conn: Any = super()._get_conn(timeout)
+            if cutter is not None:
+                cutter.hold(conn)
+            return conn
         try:
             places = self._take(limits, False, None)
         except Empty:
             places = self._wait(limits, timeout, exchange)
         try:
-            conn: Any = super()._get_conn(timeout)
+            conn = super()._get_conn(timeout)
             conn.places = places
         except BaseException:
             # At once: who keeps the exception keeps this frame, too.
             self._give_back(limits, places)
             raise
+        if cutter is not None:
+            cutter.hold(conn)
         return conn
 
     def _release(self, limits: Limits, conn: Any) -> None:
@@ -392,6 +402,9 @@ class _BoundedPool(connectionpool.HTTPConnectionPool):
 
     def _put_conn(self, conn: Any) -> None:
         limits = self._limits
+        cutter = getattr(conn, "cutter", None)
+        if cutter is not None:
+            cutter.let_go(conn)
         if limits is not None and conn is not None:
             if not limits.keepalive:
                 conn.close()

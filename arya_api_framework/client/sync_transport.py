@@ -208,8 +208,11 @@ class SyncTransport:
         try:
             response = self._send(request, call)
         except BaseException as error:
-            call.tell("request_exception", error=error)
-            raise
+            ended = error if call.told is None else call.told.find_cause(error)
+            call.tell("request_exception", error=ended)
+            if ended is error:
+                raise
+            raise ended from error
         call.tell("request_end", status=response.status)
         return response
 

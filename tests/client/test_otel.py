@@ -16,13 +16,14 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 import arya_api_framework.otel
-from arya_api_framework import Hook, Request
+from arya_api_framework import Hedge, Hook, Request
 from arya_api_framework.errors import ConnectionLost, HTTPNotFound
 from arya_api_framework.otel import OpenTelemetryHook
 from tests.app import Server
 from tests.conftest import Kind
 from tests.faults import Faults
 from tests.patience import until_async
+from tests.scripted import HANG, Held, Scripted, answer
 
 
 class Telemetry:
@@ -93,6 +94,27 @@ async def test_a_span_for_a_request(kind: Kind, server: Server, telemetry: Telem
     assert (dict(point.attributes), point.count) == (measured, 1)
     assert point.explicit_bounds[:3] == (0.005, 0.01, 0.025)
     assert 0 < point.sum < 60
+
+
+async def test_requests_that_are_under_way_at_once(kind: Kind, telemetry: Telemetry) -> None:
+    """Each has a span of its own, whichever ends first."""
+    held = Held(answer(200))
+    async with Scripted(held, HANG) as server:
+        client = kind.client(server.url, hooks=[telemetry.hook], hedge=Hedge(after=0.05))
+        call = asyncio.ensure_future(client.get("/"))
+        await server.has_read(2)
+        held.free()
+        await call
+        async with asyncio.timeout(10):
+            while len(telemetry.spans) < 2:  # noqa: ASYNC110 - a thread may be at its end
+                await asyncio.sleep(0.01)
+        of_id = {f"{span.context.span_id:016x}": span for span in telemetry.spans if span.context}
+        first, second = (of_id[read.headers["traceparent"].split("-")[2]] for read in server.log)
+        assert first.attributes is not None
+        assert second.attributes is not None
+        assert first.attributes["http.response.status_code"] == 200
+        assert second.attributes["error.type"] == "CancelledError"
+        assert second.attributes["http.request.resend_count"] == 1
 
 
 async def test_redirects_and_error_statuses(

@@ -16,6 +16,7 @@ from yarl import URL
 from arya_api_framework import (
     AsyncClient,
     BaseModel,
+    Hedge,
     RawResponse,
     Request,
     Response,
@@ -255,6 +256,7 @@ async def options_of_a_call(client: AsyncClient, request: Request, raw: bool) ->
         timeout=Timeout(total=3),
         deadline=3,
         retry=Retry(),
+        hedge=Hedge(),
         follow_redirects="same-origin",
         max_redirects=3,
         max_response_size=3,

@@ -11,7 +11,16 @@ from typing import Annotated, Any, assert_type
 from annotated_types import Gt
 from yarl import URL
 
-from arya_api_framework import BaseModel, RawResponse, Request, Response, Retry, SyncClient, Timeout
+from arya_api_framework import (
+    BaseModel,
+    Hedge,
+    RawResponse,
+    Request,
+    Response,
+    Retry,
+    SyncClient,
+    Timeout,
+)
 
 
 class User(Response):
@@ -232,6 +241,7 @@ def options_of_a_call(client: SyncClient, request: Request, raw: bool) -> None:
         timeout=Timeout(total=3),
         deadline=3,
         retry=Retry(),
+        hedge=Hedge(),
         follow_redirects="same-origin",
         max_redirects=3,
         max_response_size=3,
