@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .errors import ConfigurationError
-from .options import check_number
+from .options import check_number, strict
 
 __all__ = ["Hedge"]
 
@@ -13,6 +13,7 @@ _MOST = 5
 """As in gRPC (proposal A6): more copies only load the server."""
 
 
+@strict
 @dataclass(frozen=True, slots=True)
 class Hedge:
     """When a call that is slow is sent again while the first request still runs.
