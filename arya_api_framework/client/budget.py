@@ -22,16 +22,17 @@ _open: ContextVar[tuple[Budget, ...]] = ContextVar("budgets", default=())
 class Budget:
     """A bound on the requests, and on the time, of all calls of a client within a `with` block.
 
-    It counts for copies and sub-clients of the client too, and for the tasks that are begun within
-    the block: every request that is sent, retries and redirects included. When it is used up, the
-    call that would need more raises `BudgetExhausted` and sends nothing; the block ends there, and
-    the program goes on behind it.
+    It counts for copies and sub-clients of the client too, for the tasks that are begun within the
+    block and for threads of `asyncio.to_thread` (others run `contextvars.copy_context().run`):
+    every request that is sent, retries and redirects included. When it is used up, the call that
+    would need more raises `BudgetExhausted` and sends nothing; the block ends there, and the
+    program goes on behind it.
 
     Attributes:
         requests: The most requests; `None` for any number.
         seconds: The longest time; `None` for any.
         used: How many requests were sent so far.
-        exhausted: Whether the block ended because the budget was used up.
+        exhausted: Whether a call was refused because the budget was used up.
 
     Example:
         ```python
@@ -87,14 +88,14 @@ class Budget:
         assert self._token is not None
         _open.reset(self._token)
         self._origins.count_budget(-1)
-        self.exhausted = isinstance(error, BudgetExhausted) and error.budget is self
-        return self.exhausted
+        is_ours = isinstance(error, BudgetExhausted) and error.budget is self
+        self.exhausted = self.exhausted or is_ours
+        return is_ours
 
     def _spend(self) -> None:
         with self._lock:
-            if self.ends is not None and time.monotonic() >= self.ends:
-                raise exhausted(self)
-            if self.requests is not None and self.used >= self.requests:
+            is_late = self.ends is not None and time.monotonic() >= self.ends
+            if is_late or (self.requests is not None and self.used >= self.requests):
                 raise exhausted(self)
             self.used += 1
 

@@ -202,11 +202,16 @@ class Call:
 
     def over_budget(self, error: FrameworkException, origins: Origins) -> BudgetExhausted | None:
         """Return the error for the budget around the call, if that left no time for it."""
+        if isinstance(error, BudgetExhausted):
+            if error.budget is not None:  # A hook may raise one of its own.
+                error.budget.exhausted = True
+            return None
         is_late = isinstance(error, DeadlineExceeded | RateLimitTimeout)
         if not is_late and (self.retries is None or self.retries.stopped_by != "timeout"):
             return None
         spent = exhausted_by(origins, self.deadline)
         if spent is not None:
+            spent.budget.exhausted = True
             spent.sent = error.sent
             self.explain(spent)
         return spent

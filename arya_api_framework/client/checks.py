@@ -198,14 +198,16 @@ def check_hedge(_: Any, value: Any) -> Hedge | None:
 
 
 def settle_hedge(changes: dict[str, Any]) -> None:
-    """Let a `retry` take the place of a `hedge` that was given before.
+    """Let a `retry`, and `retry=None` too, take the place of a `hedge` that was given before.
 
     Raises:
         ConfigurationError: Both are given together.
     """
-    if changes.get("retry") is None:
+    if "retry" not in changes:
         return
     if changes.get("hedge") is not None:
+        if changes["retry"] is None:
+            return
         raise ConfigurationError(
             "a call is sent again after a failure or hedged while it is slow, never both; give "
             "`retry` or `hedge`"

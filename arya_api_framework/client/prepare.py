@@ -156,6 +156,10 @@ def build_request(
         lay_headers(headers, given)
     key = options.get("idempotency_key")
     if key is not None:
+        if isinstance(key, bool) or not str(key).strip():
+            raise ConfigurationError(
+                f"idempotency_key must be text that is not empty, such as a UUID, got {key!r}"
+            )
         retry = check_retry(None, options.get("retry", retry)) or Retry()
         lay_headers(headers, {retry.idempotency_header: key})
     if "compress" in options:

@@ -114,6 +114,8 @@ class Proxy:
             raise ConfigurationError(f"{expected}; its scheme is none of {known}") from None
         except ValueError:
             raise ConfigurationError(f"{expected}; this is no URL") from None
+        if host and re.search(r"[\x00-\x20\x7f]", host):
+            raise ConfigurationError(f"{expected}; its host holds a blank or a control character")
         if not host or url.path not in ("", "/") or url.query_string or url.fragment:
             raise ConfigurationError(f"{expected}; it has no host, or more than a host and a port")
         logins = tuple(None if one is None else unquote(one) for one in (user, password))

@@ -79,6 +79,7 @@ BAD_VALUES: dict[str, list[Any]] = {
     "tls": [5, True, "/ca.pem", TLS],
     "compress": ["zip", "GZIP", True, 5, b"gzip"],
     "proxy": [
+        *["a b:1", "http://a\0b", "http://é b:3128"],
         *[5, b"http://p", "", "ftp://p", "http://", "http://p:99999", "http://p/x", "http://p?x"],
         *["http://a%00b:c@p", "http://p#x", {"ftp": "p"}, {5: "p"}, {"https://a.test/x": "p"}],
         *[{"https": 5}, {"all": ""}],

@@ -866,7 +866,7 @@ async def test_tls_in_tls(
             tls_faults.url.replace("127.0.0.1", "localhost"),
             proxy=proxy.url.replace("127.0.0.1", "localhost"),
             tls=TLS(ca=certificate.authority),
-            hedge=SOON,
+            hedge=Hedge(after=0.8),
             hooks=[Divided(path, "/ok")],
         )
         assert await client.get("/") == {"ok": True}
@@ -1165,7 +1165,9 @@ async def test_what_is_given_later_counts(kind: Kind) -> None:
         assert await is_hedged(again)
         assert not await is_hedged(again, hedge=None)
         assert not await is_hedged(again, retry=once)
-        assert await is_hedged(again, retry=None)
+        assert not await is_hedged(again, retry=None)
+        assert not await is_hedged(again.with_options(retry=None))
+        assert await is_hedged(again, retry=None, hedge=MUCH_LATER)
         copy = again.with_options(retry=once)
         assert not await is_hedged(copy)
         assert await is_hedged(copy, hedge=MUCH_LATER)

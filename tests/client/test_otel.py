@@ -96,6 +96,14 @@ async def test_a_span_for_a_request(kind: Kind, server: Server, telemetry: Telem
     assert 0 < point.sum < 60
 
 
+async def test_a_hook_that_is_there_twice(kind: Kind, server: Server, telemetry: Telemetry) -> None:
+    """Each time it has a span of its own, the one within the other."""
+    client = kind.client(server.url, hooks=[telemetry.hook, telemetry.hook])
+    await client.get("/users/1")
+    found = [(span.attributes or {})["http.response.status_code"] for span in telemetry.spans]
+    assert found == [200, 200]
+
+
 async def test_requests_that_are_under_way_at_once(kind: Kind, telemetry: Telemetry) -> None:
     """Each has a span of its own, whichever ends first."""
     held = Held(answer(200))

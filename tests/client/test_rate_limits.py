@@ -374,3 +374,32 @@ def test_a_bad_budget(options: dict[str, Any]) -> None:
         pytest.raises(ConfigurationError, match="budget"),
     ):
         client.budget(**options)
+
+
+async def test_a_budget_tells_of_calls_that_were_refused_within(kind: Kind) -> None:
+    """Whoever catches the error within the block sees afterwards that it was used up."""
+    async with Scripted() as server:
+        client = kind.client(server.url)
+        with client.budget(requests=1) as budget:
+            await client.get("/")
+            assert not budget.exhausted
+            with pytest.raises(BudgetExhausted):
+                await client.get("/")
+        assert budget.exhausted
+        assert len(server.log) == 1
+
+
+class Refuses(Hook):
+    """A hook that lets nothing through."""
+
+    def before_attempt(self, request: Request) -> None:
+        """Refuse."""
+        raise BudgetExhausted
+
+
+async def test_an_error_of_a_hook_is_not_of_a_budget(kind: Kind) -> None:
+    """Whatever its class."""
+    client = kind.client("http://127.0.0.1:9", hooks=[Refuses()])
+    with pytest.raises(BudgetExhausted), client.budget(requests=5) as budget:
+        await client.get("/")
+    assert not budget.exhausted

@@ -1591,3 +1591,11 @@ async def test_a_call_may_have_a_retry_of_its_own(lane: Lane) -> None:
         error = await failure(client.send(built, retry=Retry(attempts=2, backoff=0)))
         assert error.attempts == 2
         assert len(server.log) == 4
+
+
+@pytest.mark.parametrize("key", ["", "  ", True, False])
+async def test_an_idempotency_key_that_is_none(lane: Lane, key: Any) -> None:
+    """An empty one, of a variable that was forgotten, lets nothing be sent twice."""
+    client = lane.client("http://127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match="idempotency_key must be text"):
+        await client.post("/", body={}, idempotency_key=key)
