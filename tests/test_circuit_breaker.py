@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 
 from arya_api_framework.circuit_breaker import CircuitBreaker
-from arya_api_framework.client.circuit import Circuit
+from arya_api_framework.client.circuit import Circuit, Token
 from arya_api_framework.errors import ConfigurationError
 from tests.conftest import needs_fork
 from tests.forks import in_child
@@ -199,7 +199,7 @@ def test_threads_get_one_probe_between_them() -> None:
 
     circuit = _open(BREAKER, clock)
     clock.now += 15
-    probes: list[int] = []
+    probes: list[Token] = []
     start = threading.Barrier(16)
 
     def probe() -> None:
@@ -258,6 +258,22 @@ def test_a_child_is_open_as_its_parent_and_has_its_own_probe() -> None:
     assert _state(circuit) == "open", "the parent's is untouched"
 
 
+def test_a_probe_that_is_lost_is_not_waited_for() -> None:
+    """A handler of a signal may raise before anybody can tell how it ended."""
+    clock = Clock()
+    circuit = _open(BREAKER, clock)
+    assert circuit.is_shut
+    clock.now += 15
+    assert not circuit.is_shut
+    probe = circuit.try_enter()
+    assert probe is not None
+    assert circuit.is_shut
+    assert circuit.try_enter() is None
+    del probe
+    assert not circuit.is_shut
+    assert circuit.try_enter() is not None
+
+
 class Circuits(RuleBasedStateMachine):
     """Calls that begin, end and are cancelled in any order, on a clock moved by the test."""
 
@@ -274,8 +290,8 @@ class Circuits(RuleBasedStateMachine):
         self.results: list[tuple[float, bool]] = []
         self.opened: float | None = None
         self.era = 0  # one more with each change of the state
-        self.probe: int | None = None
-        self.calls: list[tuple[int, int, bool]] = []  # token, era, whether a probe
+        self.probe: Token | None = None
+        self.calls: list[tuple[Token, int, bool]] = []  # token, era, whether a probe
 
     def _half_open(self) -> bool:
         return self.opened is not None and self.now >= self.opened + 4

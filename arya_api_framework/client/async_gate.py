@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ..rate_limit.window import SlidingWindow, restamp, try_take
+from ..rate_limit.window import SlidingWindow, restamp
 from .async_hooks import Send
 from .budget import charge
 from .call import Call
@@ -15,6 +15,9 @@ from .request import Request
 from .response import RawResponse
 
 __all__ = ["AsyncGate"]
+
+_STEP = 1.0
+"""Seconds after which a call that waits for a key looks whether one was restored."""
 
 
 class AsyncGate:
@@ -39,8 +42,9 @@ class AsyncGate:
                 return response
 
     async def _pass(self, request: Request, call: Call, trial: Trial | None) -> RawResponse:
-        passage = await self.enter(request, call, trial)
+        passage = self.begin(request, call, trial)
         try:
+            await self.enter(passage, call)
             response = await self._send(passage.request, call)
             passage.succeed(response)
         except BaseException as error:
@@ -48,50 +52,44 @@ class AsyncGate:
             raise
         return response
 
-    async def enter(self, request: Request, call: Call, trial: Trial | None = None) -> Passage:
-        """Return a passage when everything lets a request through; it must be told of its end."""
-        passage = self._controls.begin(request, call, self._limiter, trial)
-        try:
-            while True:
-                if trial is not None:
-                    await self._wait_for_key(trial, call)
-                waiter = passage.waiter
-                if passage.shared or (waiter is not None and not try_take(waiter)):
-                    await self._wait(passage, call)
-                if passage.take_key():
-                    break
-            if self._origins.budgets:
-                charge(self._origins)
-        except BaseException:
-            passage.give_back()
-            raise
+    def begin(self, request: Request, call: Call, trial: Trial | None = None) -> Passage:
+        """Return the passage of a request, which takes nothing before it enters."""
+        return self._controls.begin(request, call, self._limiter, trial)
+
+    async def enter(self, passage: Passage, call: Call) -> None:
+        """Let a request through as soon as everything does; its passage is then told of its end."""
+        passage.check_circuit()
+        if self._origins.paused or not passage.try_enter():
+            await self._wait(passage, call)
+        if self._origins.budgets:
+            charge(self._origins)
         passage.start()
-        return passage
-
-    async def _wait_for_key(self, trial: Trial, call: Call) -> None:
-        """Wait until there is a key, as far as can be known; it is not taken."""
-        from ..rate_limit.async_wait import sleep
-
-        start = time.monotonic()
-        while (left := trial.wait()) > 0:
-            await sleep(left)
-        call.extend(time.monotonic() - start)
 
     async def _wait(self, passage: Passage, call: Call) -> None:
-        """Wait for slots, and for the end of a pause that was asked for meanwhile."""
+        """Wait for the end of pauses, a key and slots, and hold no slot while waiting for others.
+
+        What was waited for last is looked at again: a pause may have been asked for meanwhile.
+        """
         from ..rate_limit.async_wait import sleep, take
 
         start = time.monotonic()
-        origin = passage.request.origin.prefix
-        if passage.waiter is not None:
-            await take(passage.waiter)
-        is_late = bool(passage.shared)
-        while (left := self._origins.pause_left(origin)) > 0:
-            call.check_wait(left)
-            await sleep(left)
-            is_late = True
-        for limit, key, cost in passage.shared:
-            await limit.find_async_share(key).acquire(cost, call.deadline)
-        if is_late and passage.waiter is not None:
-            restamp(passage.waiter)
+        origin, trial, waiter = passage.request.origin.prefix, passage.trial, passage.waiter
+        while True:
+            while (left := self._origins.pause_left(origin)) > 0:
+                call.check_wait(left)
+                await sleep(left)
+            while trial is not None and (left := trial.wait()) > 0:
+                # In steps, as a key may be restored meanwhile.
+                await sleep(min(left, _STEP))
+            if waiter is not None:
+                await take(waiter)
+            while passage.shared:
+                limit, key, cost = passage.shared[0]
+                await limit.find_async_share(key).acquire(cost, call.deadline)
+                passage.shared.pop(0)  # It is taken for good.
+                if waiter is not None and not restamp(waiter):
+                    await take(waiter)
+            if self._origins.pause_left(origin) <= 0 and passage.take_key():
+                break
+            passage.leave_slots()
         call.extend(time.monotonic() - start)

@@ -53,7 +53,8 @@ class AsyncHedge:
         tasks = AsyncTasks()
         try:
             run = race.start()
-            run.passage = await self._gate.enter(run.call.request, run.call)
+            run.passage = self._gate.begin(run.call.request, run.call)
+            await self._gate.enter(run.passage, run.call)
             race.begin(run)
             tasks.start(self._run, run)
             while (winner := race.find_winner()) is None:
@@ -69,7 +70,8 @@ class AsyncHedge:
 
     async def _start(self, race: Race, run: Run, tasks: AsyncTasks) -> None:
         try:
-            run.passage = await self._gate.enter(run.call.request, run.call)
+            run.passage = self._gate.begin(run.call.request, run.call)
+            await self._gate.enter(run.passage, run.call)
             race.begin(run)
             tasks.start(self._run, run)
         except Exception:  # noqa: BLE001 - the first is still under way, and may well succeed

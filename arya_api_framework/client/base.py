@@ -535,10 +535,11 @@ class BaseClient(Node, metaclass=ClientMeta):
             copy._transport = self._open_transport()
         else:
             original._copies.add(copy)  # Its connections end with the original.
-        if not elsewhere and not given.keys() & {"rate_limit", "rate_limit_interval"}:
-            copy._limiter = self._limiter
-            if not given.keys() & {"circuit_breaker", "concurrency"}:
-                copy._controls = self._controls
+        if not elsewhere:
+            if not given.keys() & {"rate_limit", "rate_limit_interval"}:
+                copy._limiter = self._limiter
+            if copy._controls is not None and self._controls is not None:
+                copy._controls.share(self._controls, given)
         # In controls of its own, or in those it shares.
         own_keys = "credentials" in given or config.credentials is None
         copy._share_credentials(copy._credentials if own_keys else self._credentials)

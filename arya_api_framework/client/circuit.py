@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
@@ -13,7 +14,7 @@ from ..fork import start_over_in_child
 if TYPE_CHECKING:
     from ..circuit_breaker import CircuitBreaker
 
-__all__ = ["Circuit", "CircuitState"]
+__all__ = ["Circuit", "CircuitState", "Token"]
 
 CircuitState = Literal["closed", "open", "half-open"]
 
@@ -21,6 +22,16 @@ _BUCKETS = 10
 """Into how many parts the window is cut: results are counted, not kept."""
 _LEAST_PART = 1e-6
 """Seconds; with less the number of a part could be too large for a float."""
+
+
+class Token:
+    """What whoever was let in tells the end with.
+
+    A probe whose token is gone, because a handler of a signal raised before it could tell, is not
+    waited for any longer.
+    """
+
+    __slots__ = ("__weakref__",)
 
 
 class Circuit:
@@ -35,9 +46,9 @@ class Circuit:
         "_breaker",
         "_buckets",
         "_clock",
-        "_generation",
         "_lock",
-        "_probing",
+        "_probe",
+        "_token",
         "_until",
     )
 
@@ -50,9 +61,9 @@ class Circuit:
         self._lock = threading.RLock()
         # Number of a part of time, calls and failures in it, the oldest first.
         self._buckets: deque[list[int]] = deque(maxlen=_BUCKETS)
-        self._generation = 1
+        self._token = Token()  # Of all who were let in since it was closed.
         self._until: float | None = None  # When an open circuit is half-open; None if closed.
-        self._probing = False
+        self._probe: weakref.ref[Token] | None = None
         start_over_in_child(self)
 
     @property
@@ -73,43 +84,56 @@ class Circuit:
             left = 0.0 if self._until is None else self._until - self._clock()
             return left if left > 0 else None
 
-    def try_enter(self) -> int | None:
+    @property
+    def is_shut(self) -> bool:
+        """Whether a call that came now would not be let in."""
+        with self._lock:
+            return self._until is not None and (self._is_probing or self._clock() < self._until)
+
+    def try_enter(self) -> Token | None:
         """Return a token for `record` or `abandon`, `None` where the call must not be sent."""
         with self._lock:
             if self._until is None:
-                return self._generation
-            if self._probing or self._clock() < self._until:
+                return self._token
+            if self.is_shut:
                 return None
-            # A number of its own, so that nobody else can speak for the probe.
-            self._generation += 1
-            self._probing = True
-            return self._generation
+            # One of its own, so that nobody else can speak for the probe.
+            token = Token()
+            self._probe = weakref.ref(token)
+            return token
 
-    def record(self, token: int, success: bool) -> None:
+    def record(self, token: Token, success: bool) -> None:
         """Count the result of a call; one that began before the state changed counts nothing."""
         with self._lock:
-            if token != self._generation:
-                return
             if self._until is None:
-                self._count(success)
+                if token is self._token:
+                    self._count(success)
+            elif not self._is_probe(token):
+                return
             elif success:
                 self._close()
             else:
                 self._open()
 
-    def abandon(self, token: int) -> None:
+    def abandon(self, token: Token) -> None:
         """Take back a call that has no result, such as a cancelled one; a probe is free again."""
         with self._lock:
-            if token == self._generation and self._probing:
-                self._probing = False
-                self._generation += 1
+            if self._is_probe(token):
+                self._probe = None
+
+    @property
+    def _is_probing(self) -> bool:
+        return self._probe is not None and self._probe() is not None
+
+    def _is_probe(self, token: Token) -> bool:
+        return self._probe is not None and self._probe() is token
 
     def start_over(self) -> None:
         """Forget the calls of the parent; a circuit that is open stays open."""
         self._lock = threading.RLock()
         self._buckets = deque(maxlen=_BUCKETS)
-        self._probing = False
-        self._generation += 1
+        self._probe = None
+        self._token = Token()
 
     def _count(self, success: bool) -> None:
         breaker, buckets = self._breaker, self._buckets
@@ -135,5 +159,5 @@ class Circuit:
 
     def _change(self) -> None:
         self._buckets.clear()
-        self._probing = False
-        self._generation += 1
+        self._probe = None
+        self._token = Token()

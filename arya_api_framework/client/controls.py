@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Hashable
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Hashable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import (
@@ -15,9 +17,9 @@ from ..errors import (
     TransportError,
 )
 from ..rate_limit.limit import RateLimit, read_rate_limit
-from ..rate_limit.window import SlidingWindow, Waiter, leave, release
+from ..rate_limit.window import SlidingWindow, Waiter, leave, release, try_take
 from ..retry import find_wait
-from .circuit import Circuit
+from .circuit import Circuit, Token
 from .concurrency import ConcurrencyLimit
 from .credentials import Credentials, KeyText, Trial
 
@@ -62,8 +64,8 @@ class Controls:
         self.credentials: Credentials | None = None
         self._breaker = breaker
         self._adaptive = adaptive
-        self._circuits: dict[str, Circuit] = {}
-        self._concurrency: dict[str, ConcurrencyLimit] = {}
+        self._circuits: OrderedDict[str, Circuit] = OrderedDict()
+        self._concurrency: OrderedDict[str, ConcurrencyLimit] = OrderedDict()
 
     def with_credentials(self, credentials: Credentials | None) -> Controls:
         """Return these controls with other keys; all else is shared."""
@@ -72,6 +74,13 @@ class Controls:
         other = copy.copy(self)
         other.credentials = credentials
         return other
+
+    def share(self, other: Controls, own: Collection[str]) -> None:
+        """Share what another client knows of origins, save by options that were given anew."""
+        if "circuit_breaker" not in own:
+            self._circuits = other._circuits
+        if "concurrency" not in own:
+            self._concurrency = other._concurrency
 
     def find_trial(self, request: Request, call: Call) -> Trial | None:
         """Return what chooses a key for a request, `None` where it is to carry none of the pool."""
@@ -84,22 +93,15 @@ class Controls:
         return trial
 
     def begin(
-        self,
-        request: Request,
-        call: Call,
-        limiter: SlidingWindow | None,
-        trial: Trial | None = None,
+        self, request: Request, call: Call, limiter: SlidingWindow | None, trial: Trial | None
     ) -> Passage:
-        """Return the passage of a request.
+        """Return the passage of a request, which has taken nothing yet.
 
         Args:
             request: The request.
             call: Its call.
             limiter: The window of a client whose `rate_limit` is a number.
             trial: What chooses its key.
-
-        Raises:
-            CircuitOpenError: The circuit of the origin is open.
         """
         return Passage(self, request, call, limiter, trial)
 
@@ -108,15 +110,14 @@ class Controls:
         breaker = self._breaker
         if breaker is None:
             return None
-        return self._circuits.get(origin) or _keep(self._circuits, origin, Circuit(breaker))
+        return _find(self._circuits, origin, lambda: Circuit(breaker))
 
     def find_concurrency(self, origin: str) -> ConcurrencyLimit | None:
         """Return the concurrency limit of an origin, `None` where the client has none."""
         adaptive = self._adaptive
         if adaptive is None:
             return None
-        kept = self._concurrency
-        return kept.get(origin) or _keep(kept, origin, ConcurrencyLimit(adaptive))
+        return _find(self._concurrency, origin, lambda: ConcurrencyLimit(adaptive))
 
     @property
     def concurrency_limits(self) -> dict[str, int]:
@@ -134,21 +135,26 @@ class Controls:
 class Passage:
     """One request on its way past the controls.
 
+    It takes slots, a key and a token of the circuit, and gives back what it has when it ends.
+
     Attributes:
         request: The request.
         waiter: What takes the slots that it needs before it is sent, `None` where it needs none.
-        shared: Those of limits that other processes share: the limit, its key, how many.
+        shared: Those of limits that other processes share, and that it has not yet: the limit, its
+            key, how many.
+        trial: What chooses its key, `None` where it carries none.
     """
 
     __slots__ = (
         "_circuit",
         "_concurrency",
+        "_is_sent",
         "_started",
         "_token",
-        "_trial",
         "_windows",
         "request",
         "shared",
+        "trial",
         "waiter",
     )
 
@@ -158,12 +164,14 @@ class Passage:
         request: Request,
         call: Call,
         limiter: SlidingWindow | None,
-        trial: Trial | None = None,
+        trial: Trial | None,
     ) -> None:
         self.request = request
-        self._trial = trial
-        self._started = (0.0, 0.0)
+        self.trial = trial
         self.shared: list[tuple[RateLimit, Hashable, int]] = []
+        self._is_sent = False
+        self._started = (0.0, 0.0)
+        self._token: Token | None = None
         self._windows: list[tuple[RateLimit, SlidingWindow]] = []
         cost = call.policy.cost
         origin = request.origin.prefix
@@ -187,36 +195,55 @@ class Passage:
         self.waiter = Waiter(needs, priority=call.policy.priority) if needs else None
         if self.waiter is not None and call.deadline is not None:
             self.waiter.deadline = call.deadline
-        # The last, as whoever has entered must tell how it ended.
         self._circuit = controls.find_circuit(origin)
-        self._token = 0 if self._circuit is None else _enter(self._circuit, request)
+
+    def check_circuit(self) -> None:
+        """Look at the circuit before anything is waited for.
+
+        Raises:
+            CircuitOpenError: It is open.
+        """
+        if self._circuit is not None and self._circuit.is_shut:
+            raise _circuit_open(self._circuit, self.request)
+
+    def try_enter(self) -> bool:
+        """Take all that is needed, if everything is free now; return whether it was."""
+        if self.shared or self.trial is not None:
+            return False
+        return self.waiter is None or try_take(self.waiter)
 
     def take_key(self) -> bool:
-        """Put a key into the request, if it needs one; return whether there was one.
-
-        Where there was none the slots are given back: nobody keeps them while waiting for a key.
-        """
-        if self._trial is None:
+        """Put a key into the request, if it needs one; return whether there was one."""
+        if self.trial is None:
             return True
-        keyed = self._trial.take(self.request)
+        keyed = self.trial.take(self.request)
         if keyed is None:
-            if self.waiter is not None:
-                leave(self.waiter)
-                self.waiter.place = None  # It queues anew.
-            self.shared = []  # Those are taken for good.
             return False
         self.request = keyed
         return True
 
     def start(self) -> None:
-        """Hear that the request is sent now."""
+        """Hear that the request is sent now.
+
+        Raises:
+            CircuitOpenError: The circuit has opened meanwhile, or another request tries it.
+        """
+        if self._circuit is not None:
+            self._token = self._circuit.try_enter()
+            if self._token is None:
+                raise _circuit_open(self._circuit, self.request)
         if self._concurrency is not None:
             self._started = time.monotonic(), time.time()
+        self._is_sent = True
+
+    def leave_slots(self) -> None:
+        """Give back the slots, as there is something else to wait for: nobody keeps any then."""
+        if self.waiter is not None:
+            leave(self.waiter)
 
     def give_back(self) -> None:
         """Take everything back: nothing was sent."""
-        if self.waiter is not None:
-            leave(self.waiter)
+        self.leave_slots()
         self._close_circuit(None)
 
     def succeed(self, response: RawResponse) -> None:
@@ -226,15 +253,15 @@ class Passage:
         is_new = response.received >= wall and not response.is_made
         latency = time.monotonic() - began if is_new else None
         is_overload = response.status in _OVERLOADED
-        if self._trial is not None:
-            self._trial.hear(response)
-            is_overload = is_overload and not self._trial.rests
+        if self.trial is not None:
+            self.trial.hear(response)
+            is_overload = is_overload and not self.trial.rests
         self._end(is_overload, latency)
         if self.waiter is not None:
             release(self.waiter)
         self._close_circuit(response.status not in _BROKEN)
         # With a key it is about that one.
-        if self._windows and self._trial is None:
+        if self._windows and self.trial is None:
             self._follow(response)
         if self._windows and is_overload:
             self._stop(response)
@@ -256,7 +283,10 @@ class Passage:
                 limit.stop(window, asked)
 
     def fail(self, error: BaseException) -> None:
-        """Hear of what was raised in place of a response; after an end of either kind, nothing."""
+        """Hear of what was raised in place of a response; after a response, of nothing more."""
+        if not self._is_sent:
+            self.give_back()
+            return
         self._end(isinstance(error, RequestTimeout) and not isinstance(error, PoolTimeout), None)
         if self.waiter is not None:
             nothing_sent = isinstance(error, FrameworkException) and error.sent == "no"
@@ -273,29 +303,35 @@ class Passage:
 
     def _close_circuit(self, is_well: bool | None) -> None:
         """Tell the circuit breaker, once, how the request ended, `None` where it tells nothing."""
-        circuit, self._circuit = self._circuit, None
-        if circuit is not None and is_well is None:
-            circuit.abandon(self._token)
-        elif circuit is not None and is_well is not None:
-            circuit.record(self._token, is_well)
+        circuit, token = self._circuit, self._token
+        if circuit is None or token is None:
+            return
+        if is_well is None:
+            circuit.abandon(token)
+        else:
+            circuit.record(token, is_well)
+        self._token = None
 
 
-def _keep(kept: dict[str, _Kept], origin: str, one: _Kept) -> _Kept:
-    """Keep what belongs to an origin, as many as there is room for; return what is kept of it."""
-    if len(kept) >= _MOST_ORIGINS:
-        kept.pop(next(iter(kept)), None)
-    return kept.setdefault(origin, one)  # Another thread may have been first.
+def _find(kept: OrderedDict[str, _Kept], origin: str, make: Callable[[], _Kept]) -> _Kept:
+    """Return what is kept of an origin; where there are too many, that used last is forgotten."""
+    one = kept.get(origin)
+    if one is None:
+        one = kept.setdefault(origin, make())  # Another thread may have been first.
+        if len(kept) > _MOST_ORIGINS:
+            kept.popitem(last=False)
+        return one
+    with suppress(KeyError):  # Another thread may have just let it go.
+        kept.move_to_end(origin)
+    return one
 
 
-def _enter(circuit: Circuit, request: Request) -> int:
-    token = circuit.try_enter()
-    if token is None:
-        left = circuit.retry_after
-        when = "" if left is None else f", for {left:.3f} s more"
-        raise CircuitOpenError(
-            f"the circuit breaker of {request.origin.prefix} is open{when}", retry_after=left
-        )
-    return token
+def _circuit_open(circuit: Circuit, request: Request) -> CircuitOpenError:
+    left = circuit.retry_after
+    when = "" if left is None else f", for {left:.3f} s more"
+    return CircuitOpenError(
+        f"the circuit breaker of {request.origin.prefix} is open{when}", retry_after=left
+    )
 
 
 NO_CONTROLS = Controls()

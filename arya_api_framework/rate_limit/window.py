@@ -20,6 +20,7 @@ import math
 import sys
 import threading
 import time
+import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -74,6 +75,7 @@ class SlidingWindow:
     __slots__ = (
         "__weakref__",
         "_allowance",
+        "_allowed_at",
         "_gone",
         "_held",
         "_interval",
@@ -122,7 +124,9 @@ class SlidingWindow:
         # When each of the slots that were taken last is free again, oldest first.
         self._log: deque[float] = deque(maxlen=min(self._limit, sys.maxsize))
         self.holds = holds
-        self._held: dict[Waiter, int] = {}
+        # A waiter that is gone, because a handler of a signal raised before it could give its slots
+        # back, holds them no longer.
+        self._held: dict[weakref.ref[Waiter], int] = {}
         self._queues: dict[int, OrderedDict[Waiter, None]] = {}  # by priority
         self._waiting = 0  # how many slots the queues need
         self._gone = 0  # how many were needed by those who left the queues
@@ -132,6 +136,7 @@ class SlidingWindow:
         self._until: float = -math.inf  # until when no more than the allowance is
         self._told: float = -math.inf  # the later of both
         self._allowance = 0
+        self._allowed_at: float = -math.inf  # when it was told
         start_over_in_child(self)
         start_over_in_child(_lock, "_at_fork_reinit")
 
@@ -212,7 +217,7 @@ class SlidingWindow:
             # A server tells whole seconds, so that one end may seem to be another.
             if now < self._until and abs(until - self._until) < _SAME_END:
                 slots, until = min(slots, self._allowance), max(until, self._until)
-            self._until, self._allowance = until, slots
+            self._until, self._allowance, self._allowed_at = until, slots, now
             self._told = max(self._told, until)
 
     def resize(self, limit: int) -> None:
@@ -325,19 +330,31 @@ class SlidingWindow:
         if now < self._until:
             self._allowance -= cost
         if self.holds and waiter is not None:
-            self._held[waiter] = cost
+            self._held[weakref.ref(waiter)] = cost
         elif cost == 1:
             log.append(self._end(now))
         else:
             log.extend(repeat(self._end(now), cost))
 
     def _in_use(self) -> int:
-        return sum(self._held.values()) if self._held else 0
+        held = self._held
+        if not held:
+            return 0
+        for lost in [one for one in held if one() is None]:
+            self._free(held.pop(lost))
+        return sum(held.values())
+
+    def _free(self, cost: int) -> None:
+        """Let slots that were held be free after an interval."""
+        if self._interval:
+            self._log.extend(repeat(self._end(self.clock()), cost))
 
     def _undo(self, waiter: Waiter, end: float) -> None:
-        """Give back slots that nothing was sent with."""
+        """Give back slots that nothing was sent with, and what a server allowed for them."""
+        if end - self._interval > self._allowed_at:
+            self._allowance += waiter.needs[self]
         if self.holds:
-            self._held.pop(waiter, None)
+            self._held.pop(weakref.ref(waiter), None)
             return
         for _ in range(waiter.needs[self]):
             with suppress(ValueError):  # interrupted before they were in the log
@@ -407,6 +424,8 @@ class SlidingWindow:
         return end
 
     def _timeout(self, wait: float) -> RateLimitTimeout:
+        if not self._interval:
+            return RateLimitTimeout(f"no slot of the {self._name} is free before the deadline")
         return RateLimitTimeout(
             f"no slot of the {self._name} is free before the deadline, the next one in "
             f"{wait:.3f} s",
@@ -423,7 +442,7 @@ class SlidingWindow:
         self._told = max(self._told, self._shut)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Waiter:
     """One caller, and the windows whose slots it needs.
 
@@ -508,6 +527,7 @@ def try_take(waiter: Waiter) -> bool:
 def leave(waiter: Waiter) -> None:
     """Give back the places and the slots of a waiter that was interrupted."""
     with _lock:
+        waiter.place = None
         for window in waiter.needs:
             concerns_others = window._exit(waiter)
             end = waiter.slots.pop(window, None)
@@ -520,23 +540,33 @@ def leave(waiter: Waiter) -> None:
 def release(waiter: Waiter, *, unused: bool = False) -> None:
     """Give back the slots that a waiter held: free after an interval, or now if unused."""
     with _lock:
+        itself = weakref.ref(waiter)
         for window in waiter.needs:
-            cost = window._held.pop(waiter, 0)
-            if cost:
-                now = window.clock()
-                if window._interval and not unused:
-                    window._log.extend(repeat(window._end(now), cost))
-                window._call_head(now)
+            if itself in window._held:
+                if unused:
+                    window._undo(waiter, waiter.slots[window])
+                else:
+                    window._free(window._held.pop(itself))
+                window._call_head(window.clock())
 
 
-def restamp(waiter: Waiter) -> None:
-    """Let the slots of a waiter count from now: it waited for something else since."""
+def restamp(waiter: Waiter) -> bool:
+    """Let the slots of a waiter count from now: it waited for something else since.
+
+    Returns:
+        Whether it has slots still. Where some were free again meanwhile, others may have taken
+        them: then it has none any more, and queues anew.
+    """
     with _lock:
-        for window, end in waiter.slots.items():
-            if not window.holds:
-                window._undo(waiter, end)
-                end = waiter.slots[window] = window._end(window.clock())
-                window._log.extend(repeat(end, waiter.needs[window]))
+        stamped = [window for window in waiter.slots if not window.holds]
+        if any(waiter.slots[window] <= window.clock() for window in stamped):
+            leave(waiter)
+            return False
+        for window in stamped:
+            window._undo(waiter, waiter.slots[window])
+            window._take(waiter.needs[window], now := window.clock())
+            waiter.slots[window] = window._end(now)
+        return True
 
 
 def _drop(waiter: Waiter, by: SlidingWindow, now: float) -> None:
