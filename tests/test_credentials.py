@@ -183,7 +183,7 @@ def test_threads_never_take_more_than_there_is() -> None:
             key, wait = state.choose()
             if not wait:
                 taken.append(key)
-            state.rest(0, -1)
+            state.rest(0, 0)
 
     threads = [threading.Thread(target=hammer) for _ in range(16)]
     for thread in threads:
@@ -244,6 +244,9 @@ class Keys(RuleBasedStateMachine):
             free.append(self.grants[key][-self.limit] + 4 - self.now)
         return max(free + [until - self.now for until in self.rests[key]])
 
+    def _free(self, key: int) -> float:
+        return max([self._wait(key)] + [end - self.now for end in self.revoked[key]])
+
     @rule()
     def choose(self) -> None:
         """The usable key that is free first is taken, in turns among equals."""
@@ -255,7 +258,7 @@ class Keys(RuleBasedStateMachine):
             assert caught.value.retry_after == (None if back == math.inf else back)
             return
         best = min(usable, key=self._wait)  # the first of equals
-        wait = self._wait(best)
+        wait = min(self._wait(best), *(self._free(key) for key in self.order))
         assert self.state.choose() == (best, wait)
         if wait == 0:
             self.grants[best].append(self.now)

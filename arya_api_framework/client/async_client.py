@@ -158,7 +158,7 @@ class AsyncClient(AsyncVerbs, BaseClient):
                             await self._queue(limiter, call)
                         response = await send(call.request, call)
                 except FrameworkException as error:
-                    if hooks is not None and hooks.raised is error:
+                    if hooks is not None and hooks.has_raised(error):
                         raise
                     wait = call.after_error(error, origins, self._log)
                     if wait is None:

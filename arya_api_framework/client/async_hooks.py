@@ -29,7 +29,6 @@ class AsyncHooks:
 
     Attributes:
         send: Sends a request, within the hooks that see each one.
-        raised: What a hook raised, if one did.
     """
 
     __slots__ = (
@@ -38,10 +37,10 @@ class AsyncHooks:
         "_call",
         "_logger",
         "_open",
+        "_raised",
         "_request",
         "_sent",
         "_transport_send",
-        "raised",
         "send",
     )
 
@@ -51,9 +50,13 @@ class AsyncHooks:
         self._transport_send = self.send = send
         self._attempts: tuple[Layer, ...] = ()
         self._open: list[Layer] = []
-        self.raised: BaseException | None = None
+        self._raised: list[BaseException] = []  # Several requests of a call may be under way.
         # What hooks change is this call's alone: a request that was built may be sent again.
         self._request = self._base = self._sent = call.request = copy.copy(call.request)
+
+    def has_raised(self, error: BaseException) -> bool:
+        """Return whether an error is one that a hook raised."""
+        return any(one is error for one in self._raised)
 
     async def before_call(self) -> RawResponse | None:
         """Begin the call; a response is the answer, which a hook gave."""
@@ -72,7 +75,7 @@ class AsyncHooks:
 
     async def call_failed(self, error: BaseException) -> None:
         """Show what ended the call."""
-        if isinstance(error, FrameworkException) and error is not self.raised:
+        if isinstance(error, FrameworkException) and not self.has_raised(error):
             self._call.conclude(error)
         await self._fail(self._call, self._open, self._request, error)
 
@@ -127,7 +130,7 @@ class AsyncHooks:
     async def _fail(
         self, call: Call, opened: list[Layer], request: Request, error: BaseException
     ) -> None:
-        if isinstance(error, FrameworkException) and error is not self.raised:
+        if isinstance(error, FrameworkException) and not self.has_raised(error):
             call.explain(error)
         while opened:
             layer = opened.pop()
@@ -138,6 +141,6 @@ class AsyncHooks:
                     log_hook_error(self._logger, layer, own, error)
 
     def _raise(self, error: BaseException, layer: Layer, part: Literal["before", "after"]) -> None:
-        self.raised = error
+        self._raised.append(error)
         if isinstance(error, Exception):
             layer.blame(error, part)

@@ -73,11 +73,16 @@ class Upload:
                     # One more step would still run when the answer comes, and aiohttp closes a
                     # connection whose body is not at its end by then.
                     return
-        except Exception as error:
+        except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
             if isinstance(error, ConfigurationError):
                 error.sent = "maybe"
             body.error = error
-            raise
+            if isinstance(error, Exception):
+                raise
+            # Of any other kind aiohttp takes no note.
+            raise RuntimeError("the body raised") from error
 
     def _stall(self) -> None:
         self._timer.fire(self._call)

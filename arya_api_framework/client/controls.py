@@ -88,7 +88,7 @@ class Controls:
         if self.credentials is not None:
             given = request.headers.get(self.credentials.pool.header)
             if isinstance(given, KeyText) and call.is_at_home(request.origin):
-                trial = Trial(self.credentials, call)
+                trial = Trial(self.credentials, call, call.trial)
             call.trial = trial
         return trial
 

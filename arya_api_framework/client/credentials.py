@@ -8,21 +8,23 @@ import math
 import threading
 import time
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from ..errors import CredentialsExhausted, RateLimitTimeout
+from ..errors import ConfigurationError, CredentialsExhausted, RateLimitTimeout
 from ..fork import start_over_in_child
 from ..rate_limit import SlidingWindow
 from ..rate_limit.limit import read_rate_limit
 from ..retry import Retry, find_wait
 from .body import Body
 from .redaction import HIDDEN
+from .retries import COST
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from ..credentials import CredentialPool
     from .call import Call
+    from .origins import Origins
     from .request import Request
     from .response import RawResponse
 
@@ -31,6 +33,7 @@ __all__ = ["NO_KEY_YET", "Choice", "Credentials", "KeyText", "Trial"]
 _UNAUTHORIZED = 401
 _PAYMENT_REQUIRED = 402
 _TOO_MANY = 429
+_REFUSALS = (_UNAUTHORIZED, _PAYMENT_REQUIRED, _TOO_MANY)
 _USUAL = Retry()
 
 
@@ -149,43 +152,72 @@ class Credentials:
         """Return the seconds until so many requests made now are sent; infinity for never."""
         with self._lock:
             now = self._clock()
-            frees = [
-                max(self._wait(key, now), self._revoked.get(key, now) - now)
-                for key in range(len(self._rests))
-            ]
-            windows = self._windows
-            if windows is None:
-                return min(frees)
-            # Each time the key that is free first, and then its next slot.
-            heap = [(free, key) for key, free in enumerate(frees)]
-            heapq.heapify(heap)
-            sent: list[list[float]] = [[] for _ in frees]
-            for _ in range(calls - 1):
-                wait, key = heap[0]
-                sent[key].append(wait)
-                window, taken = windows[key], len(sent[key])
-                wait = max(wait, window.eta(taken + 1))
-                if taken >= window.limit:
-                    wait = max(wait, sent[key][-window.limit] + window.interval)
-                heapq.heapreplace(heap, (wait, key))
-            return heap[0][0]
+            frees = [self._free(key, now) for key in range(len(self._rests))]
+        windows = self._windows
+        if windows is None:
+            return min(frees)
+        # Each time the key that is free first, and then its next slot.
+        heap = [(free, key) for key, free in enumerate(frees)]
+        heapq.heapify(heap)
+        sent: list[list[float]] = [[] for _ in frees]
+        for _ in range(calls - 1):
+            wait, key = heap[0]
+            sent[key].append(wait)
+            window, taken = windows[key], len(sent[key])
+            wait = max(wait, window.eta(taken + 1))
+            if taken >= window.limit:
+                wait = max(wait, sent[key][-window.limit] + window.interval)
+            heapq.heapreplace(heap, (wait, key))
+        return heap[0][0]
 
     def rest(self, key: int, seconds: float) -> None:
-        """Leave a key alone for so many seconds, as after 429; a shorter rest changes nothing."""
+        """Leave a key alone for so many seconds, as after 429; a shorter rest changes nothing.
+
+        Raises:
+            ConfigurationError: There is no such key, or that is no time.
+        """
+        self._check(key, seconds)
         with self._lock:
             self._rests[key] = max(self._rests[key], self._clock() + seconds)
 
     def revoke(self, key: int, seconds: float = math.inf) -> None:
-        """Use a key no more, as after 401; or for so many seconds, as after 402 with a date."""
+        """Use a key no more, as after 401; or for so many seconds, as after 402 with a date.
+
+        Raises:
+            ConfigurationError: There is no such key, or that is no time.
+        """
+        self._check(key, seconds)
         with self._lock:
             until = self._clock() + seconds
             self._revoked[key] = max(until, self._revoked.get(key, until))
 
+    def shorten(self, keys: Collection[int], seconds: float) -> None:
+        """Let keys that are revoked be used again in so many seconds, if not before."""
+        with self._lock:
+            until = self._clock() + seconds
+            for key in keys:
+                if key in self._revoked:
+                    self._revoked[key] = min(until, self._revoked[key])
+
     def restore(self, key: int) -> None:
-        """Use a key again, that was revoked or rests."""
+        """Use a key again, that was revoked or rests; who waits for one does within a second.
+
+        Raises:
+            ConfigurationError: There is no such key.
+        """
+        self._check(key, 0)
         with self._lock:
             self._revoked.pop(key, None)
             self._rests[key] = -math.inf
+
+    def _check(self, key: Any, seconds: Any) -> None:
+        count = len(self._rests)
+        if isinstance(key, bool) or not isinstance(key, int) or not 0 <= key < count:
+            raise ConfigurationError(
+                f"a key of the pool is a whole number from 0 to {count - 1}, got {key!r}"
+            )
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+            raise ConfigurationError(f"seconds must be a number of at least 0, got {seconds!r}")
 
     def start_over(self) -> None:
         """Free the lock, which a thread of the parent may have held; the windows do it too."""
@@ -198,7 +230,9 @@ class Credentials:
             raise self._exhausted(now)
         usable = [key for key in usable if key not in without] or usable
         wait, _, key = min((self._wait(key, now), self._turn(key), key) for key in usable)
-        return Choice(key, wait)
+        # One that is revoked may be back before any other can be used.
+        back = [self._free(one, now) for one, until in self._revoked.items() if until > now]
+        return Choice(key, min([wait, *back]))
 
     def _usable(self, now: float) -> list[int]:
         return [key for key in range(len(self._rests)) if self._revoked.get(key, now) <= now]
@@ -209,6 +243,10 @@ class Credentials:
     def _wait(self, key: int, now: float) -> float:
         slot = 0.0 if self._windows is None else self._windows[key].eta()
         return max(self._rests[key] - now, slot, 0.0)
+
+    def _free(self, key: int, now: float) -> float:
+        """Return the seconds until a key can be used, revoked or not."""
+        return max(self._wait(key, now), self._revoked.get(key, now) - now)
 
     def _exhausted(self, now: float) -> CredentialsExhausted:
         soonest = min(self._revoked.values()) - now
@@ -227,14 +265,16 @@ class Trial:
         rests: Whether the key of the last response was asked to rest.
     """
 
-    __slots__ = ("_call", "_credentials", "_key", "_retry", "_text", "_tried", "rests")
+    __slots__ = ("_call", "_cost", "_credentials", "_key", "_refused", "_retry", "_text", "rests")
 
-    def __init__(self, credentials: Credentials, call: Call) -> None:
+    def __init__(self, credentials: Credentials, call: Call, earlier: Trial | None = None) -> None:
         self._credentials = credentials
         self._call = call
         self._key = -1
         self._text = ""
-        self._tried: set[int] = set()
+        self._cost = 0.0
+        # Those of the call: after a redirect, and in a further attempt, they are tried last.
+        self._refused: set[int] = set() if earlier is None else earlier._refused
         self._retry = call.policy.retry or _USUAL
         self.rests = False
 
@@ -245,7 +285,7 @@ class Trial:
             CredentialsExhausted: Every key is revoked.
             RateLimitTimeout: The wait goes beyond the deadline.
         """
-        wait = self._credentials.wait(self._tried)
+        wait = self._credentials.wait(self._refused)
         deadline = self._call.deadline
         if wait > 0 and deadline is not None and time.monotonic() + wait > deadline:
             raise RateLimitTimeout(
@@ -260,7 +300,7 @@ class Trial:
         Raises:
             CredentialsExhausted: Every key is revoked.
         """
-        key, wait = self._credentials.choose(self._tried)
+        key, wait = self._credentials.choose(self._refused)
         if wait > 0:
             return None
         name, text = self._credentials.header(key)
@@ -276,10 +316,11 @@ class Trial:
         credentials, key, pool = self._credentials, self._key, self._credentials.pool
         if not self._is_answered(response):
             return
-        self._tried.add(key)
         asked = find_wait(response.headers, self._retry.wait_headers)
         if asked is not None:
             asked = min(asked, pool.max_rest)
+        if response.status in _REFUSALS:
+            self._refused.add(key)
         if response.status == _TOO_MANY:
             self.rests = True
             self._rest(pool.rest_for if asked is None else asked, "after 429")
@@ -295,18 +336,31 @@ class Trial:
             if told is not None and told[0] == 0:
                 self._rest(min(told[1], pool.max_rest), "as nothing is left for it")
 
-    def goes_on(self, response: RawResponse) -> bool:
-        """Return whether the request is to be sent again at once, with a key not tried yet."""
-        status = response.status
-        if status not in (_UNAUTHORIZED, _PAYMENT_REQUIRED, _TOO_MANY) or not self._is_answered(
-            response
-        ):
+    def goes_on(self, response: RawResponse, origins: Origins) -> bool:
+        """Return whether the request is to be sent again at once, with a key not refused yet.
+
+        After 402 and 429 that takes tokens of the retry budget, as any attempt again.
+        """
+        status, origin = response.status, response.request.origin.prefix
+        if status not in _REFUSALS or not self._is_answered(response):
+            if self._cost and status < 400:
+                origins.give_back(origin, self._cost)
             return False
-        wait = self._credentials.wait_for_other(self._tried)
+        pool, self._cost = self._credentials.pool, 0.0
+        wait = self._credentials.wait_for_other(self._refused)
+        if wait is None and status == _UNAUTHORIZED:
+            # Whatever is asked for there, it is not one of the keys that is wrong.
+            self._credentials.shorten(self._refused, pool.rest_for)
         # After 429 there is a wait either way, and when to wait and try again says the `Retry`.
         if wait is None or (status == _TOO_MANY and wait > 0):
             return False
-        return self._may_repeat(response.request, status)
+        if not self._may_repeat(response.request, status):
+            return False
+        budget = self._retry.budget
+        if status != _UNAUTHORIZED and budget is not None:
+            self._cost = COST
+            return origins.spend(origin, COST, budget)
+        return True
 
     def eta(self) -> float:
         """Return the seconds until any key can be used; infinity for never."""

@@ -38,7 +38,7 @@ class SyncGate:
         trial = self._controls.find_trial(request, call)
         while True:
             response = self._pass(request, call, trial)
-            if trial is None or not trial.goes_on(response):
+            if trial is None or not trial.goes_on(response, self._origins):
                 return response
 
     def _pass(self, request: Request, call: Call, trial: Trial | None) -> RawResponse:

@@ -83,4 +83,4 @@ class SyncHedge:
             run.succeed(self._send(run.passage.request, run.call))
         except BaseException as error:  # noqa: BLE001 - the call is told
             hooks = self._hooks
-            run.fail(error, hooks is not None and hooks.raised is error)
+            run.fail(error, hooks is not None and hooks.has_raised(error))

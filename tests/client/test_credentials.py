@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 import signal
 import threading
 import time
@@ -31,6 +32,7 @@ from arya_api_framework.errors import (
     ConnectError,
     ConnectionLost,
     CredentialsExhausted,
+    HTTPClientError,
     HTTPNotFound,
     HTTPPaymentRequired,
     HTTPServiceUnavailable,
@@ -44,6 +46,7 @@ from tests.client.conftest import Lane
 from tests.client.test_no_secret_is_told import texts_of
 from tests.conftest import Kind, needs_fork
 from tests.forks import in_child
+from tests.patience import LATE, until_async
 from tests.scripted import CLOSE, HANG, OK, Read, Scripted, Step, answer
 
 POOL = CredentialPool(["key-a", "key-b", "key-c"])
@@ -339,10 +342,10 @@ async def test_401_waits_for_the_next_key(lane: Lane) -> None:
         assert server.gaps[0] > 0.4 - SLACK
 
 
-async def test_retries_are_not_used_up(lane: Lane) -> None:
-    """By going on with another key: neither attempts nor tokens of the budget."""
+async def test_attempts_are_not_used_up(lane: Lane) -> None:
+    """By going on with another key; tokens of the budget are, after 402 and 429."""
     async with Scripted(answer(401), LIMITED, answer(503), LIMITED) as server:
-        client = lane.client(server.url, credentials=POOL, retry=Retry(2, backoff=0.001, budget=5))
+        client = lane.client(server.url, credentials=POOL, retry=Retry(2, backoff=0.001, budget=10))
         state = state_of(client)
         server.script.append(lambda _: answer(404))
         state.rest(1, 0)
@@ -863,3 +866,104 @@ def test_a_forked_child(server: Server) -> None:
             thread.join()
         client.get("/echo", deadline=1)
         assert len(server.log) == 2
+
+
+@pytest.mark.parametrize("status", [402, 429])
+async def test_going_on_is_bounded_by_the_retry_budget(lane: Lane, status: int) -> None:
+    """However many keys there are, and whatever the server asks for; a success gives it back."""
+    refusal = answer(status, "Retry-After: 0")
+    async with Scripted(*[refusal] * 60) as server:
+        pool = CredentialPool(map(str, range(50)))
+        client = lane.client(server.url, credentials=pool, retry=Retry(1, budget=20))
+        with pytest.raises(HTTPClientError):
+            await client.get("/")
+        assert len(server.log) == 5
+        with pytest.raises(HTTPClientError):
+            await client.get("/")
+        assert len(server.log) == 6, "nothing is left"
+        unbounded = lane.client(server.url, credentials=pool, retry=Retry(1, budget=None))
+        with pytest.raises(HTTPClientError):
+            await unbounded.get("/")
+        assert len(server.log) == 56
+        server.script[:] = [refusal]
+        again = lane.client(server.url, credentials=pool, retry=Retry(1, budget=5))
+        for _ in range(3):
+            server.script[:] = [refusal]
+            assert await again.get("/") == {}
+
+
+async def test_a_key_is_refused_once_in_a_call(lane: Lane) -> None:
+    """After a redirect those that were refused before are the last to be tried."""
+
+    def moved(_: Read) -> Step:
+        time.sleep(0.01)  # The others can be used again.
+        return answer(307, "Location: /there")
+
+    async with Scripted(answer(401), answer(401), moved, OK) as server:
+        pool = CredentialPool(["key-a", "key-b", "key-c"], revoke_for=0.001)
+        client = lane.client(server.url, credentials=pool)
+        state = state_of(client)
+        assert await client.get("/") == {}
+        assert keys(server) == ["a", "b", "c", "c"]
+        assert state.wait() == 0
+
+
+async def test_a_path_that_refuses_every_key(lane: Lane) -> None:
+    """It is not the keys that are wrong: all can be used again soon."""
+    async with Scripted(*[answer(401)] * 3) as server:
+        pool = CredentialPool(["key-a", "key-b", "key-c"], rest_for=0.2)
+        client = lane.client(server.url, credentials=pool)
+        with pytest.raises(HTTPUnauthorized):
+            await client.post("/strange")
+        with pytest.raises(CredentialsExhausted) as caught:
+            await client.get("/")
+        assert caught.value.retry_after is not None
+        assert 0 < caught.value.retry_after <= 0.2
+        await until_async(lambda: client.target.forecast() == 0)
+        assert await client.get("/") == {}
+
+
+async def test_a_key_that_is_restored_is_used_at_once(kind: Kind) -> None:
+    """By those who wait for one, within a second or two."""
+    async with Scripted() as server:
+        client = kind.client(server.url, credentials=CredentialPool(["a"]))
+        state = state_of(client)
+        state.rest(0, 3600)
+        waiting = asyncio.ensure_future(client.get("/"))
+        await asyncio.sleep(0)
+        state.restore(0)
+        start = time.monotonic()
+        assert await waiting == {}
+        assert time.monotonic() - start < 2 + LATE
+
+
+async def test_a_key_that_rests_does_not_hide_one_that_is_back_sooner(lane: Lane) -> None:
+    """One that is revoked for a second is waited for, not one that rests for an hour."""
+    async with Scripted() as server:
+        client = lane.client(server.url, credentials=TWO)
+        state = state_of(client)
+        state.rest(0, 3600)
+        state.revoke(1, 0.3)
+        assert 0 < client.target.forecast() <= 0.3
+        assert await client.get("/", deadline=30) == {}
+        assert keys(server) == ["b"]
+
+
+@pytest.mark.parametrize("key", [2, -1, True, 0.0, "a", None])
+def test_keys_that_are_none(key: Any) -> None:
+    """They are refused by their number."""
+    state = SyncClient("http://api.test", credentials=TWO).credentials
+    assert state is not None
+    for change in (state.restore, lambda one: state.rest(one, 1), state.revoke):
+        with pytest.raises(ConfigurationError, match="whole number from 0 to 1, got"):
+            change(key)
+
+
+@pytest.mark.parametrize("seconds", [-1, math.nan, True, "5", None])
+def test_times_of_keys_that_are_none(seconds: Any) -> None:
+    """They are refused, too."""
+    state = SyncClient("http://api.test", credentials=TWO).credentials
+    assert state is not None
+    for change in (state.rest, state.revoke):
+        with pytest.raises(ConfigurationError, match="number of at least 0"):
+            change(0, seconds)

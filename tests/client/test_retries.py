@@ -769,7 +769,8 @@ async def test_a_timeout_is_for_all_attempts(lane: Lane) -> None:
         assert error.retry_stopped_by == "timeout"
         # The last may have been over before it was connected.
         assert 2 <= len(server.log) <= error.attempts <= len(server.log) + 1 <= 8
-        assert all(type(one) is ReadTimeout for one in error.earlier)
+        # A clock may tell the last one that the total is over, and the plan that it is not yet.
+        assert all(type(one) is ReadTimeout for one in error.earlier[:-1])
 
 
 async def test_a_total_that_is_over_is_not_tried_again(lane: Lane) -> None:

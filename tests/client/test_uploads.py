@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from arya_api_framework import AsyncClient
+from arya_api_framework import AsyncClient, Retry
 from arya_api_framework.client.body import CHUNK_SIZE, file_name
 from arya_api_framework.errors import ConfigurationError, ConnectionLost
 from tests.app import MiB, Server
@@ -64,6 +64,33 @@ async def test_an_error_of_the_users_callback_is_raised_unchanged(
     client = kind.client(server.url)
     with pytest.raises(LookupError, match=f"mine at {CHUNK_SIZE}"):
         await client.post("/echo", data=BIG, on_progress=stop)
+    assert (await client.post("/echo", data="fine"))["text"] == "fine"
+
+
+class Mine(BaseException):
+    """An error of the user's that is no `Exception`."""
+
+
+@pytest.mark.parametrize("by", ["progress", "iterator"])
+async def test_an_error_of_any_kind_is_raised_unchanged(
+    kind: Kind, server: Server, by: str
+) -> None:
+    """One that is no `Exception` ends the call too, which is not sent again."""
+    calls: list[int] = []
+
+    def stop(*_: Any) -> None:
+        calls.append(1)
+        raise Mine
+
+    def pieces() -> Iterator[bytes]:
+        yield b"a" * CHUNK_SIZE
+        stop()
+
+    client = kind.client(server.url, retry=Retry(backoff=0.001))
+    body: Any = {"data": BIG, "on_progress": stop} if by == "progress" else {"data": pieces()}
+    with pytest.raises(Mine):
+        await client.put("/echo", **body)
+    assert calls == [1]
     assert (await client.post("/echo", data="fine"))["text"] == "fine"
 
 
