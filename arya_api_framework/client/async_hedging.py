@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import ConfigurationError
 from .async_gate import AsyncGate
 from .async_hooks import AsyncHooks, Send
 from .async_tasks import AsyncTasks
 from .call import Call
+from .config import WITH_KEYS
 from .hedging import Race, Run, may_hedge
 from .origins import Origins
 from .request import Request
@@ -25,7 +27,7 @@ __all__ = ["AsyncHedge"]
 class AsyncHedge:
     """What stands between a hedged call and its transport: each request passes the gate."""
 
-    __slots__ = ("_gate", "_has_keys", "_hooks", "_logger", "_origins", "_send")
+    __slots__ = ("_gate", "_hooks", "_logger", "_origins", "_send")
 
     def __init__(
         self,
@@ -37,8 +39,8 @@ class AsyncHedge:
         logger: Logger,
     ) -> None:
         self._gate = AsyncGate(controls, limiter, origins, send)
-        # A request whose key is refused is sent with the next one, in turn.
-        self._has_keys = controls is not None and controls.credentials is not None
+        if controls is not None and controls.credentials is not None:
+            raise ConfigurationError(WITH_KEYS)
         self._origins = origins
         self._send = send
         self._hooks = hooks
@@ -47,7 +49,7 @@ class AsyncHedge:
     async def send(self, request: Request, call: Call) -> RawResponse:
         """Send a request, and others like it where that is safe and it is slow."""
         hedge = call.policy.hedge
-        if hedge is None or self._has_keys or not may_hedge(call):
+        if hedge is None or not may_hedge(call):
             return await self._gate.send(request, call)
         race = Race(call, hedge, self._origins, self._logger)
         tasks = AsyncTasks()
@@ -72,6 +74,9 @@ class AsyncHedge:
         try:
             run.passage = self._gate.begin(run.call.request, run.call)
             await self._gate.enter(run.passage, run.call)
+            if race.find_winner() is not None:  # It came while this one was let through.
+                race.leave_out(run)
+                return
             race.begin(run)
             tasks.start(self._run, run)
         except Exception:  # noqa: BLE001 - the first is still under way, and may well succeed

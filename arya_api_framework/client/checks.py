@@ -139,7 +139,8 @@ def explain_arguments(
     unknown = next((name for name in named if name not in taken), None)
     if unknown is not None:
         hint = near_miss(unknown, taken) or takes
-        raise ConfigurationError(f"{kind.__name__} got an unknown argument {unknown!r}{hint}")
+        text = f"{kind.__name__} got an unknown argument {unknown!r}{hint}"
+        raise ConfigurationError(text) from None
     try:
         signature.bind(None, *values, **named)
     except TypeError as reason:

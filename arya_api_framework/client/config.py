@@ -47,6 +47,7 @@ from .checks import CHECKS, near_miss, settle_hedge
 
 __all__ = [
     "CONNECTION_OPTIONS",
+    "WITH_KEYS",
     "ClientConfig",
     "check_async_connections",
     "check_credentials",
@@ -64,6 +65,12 @@ CONNECTION_OPTIONS = frozenset(
 )
 """What belongs to the connections: a copy that is given one of them has a pool of its own, and a
 session that was brought has its own instead."""
+
+
+WITH_KEYS = (
+    "calls of a client with `credentials` are not hedged: a request whose key is refused is sent "
+    "with the next one, in turn; give `hedge` or `credentials`"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +171,7 @@ def merge_config(base: ClientConfig, options: Mapping[str, Any], what: str) -> C
 
 
 def check_credentials(config: ClientConfig) -> None:
-    """Refuse a pool of keys beside another credential in the same field.
+    """Refuse a pool of keys beside another credential in the same field, and beside `hedge`.
 
     Raises:
         ConfigurationError: There is one.
@@ -172,6 +179,8 @@ def check_credentials(config: ClientConfig) -> None:
     pool = config.credentials
     if pool is None:
         return
+    if config.hedge is not None:
+        raise ConfigurationError(WITH_KEYS)
     field = pool.header.lower()
     given = [
         f"the header {n}" for n, v in config.headers.items() if v is not None and n.lower() == field
