@@ -6,9 +6,18 @@ from typing import Any
 
 import pytest
 
-from arya_api_framework import CircuitBreaker, Pool, RateLimit, Retry, SyncClient
+from arya_api_framework import (
+    AdaptiveConcurrency,
+    CircuitBreaker,
+    CredentialPool,
+    Pool,
+    RateLimit,
+    Retry,
+    SyncClient,
+)
 from arya_api_framework.client.controls import Controls
 from arya_api_framework.errors import (
+    BudgetExhausted,
     CircuitOpenError,
     ConfigurationError,
     ConnectionLost,
@@ -21,7 +30,7 @@ from arya_api_framework.errors import (
 )
 from tests.client.conftest import Lane
 from tests.conftest import Kind
-from tests.patience import LATE
+from tests.patience import LATE, until_async
 from tests.scripted import CLOSE, HANG, Scripted, answer
 
 TWO = CircuitBreaker(failure_rate=1, minimum_calls=2, open_for=60)
@@ -160,3 +169,73 @@ def test_a_bad_breaker(value: Any) -> None:
     """It is refused when the client is made."""
     with pytest.raises(ConfigurationError, match="circuit_breaker must be None or a Circuit"):
         SyncClient("https://api.test", circuit_breaker=value)
+
+
+@pytest.mark.parametrize("queue", ["rate limit", "concurrency"])
+async def test_calls_that_queue_are_not_sent_when_it_opens(kind: Kind, queue: str) -> None:
+    """They had looked at it before; it is asked again when they have their turn."""
+    options: Any = {"rate_limit": RateLimit(1, per=0.2)}
+    if queue == "concurrency":
+        options = {"concurrency": AdaptiveConcurrency(1, 1, 1)}
+    async with Scripted(*[answer(500)] * 10) as server:
+        client = kind.client(server.url, circuit_breaker=TWO, **options)
+        calls = [client.get("/") for _ in range(8)]
+        found = await asyncio.gather(*calls, return_exceptions=True)
+        assert len(server.log) == 2
+        assert [type(one) for one in found].count(CircuitOpenError) == 6
+        for limit in client.target._controls.limits:
+            assert limit.eta() <= 0.2, "they took no slot"
+
+
+async def test_a_probe_that_is_not_sent_is_not_waited_for(kind: Kind) -> None:
+    """A budget that is used up refuses it, and the next call tries the origin."""
+    short = CircuitBreaker(failure_rate=1, minimum_calls=2, open_for=0.05)
+    async with Scripted(answer(500), answer(500)) as server, Scripted() as other:
+        client = kind.client(server.url, circuit_breaker=short, trusted_origins=[other.url])
+        await fail(client)
+        circuit = client.target._controls.find_circuit(server.url)
+        await until_async(lambda: circuit.state == "half-open")
+        with client.target.budget(requests=1):
+            await client.get(f"{other.url}/")
+            with pytest.raises(BudgetExhausted):
+                await client.get("/")
+        assert not circuit.is_shut
+        assert await client.get("/") == {}
+
+
+async def test_copies_share_what_they_are_not_given(lane: Lane) -> None:
+    """Whatever else they are given, but another circuit breaker."""
+    async with Scripted(answer(500), answer(500)) as server:
+        client = lane.client(
+            server.url,
+            circuit_breaker=TWO,
+            concurrency=AdaptiveConcurrency(4),
+            rate_limit=RateLimit(50),
+        )
+        await fail(client)
+        limits = client.target.concurrency_limits
+        for options in (
+            {"timeout": 3},
+            {"rate_limit": 5},
+            {"rate_limit": None},
+            {"concurrency": AdaptiveConcurrency(7)},
+            {"credentials": CredentialPool(["key"])},
+        ):
+            copy = client.target.with_options(**options)
+            with pytest.raises(CircuitOpenError):
+                await lane.call(copy.get, "/")
+            expected = {server.url: 7} if "concurrency" in options else limits
+            assert copy.concurrency_limits == expected
+        other = client.target.with_options(circuit_breaker=CircuitBreaker())
+        assert await lane.call(other.get, "/") == {}
+        assert len(server.log) == 3
+
+
+def test_the_origin_that_is_used_is_not_forgotten() -> None:
+    """However many others there are; of those the one that was used last is."""
+    controls = Controls((), TWO)
+    home = controls.find_circuit("http://home.test")
+    for number in range(1500):
+        controls.find_circuit(f"http://{number}.test")
+        assert controls.find_circuit("http://home.test") is home
+    assert len(controls._circuits) == 1000

@@ -967,3 +967,25 @@ def test_times_of_keys_that_are_none(seconds: Any) -> None:
     for change in (state.rest, state.revoke):
         with pytest.raises(ConfigurationError, match="number of at least 0"):
             change(0, seconds)
+
+
+async def test_a_request_that_was_built_has_no_key(lane: Lane) -> None:
+    """Sending it puts none into it: each time it takes one of its own."""
+    async with Scripted() as server:
+        client = lane.client(server.url, credentials=TWO)
+        request = client.target.build("GET", "/")
+        for _ in range(2):
+            await client.send(request)
+            assert "key-" not in repr(list(request.headers.items()))
+        assert keys(server) == ["a", "b"]
+
+
+async def test_no_server_has_a_key_left_alone_for_longer_than_is_allowed(lane: Lane) -> None:
+    """Whichever field it says so in."""
+    fields = ("RateLimit-Remaining: 0", "RateLimit-Reset: 99999999")
+    async with Scripted(answer(200, *fields)) as server:
+        pool = CredentialPool(["key-a"], max_rest=0.2)
+        client = lane.client(server.url, credentials=pool)
+        await client.get("/")
+        assert 0 < client.target.forecast() <= 0.2
+        assert await client.get("/", deadline=30) == {}

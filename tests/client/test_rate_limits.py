@@ -1,6 +1,7 @@
 """`RateLimit`, priorities, forecasts and budgets of clients, as the server sees them."""
 
 import asyncio
+import itertools
 import time
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from arya_api_framework import (
     AsyncClient,
+    CredentialPool,
     Hook,
     RateLimit,
     Request,
@@ -403,3 +405,51 @@ async def test_an_error_of_a_hook_is_not_of_a_budget(kind: Kind) -> None:
     with pytest.raises(BudgetExhausted), client.budget(requests=5) as budget:
         await client.get("/")
     assert not budget.exhausted
+
+
+async def test_no_slot_is_held_during_a_pause(kind: Kind) -> None:
+    """Calls to other origins go on, and no window has more than its limit afterwards."""
+    async with Scripted() as one, Scripted() as two:
+        limit = RateLimit(1, per=0.3)
+        client = kind.client(one.url, trusted_origins=[two.url], rate_limit=limit)
+        await client.get("/")
+        waiting = asyncio.ensure_future(client.get("/"))
+        await until_async(lambda: limit.find_window(None).waiting)
+        client.target._origins.pause(one.url, 2)
+        start = time.monotonic()
+        for _ in range(3):
+            await client.get(f"{two.url}/")
+        assert time.monotonic() - start < 1.9, "nobody else waits for it"
+        await waiting
+        times = sorted([read.at for server in (one, two) for read in server.log])
+        assert one.log[-1].at - start >= 1.9
+        gaps = [after - before for before, after in itertools.pairwise(times)]
+        assert min(gaps) > 0.15, gaps
+
+
+async def test_a_pause_that_begins_while_a_call_waits_for_a_key(kind: Kind) -> None:
+    """It is waited for, too."""
+    async with Scripted() as server:
+        pool = CredentialPool(["key"], rate_limit=1, rate_limit_interval=0.3)
+        client = kind.client(server.url, credentials=pool)
+        await client.get("/")
+        waiting = asyncio.ensure_future(client.get("/"))
+        await asyncio.sleep(0.05)
+        start = time.monotonic()
+        client.target._origins.pause(server.url, 1)
+        await waiting
+        assert server.log[1].at - start >= 1
+
+
+async def test_an_allowance_of_a_server_is_not_spent_by_calls_that_are_refused(kind: Kind) -> None:
+    """Calls that a budget refuses give back what they took."""
+    told = answer(200, "RateLimit-Remaining: 2", "RateLimit-Reset: 60")
+    async with Scripted(told) as server:
+        client = kind.client(server.url, rate_limit=RateLimit(50))
+        with client.target.budget(requests=1):
+            await client.get("/")
+            for _ in range(5):
+                with pytest.raises(BudgetExhausted):
+                    await client.get("/")
+        assert client.target.forecast() == 0
+        await client.get("/")

@@ -27,6 +27,8 @@ from arya_api_framework.rate_limit.window import (
     restamp,
     try_take,
 )
+from tests.conftest import needs_fork
+from tests.forks import in_child
 from tests.rate_limit.test_window import interrupt
 
 ORIGIN = Origin("https", "api.test", 443)
@@ -357,10 +359,61 @@ def test_slots_can_be_counted_anew() -> None:
     caller = Caller({plain: 2, held: 1})
     poll(caller)
     clock.now += 0.75
-    restamp(caller)
+    assert restamp(caller)
     assert plain.eta() == 1.0
+    assert held.in_use == 1
+    assert not try_take(Waiter({plain: 1}))
     leave(caller)
     assert plain.eta() == 0
+
+
+def test_slots_that_were_free_again_are_not_counted_anew() -> None:
+    """Others may have them by now: whoever is late queues again."""
+    clock = Clock()
+    one, held = SlidingWindow(1, 1, clock=clock), SlidingWindow(1, 1, holds=True, clock=clock)
+    late = Caller({one: 1, held: 1})
+    assert poll(late) is None
+    clock.now += 1
+    assert try_take(Waiter({one: 1}))
+    assert not restamp(late)
+    assert held.in_use == 0
+    assert one.eta() == 1.0, "the other one's slot is still there"
+    clock.now += 0.5
+    assert poll(late) == 0.5
+    clock.now += 0.5
+    assert poll(late) is None
+
+
+def test_a_waiter_that_is_gone_holds_nothing() -> None:
+    """A handler of a signal may raise before it has given its slots back."""
+    places, _ = window(2, 0, holds=True)
+    server, clock = window(2, 1, holds=True)
+    first, second = Waiter({places: 1, server: 1}), Waiter({places: 1, server: 1})
+    assert try_take(first)
+    assert try_take(second)
+    del first
+    assert places.in_use == 1
+    assert try_take(Waiter({places: 1}))
+    assert server.in_use == 1
+    assert not try_take(Waiter({server: 1})), "it may have sent something"
+    clock.now += 1
+    assert try_take(Waiter({server: 1}))
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_child_holds_nothing() -> None:
+    """Those who hold slots in the parent are not there."""
+    places = SlidingWindow(1, 0, holds=True)
+    holder = Waiter({places: 1})
+    assert try_take(holder)
+
+    def child() -> None:
+        assert places.in_use == 0
+        assert try_take(Waiter({places: 1}))
+
+    assert in_child(child) == ""
+    assert places.in_use == 1
 
 
 # What servers tell
@@ -408,6 +461,24 @@ def test_what_is_allowed_is_counted_for_waiters_too() -> None:
     assert poll(Caller({ten: 3})) is None
     assert poll(Caller({ten: 2})) == 5.0
     assert clock.now == 100
+
+
+@pytest.mark.parametrize("holds", [False, True])
+def test_what_was_allowed_comes_back_with_a_slot(holds: bool) -> None:
+    """Unless the server has told it anew meanwhile, when it was counted already."""
+    ten, clock = window(10, 30, holds=holds)
+    ten.allow(2, 60)
+    for _ in range(3):
+        clock.now += 0.25
+        waiter = Waiter({ten: 2})
+        assert try_take(waiter)
+        assert not try_take(Waiter({ten: 1}))
+        leave(waiter)
+    assert try_take(waiter)
+    clock.now += 0.25
+    ten.allow(1, 60)
+    leave(waiter)
+    assert not try_take(Waiter({ten: 1}))
 
 
 def told(**fields: str) -> tuple[int, float] | None:
