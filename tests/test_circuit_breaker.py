@@ -150,6 +150,23 @@ def test_a_cancelled_probe_is_free_again_once() -> None:
     assert _state(circuit) == "closed"
 
 
+def test_calls_of_before_count_nothing_when_it_is_closed_again() -> None:
+    """They were let in before it opened, and fail after it was closed."""
+    clock = Clock()
+    circuit = Circuit(BREAKER, clock)
+    before = circuit.try_enter()
+    assert before
+    for _ in range(2):
+        circuit.record(before, False)
+    clock.now += 15
+    probe = circuit.try_enter()
+    assert probe
+    circuit.record(probe, True)
+    for _ in range(10):
+        circuit.record(before, False)
+    assert _state(circuit) == "closed"
+
+
 def test_a_cancelled_call_of_a_closed_circuit_counts_nothing() -> None:
     """Its token stays good for those who share it."""
     circuit = Circuit(BREAKER, Clock())

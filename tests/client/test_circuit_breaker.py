@@ -197,9 +197,10 @@ async def test_a_probe_that_is_not_sent_is_not_waited_for(kind: Kind) -> None:
         await until_async(lambda: circuit.state == "half-open")
         with client.target.budget(requests=1):
             await client.get(f"{other.url}/")
-            with pytest.raises(BudgetExhausted):
+            with pytest.raises(BudgetExhausted) as caught:
                 await client.get("/")
         assert not circuit.is_shut
+        assert caught.value.sent == "no"  # Until here it keeps all that the call had.
         assert await client.get("/") == {}
 
 

@@ -923,6 +923,22 @@ async def test_a_path_that_refuses_every_key(lane: Lane) -> None:
         assert await client.get("/") == {}
 
 
+async def test_a_key_that_is_restored_before_all_are_refused(lane: Lane) -> None:
+    """Then only the others are used again after a rest; that one is at once."""
+
+    def restored(read: Read) -> Step:
+        state.restore(0)
+        return answer(401)
+
+    async with Scripted(answer(401), restored) as server:
+        client = lane.client(server.url, credentials=CredentialPool(["key-a", "key-b"]))
+        state = state_of(client)
+        with pytest.raises(HTTPUnauthorized):
+            await client.get("/")
+        assert await client.get("/") == {}
+        assert keys(server) == ["a", "b", "a"]
+
+
 async def test_a_key_that_is_restored_is_used_at_once(kind: Kind) -> None:
     """By those who wait for one, within a second or two."""
     async with Scripted() as server:
@@ -930,7 +946,7 @@ async def test_a_key_that_is_restored_is_used_at_once(kind: Kind) -> None:
         state = state_of(client)
         state.rest(0, 3600)
         waiting = asyncio.ensure_future(client.get("/"))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.3)  # So that it waits, most likely.
         state.restore(0)
         start = time.monotonic()
         assert await waiting == {}

@@ -1,6 +1,7 @@
 """A rate limit that clients share with other processes, through a real Redis."""
 
 import asyncio
+import itertools
 import subprocess
 import sys
 import time
@@ -15,6 +16,9 @@ from tests.conftest import Kind
 from tests.patience import LATE
 from tests.redis_server import RedisServer, free_port
 from tests.scripted import Scripted
+
+SLACK = 0.15
+"""Seconds that the way to a server may take, on a slow machine."""
 
 PROCESS = """
 import asyncio, sys
@@ -111,6 +115,27 @@ async def test_a_wait_for_a_key_takes_no_second_slot(kind: Kind, redis: RedisSer
         with pytest.raises(RateLimitTimeout):
             await client.get("/", headers={"Authorization": None}, deadline=1)
         await close(client, limit)
+
+
+async def test_a_slot_that_ran_out_in_the_wait_for_a_share_is_taken_anew(
+    kind: Kind, redis: RedisServer
+) -> None:
+    """While a call waited for the share, its own slot was free again, and taken by others."""
+    share = RedisShare(redis.url, name=f"anew {kind}", timeout=10)
+    shared = RateLimit(1, per=1, only="/shared", share=share)
+    own = RateLimit(1, per=0.2)
+    async with Scripted() as server:
+        client = kind.client(server.url, rate_limit=[own, shared])
+        await client.get("/shared")
+        await asyncio.gather(client.get("/shared"), *(client.get("/") for _ in range(7)))
+        times = [read.at for read in server.log]
+        assert len(times) == 9
+        assert [read.target for read in server.log].count("/shared") == 2
+        # A window is kept where requests leave: the way to the server takes its time.
+        assert times[-1] - times[0] > 8 * 0.2 - SLACK
+        assert times[-1] - times[0] < 8 * 0.2 + 0.2 + LATE
+        assert all(later - earlier > 0.01 for earlier, later in itertools.pairwise(times))
+        await close(client, shared)
 
 
 async def close(client: Any, limit: RateLimit) -> None:
