@@ -1,7 +1,6 @@
 """A rate limit that clients share with other processes, through a real Redis."""
 
 import asyncio
-import itertools
 import subprocess
 import sys
 import time
@@ -123,7 +122,7 @@ async def test_a_slot_that_ran_out_in_the_wait_for_a_share_is_taken_anew(
     """While a call waited for the share, its own slot was free again, and taken by others."""
     share = RedisShare(redis.url, name=f"anew {kind}", timeout=10)
     shared = RateLimit(1, per=1, only="/shared", share=share)
-    own = RateLimit(1, per=0.2)
+    own = RateLimit(1, per=0.3)
     async with Scripted() as server:
         client = kind.client(server.url, rate_limit=[own, shared])
         await client.get("/shared")
@@ -131,10 +130,8 @@ async def test_a_slot_that_ran_out_in_the_wait_for_a_share_is_taken_anew(
         times = [read.at for read in server.log]
         assert len(times) == 9
         assert [read.target for read in server.log].count("/shared") == 2
-        # A window is kept where requests leave: the way to the server takes its time.
-        assert times[-1] - times[0] > 8 * 0.2 - SLACK
-        assert times[-1] - times[0] < 8 * 0.2 + 0.2 + LATE
-        assert all(later - earlier > 0.01 for earlier, later in itertools.pairwise(times))
+        # Of ten slots, the one that ran out is lost.
+        assert 9 * 0.3 - SLACK < times[-1] - times[0] < 9 * 0.3 + LATE
         await close(client, shared)
 
 
