@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypedDict
 
     from .adaptive import AdaptiveConcurrency
+    from .auth.base import Auth
     from .circuit_breaker import CircuitBreaker
     from .client.response import RawResponse
     from .connections import Dns, Pool
@@ -278,6 +279,9 @@ class SendOptions(TypedDict, total=False):
         deadline_header: A field that tells the server, with each attempt, the time that is left: in
             milliseconds for a name that ends in `-Ms`, as gRPC writes it for `grpc-timeout`, in
             seconds for any other.
+        auth: What authenticates the call, as an `Auth`, or user and password for Basic, in place of
+            any credentials of the client; `None` sends it without. A field of `headers` of the call
+            goes before.
         retry: When the call is sent again, as a `Retry`; `None` sends it once.
         hedge: When a second request is sent beside a slow one, as a `Hedge`, in place of any
             `retry`; `None` sends none.
@@ -298,6 +302,7 @@ class SendOptions(TypedDict, total=False):
     timeout: float | Timeout | None
     deadline: float | None
     deadline_header: str | None
+    auth: Auth | tuple[str, str] | None
     retry: Retry | None
     hedge: Hedge | None
     cost: int
@@ -374,6 +379,8 @@ class ClientOptions(TypedDict, total=False):
         parameters: In the query of every request.
         error_responses: What an error status is turned into.
         bearer_token: Sent as `Authorization: Bearer ...`.
+        auth: What authenticates the calls: an `Auth`, such as `BasicAuth` or `DigestAuth`, or user
+            and password for Basic; in place of `bearer_token`.
         credentials: A `CredentialPool`, of which each request carries one of the keys, in place of
             `bearer_token`; `None` for no pool.
         rate_limit: Requests that may be sent in any `rate_limit_interval`; or a `RateLimit`, or a
@@ -422,6 +429,7 @@ class ClientOptions(TypedDict, total=False):
     parameters: Parameters | None
     error_responses: ErrorResponses | None
     bearer_token: str | SecretStr | None
+    auth: Auth | tuple[str, str] | None
     credentials: CredentialPool | None
     rate_limit: float | RateLimit | Sequence[RateLimit] | None
     rate_limit_interval: float

@@ -136,15 +136,20 @@ class AsyncClient(AsyncVerbs, BaseClient):
                 hooks = AsyncHooks(call, send, self._log)
                 response = await hooks.before_call()
                 send = hooks.send
+            send_elsewhere = send
             if call.policy.hedge is not None:
                 from .async_hedging import AsyncHedge
 
                 log = self._log
                 send = AsyncHedge(self._controls, limiter, origins, send, hooks, log).send
                 limiter = None
-            elif self._controls is not None or origins.budgets or not call.policy.is_usual:
+            elif self._controls is not None or origins.budgets or not call.policy.is_plain:
                 send = AsyncGate(self._controls, limiter, origins, send).send
                 limiter = None
+            if call.policy.auth is not None:
+                from .async_auth import AsyncAuth
+
+                send = AsyncAuth(call.policy.auth, send, send_elsewhere).send
             while response is None:
                 if origins.paused or (limiter is not None and not limiter.try_acquire()):
                     await self._queue(limiter, call)

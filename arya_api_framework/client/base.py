@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from ..auth.base import Auth
     from ..rate_limit.limit import RateLimit
     from .subclient import SubClient
 
@@ -346,6 +347,11 @@ class BaseClient(Node, metaclass=ClientMeta):
             self._forget()
 
     @property
+    def auth(self) -> Auth | None:
+        """What authenticates the calls; `with_options(auth=...)` makes a copy with another."""
+        return self._own_config.auth
+
+    @property
     def credentials(self) -> Credentials | None:
         """The state of the keys of a `CredentialPool`, shared by copies; `None` where is none."""
         return self._credentials
@@ -494,9 +500,9 @@ class BaseClient(Node, metaclass=ClientMeta):
         original are there as copies.
 
         With a `uri` of another origin the copy has a rate limit and a cookie jar of its own, and
-        nothing that may be a credential goes along: token, keys, cookies, parameters, and headers
-        other than a few such as `Accept`, unless they are given again or the origin is one of
-        `trusted_origins`.
+        nothing that may be a credential goes along: token, auth, keys, cookies, parameters, and
+        headers other than a few such as `Accept`, unless they are given again or the origin is one
+        of `trusted_origins`.
 
         Raises:
             ConfigurationError: An option can never work.
@@ -517,6 +523,7 @@ class BaseClient(Node, metaclass=ClientMeta):
                 cookies={},
                 parameters={},
                 bearer_token=None,
+                auth=None,
                 credentials=None,
             )
             config = merge_config(bare, given, "option")
@@ -594,7 +601,9 @@ class BaseClient(Node, metaclass=ClientMeta):
             if self._closed or (self._copied_from is not None and self.closed):
                 self.logger.warning("a call was made on a closed %s", type(self).__name__)
                 raise self._closed_error()
-            check_options(options, sending=request is not None)
+            sending = request is not None
+            check_options(options, sending=sending)
+            policy = self._call_policy or self._make_policy()
             if request is None:
                 defaults = self._encoded_defaults or self._encode_defaults()
                 config = self._own_config
@@ -611,7 +620,7 @@ class BaseClient(Node, metaclass=ClientMeta):
                 request.validate()
             if request.body is not None:
                 self._check_body(request.body)
-            return make_call(self._call_policy or self._make_policy(), request, options)
+            return make_call(policy, request, options, sending=sending)
         except FrameworkException as error:
             error.method = str(getattr(method, "value", method)).upper()
             error.url = redact_url(self._shown_url(path) if request is None else request.url)
@@ -643,6 +652,7 @@ class BaseClient(Node, metaclass=ClientMeta):
                 jar=None if config.cookie_policy == "off" else self.cookie_jar,
                 retry=config.retry,
                 hedge=config.hedge,
+                auth=config.auth,
                 deadline_header=config.deadline_header,
                 allow_early_response=config.allow_early_response,
                 keeps_alive=config.pool.keepalive != 0,
@@ -652,7 +662,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     def _encode_defaults(self) -> Defaults:
         with self._mutex:
             origin, path = self._origin_path
-            pool = self._own_config.credentials
+            pool, auth = self._own_config.credentials, self._own_config.auth
             if pool is not None:
                 check_credentials(self._current_config())  # Of what was written to `headers`.
             self._encoded_defaults = Defaults(
@@ -664,6 +674,7 @@ class BaseClient(Node, metaclass=ClientMeta):
                 self._live_parameters.snapshot,
                 self._bearer,
                 None if pool is None else pool.header,
+                None if auth is None else auth.header,
             )
             return self._encoded_defaults
 

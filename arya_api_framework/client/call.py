@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from ..errors import (
+    AuthError,
     BudgetExhausted,
     CircuitOpenError,
     ConnectTimeout,
@@ -44,6 +45,7 @@ from .url import Origin
 if TYPE_CHECKING:
     from logging import Logger
 
+    from ..auth.base import Auth
     from .credentials import Trial
     from .origins import Origins
     from .retries import Retries
@@ -65,6 +67,7 @@ _FINAL = (
     LimiterUnavailable,
     BudgetExhausted,
     CredentialsExhausted,
+    AuthError,
 )
 """What says by itself that a call is not to be sent now."""
 
@@ -95,11 +98,12 @@ class Policy(NamedTuple):
     priority: int = 0
     keeps_alive: bool = True
     hedge: Hedge | None = None
+    auth: Auth | None = None
 
     @property
-    def is_usual(self) -> bool:
-        """Whether a call is to the rate limit as any other."""
-        return self.cost == 1 and self.priority == 0
+    def is_plain(self) -> bool:
+        """Whether each turn of the loop sends one request, and to the rate limit as any other."""
+        return self.cost == 1 and self.priority == 0 and self.auth is None
 
 
 class Call:
@@ -401,6 +405,12 @@ class Call:
         """
         visited = (*(one.request.origin for one in self.history), origin)
         return all(map(self._is_ours, visited))
+
+    def may_authenticate(self, origin: Origin) -> bool:
+        """Return whether a request to an origin may carry what the `auth` of the call makes."""
+        visited = (*(one.request.origin for one in self.history), origin)
+        first, trusted = visited[0], self.policy.trusted_origins
+        return all(is_same(first, one) or {first, one} <= trusted for one in visited)
 
     def _is_ours(self, origin: Origin) -> bool:
         """Return whether an origin is the client's, or trusted, in this call."""

@@ -47,11 +47,13 @@ from .url import Origin
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from ..auth.base import Auth
     from ..tls import TLS
 
 
 __all__ = [
     "CHECKS",
+    "check_auth",
     "check_compress",
     "check_deadline",
     "check_deadline_header",
@@ -72,7 +74,6 @@ __all__ = [
 
 _ELSEWHERE = {
     "allow_redirects": "follow_redirects",
-    "auth": "bearer_token",
     "base_url": "uri",
     "ca": "tls=TLS(ca=...)",
     "cert": "tls=TLS(cert=..., key=...)",
@@ -324,6 +325,32 @@ def _check_token(_: Any, value: Any) -> SecretStr | None:
     return SecretStr(text)
 
 
+def check_auth(_: Any, value: Any) -> Auth | None:
+    """Return what `auth` means: an `Auth`, or a pair of user and password for Basic.
+
+    Raises:
+        ConfigurationError: It is none of these.
+    """
+    if value is None:
+        return None
+    from ..auth.base import Auth
+
+    if isinstance(value, Auth):
+        return value
+    if is_tuple(value) and len(value) == 2:
+        from ..auth.fixed import BasicAuth
+
+        user, password = value
+        return BasicAuth(user, password)
+    kind: type[object] = type(value)
+    # Not the value, which may be a secret.
+    got = f"the class {value.__name__}" if kind is type else f"{kind.__module__}.{kind.__name__}"
+    raise ConfigurationError(
+        "`auth` must be an Auth, such as BasicAuth(user, password), or a pair of user and "
+        f"password, got {got}"
+    )
+
+
 def _check_rate_limit(_: Any, value: Any) -> float | tuple[RateLimit, ...] | None:
     if value is None:
         return None
@@ -534,6 +561,7 @@ CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "parameters": merge_parameters,
     "error_responses": merge_error_responses,
     "bearer_token": _check_token,
+    "auth": check_auth,
     "credentials": _check_credentials,
     "rate_limit": _check_rate_limit,
     "rate_limit_interval": _check_interval,

@@ -40,6 +40,7 @@ from .url import Origin
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from ..auth.base import Auth
     from ..events import Events
     from ..tls import TLS
 
@@ -84,6 +85,7 @@ class ClientConfig:
     parameters: Values = field(default_factory=lambda: EMPTY)
     error_responses: Values = field(default_factory=lambda: EMPTY)
     bearer_token: SecretStr | None = None
+    auth: Auth | None = None
     credentials: CredentialPool | None = None
     rate_limit: float | tuple[RateLimit, ...] | None = None
     rate_limit_interval: float = 1
@@ -171,11 +173,13 @@ def merge_config(base: ClientConfig, options: Mapping[str, Any], what: str) -> C
 
 
 def check_credentials(config: ClientConfig) -> None:
-    """Refuse a pool of keys beside another credential in the same field, and beside `hedge`.
+    """Refuse two credentials for one field, and a pool of keys beside `hedge`.
 
     Raises:
         ConfigurationError: There is one.
     """
+    if config.auth is not None and config.bearer_token is not None:
+        raise ConfigurationError("auth and bearer_token are both given; give None for one of them")
     pool = config.credentials
     if pool is None:
         return
@@ -187,6 +191,8 @@ def check_credentials(config: ClientConfig) -> None:
     ]
     if config.bearer_token is not None and field == "authorization":
         given.append("bearer_token")
+    if config.auth is not None and field == (config.auth.header or "").lower():
+        given.append("auth")
     if given:
         raise ConfigurationError(
             f"credentials and {given[0]} are both for the field {pool.header}; give None for one "

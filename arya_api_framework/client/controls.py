@@ -21,7 +21,8 @@ from ..rate_limit.window import SlidingWindow, Waiter, leave, release, try_take
 from ..retry import find_wait
 from .circuit import Circuit, Token
 from .concurrency import ConcurrencyLimit
-from .credentials import Credentials, KeyText, Trial
+from .credentials import Credentials, Trial
+from .placed import KeyText
 
 if TYPE_CHECKING:
     from ..adaptive import AdaptiveConcurrency

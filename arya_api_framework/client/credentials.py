@@ -16,7 +16,7 @@ from ..rate_limit import SlidingWindow
 from ..rate_limit.limit import read_rate_limit
 from ..retry import Retry, find_wait
 from .body import Body
-from .redaction import HIDDEN
+from .placed import KeyText
 from .retries import COST
 
 if TYPE_CHECKING:
@@ -28,23 +28,13 @@ if TYPE_CHECKING:
     from .request import Request
     from .response import RawResponse
 
-__all__ = ["NO_KEY_YET", "Choice", "Credentials", "KeyText", "Trial"]
+__all__ = ["Choice", "Credentials", "Trial"]
 
 _UNAUTHORIZED = 401
 _PAYMENT_REQUIRED = 402
 _TOO_MANY = 429
 _REFUSALS = (_UNAUTHORIZED, _PAYMENT_REQUIRED, _TOO_MANY)
 _USUAL = Retry()
-
-
-class KeyText(str):
-    """The value of a field that carries a key of a pool; any other was given by hand."""
-
-    __slots__ = ()
-
-
-NO_KEY_YET = KeyText(HIDDEN)
-"""What stands in a request until it is sent, when a key is chosen."""
 
 
 class Choice(NamedTuple):

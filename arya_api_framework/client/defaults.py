@@ -10,9 +10,9 @@ from urllib.parse import unquote_plus
 from multidict import CIMultiDict, istr
 
 from .cookie_jar import CookieText
-from .credentials import NO_KEY_YET
 from .encoding import as_pairs, encode_cookies, encode_header, encode_query, flatten, is_field_value
 from .mappings import merge_cookies, merge_headers
+from .placed import NO_AUTH_YET, NO_KEY_YET, ClientText
 from .shapes import is_sequence
 from .url import Origin
 
@@ -44,6 +44,7 @@ class Defaults:
         parameters: Mapping[str, Any],
         token: SecretStr | None,
         key_field: str | None = None,
+        auth_field: str | None = None,
     ) -> None:
         self.origin = origin
         self.path = path
@@ -52,8 +53,13 @@ class Defaults:
             merged = merge_headers(merged, {"Authorization": f"Bearer {token.get_secret_value()}"})
         self.headers = CIMultiDict[str]()
         _add(self.headers, merged)
+        given = self.headers.getall("Authorization", [])
+        if len(given) == 1:  # As an `auth` of a call takes its place, and no other value.
+            self.headers["Authorization"] = ClientText(given[0])
         if key_field is not None:
             self.headers[key_field] = NO_KEY_YET
+        if auth_field is not None:
+            self.headers[auth_field] = NO_AUTH_YET
         self._cookies = cookies
         if cookies and "Cookie" not in self.headers:
             self.headers["Cookie"] = CookieText.of(encode_cookies(cookies.items()))

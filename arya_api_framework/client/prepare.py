@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from multidict import CIMultiDict
 
@@ -18,6 +19,7 @@ from ..version import __version__
 from .body import Body
 from .call import Call, Policy
 from .checks import (
+    check_auth,
     check_compress,
     check_deadline,
     check_deadline_header,
@@ -39,11 +41,15 @@ from .defaults import Defaults, lay_headers
 from .encoding import as_pairs, encode_scalar
 from .formats import find_format
 from .mappings import merge_error_responses
+from .placed import NO_AUTH_YET, AuthText, ClientText
 from .redaction import redact_url
 from .request import Request, choose_content
 from .shapes import is_mapping
 from .url import Origin, PathTemplate, compile_path
 from .verbs import path_text
+
+if TYPE_CHECKING:
+    from ..auth.base import Auth
 
 __all__ = ["automatic_headers", "build_request", "check_options", "make_call"]
 
@@ -55,6 +61,7 @@ _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "deadline_header": check_deadline_header,
     "retry": check_retry,
     "hedge": check_hedge,
+    "auth": check_auth,
     "allow_early_response": check_flag("allow_early_response"),
     "error_responses": lambda base, value: merge_error_responses(base, value or {}),
     "follow_redirects": check_redirects,
@@ -175,8 +182,14 @@ def build_request(
     return Request(method, origin, target, headers, body, shape)
 
 
-def make_call(policy: Policy, request: Request, options: Any) -> Call:
+def make_call(policy: Policy, request: Request, options: Any, *, sending: bool = False) -> Call:
     """Return the call that sends a request, its policy changed by the options.
+
+    Args:
+        policy: That of the client.
+        request: The request.
+        options: The options of the call.
+        sending: Whether the request was built before.
 
     Raises:
         ConfigurationError: An option can never work.
@@ -191,6 +204,10 @@ def make_call(policy: Policy, request: Request, options: Any) -> Call:
         if "timeout" in changes:
             changes["timeout"] = with_pool_wait(changes["timeout"], policy.pool_wait)
         policy = policy._replace(**changes)
+    if "auth" in options or (sending and (policy.auth is not None or _has_room(request))):
+        request = _with_auth(request, policy.auth, options, sending=sending)
+    elif policy.auth is not None and request.origin not in policy.trusted_origins:
+        policy = policy._replace(auth=None)  # That of the client stays at home.
     get = options.get
     return Call(
         request,
@@ -212,9 +229,36 @@ def _compress(body: bytes | Body, coding: Compression, headers: CIMultiDict[str]
     return packed
 
 
+def _with_auth(request: Request, auth: Auth | None, options: Any, *, sending: bool) -> Request:
+    """Return a request with room for what an `Auth` makes, in place of credentials of a client.
+
+    A field that the call gave itself stays as it is.
+    """
+    request = copy.copy(request)
+    headers = request.headers
+    for name in [name for name, value in headers.items() if isinstance(value, ClientText)]:
+        if "auth" in options or isinstance(headers[name], AuthText):
+            headers.popall(name, None)
+    if auth is None or auth.header is None:
+        return request
+    own = headers if sending else _names(options.get("headers"))
+    if auth.header.lower() not in {name.lower() for name in own}:
+        headers.popall(auth.header, None)
+        headers[auth.header] = NO_AUTH_YET
+    return request
+
+
+def _has_room(request: Request) -> bool:
+    """Return whether a request was built by a client with an `Auth`."""
+    return any(isinstance(value, AuthText) for value in request.headers.values())
+
+
+def _names(headers: Any) -> list[str]:
+    return [] if headers is None else [name for name, _ in as_pairs("`headers`", headers)]
+
+
 def _set_media_type(headers: CIMultiDict[str], media_type: str, fixed: bool, given: Any) -> None:
-    names = () if given is None else [name.lower() for name, _ in as_pairs("`headers`", given)]
-    if "content-type" not in names:
+    if "content-type" not in (name.lower() for name in _names(given)):
         if fixed or "Content-Type" not in headers:
             headers["Content-Type"] = media_type
     elif media_type.startswith("multipart/"):

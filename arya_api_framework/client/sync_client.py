@@ -136,15 +136,20 @@ class SyncClient(SyncVerbs, BaseClient):
                 hooks = SyncHooks(call, send, self._log)
                 response = hooks.before_call()
                 send = hooks.send
+            send_elsewhere = send
             if call.policy.hedge is not None:
                 from .sync_hedging import SyncHedge
 
                 log = self._log
                 send = SyncHedge(self._controls, limiter, origins, send, hooks, log).send
                 limiter = None
-            elif self._controls is not None or origins.budgets or not call.policy.is_usual:
+            elif self._controls is not None or origins.budgets or not call.policy.is_plain:
                 send = SyncGate(self._controls, limiter, origins, send).send
                 limiter = None
+            if call.policy.auth is not None:
+                from .sync_auth import SyncAuth
+
+                send = SyncAuth(call.policy.auth, send, send_elsewhere).send
             while response is None:
                 if origins.paused or (limiter is not None and not limiter.try_acquire()):
                     self._queue(limiter, call)

@@ -25,7 +25,8 @@ from arya_api_framework import (
     SubClient,
     SyncClient,
 )
-from arya_api_framework.client.credentials import Credentials, KeyText
+from arya_api_framework.client.credentials import Credentials
+from arya_api_framework.client.placed import KeyText
 from arya_api_framework.errors import (
     CircuitOpenError,
     ConfigurationError,
