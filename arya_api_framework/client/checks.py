@@ -342,9 +342,11 @@ def check_auth(_: Any, value: Any) -> Auth | None:
 
         user, password = value
         return BasicAuth(user, password)
-    kind: type[object] = type(value)
+    given: object = value
     # Not the value, which may be a secret.
-    got = f"the class {value.__name__}" if kind is type else f"{kind.__module__}.{kind.__name__}"
+    got = f"{type(given).__module__}.{type(given).__qualname__}"
+    if isinstance(given, type):
+        got = f"the class {given.__name__}"
     raise ConfigurationError(
         "`auth` must be an Auth, such as BasicAuth(user, password), or a pair of user and "
         f"password, got {got}"
