@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from .adaptive import AdaptiveConcurrency
     from .auth.base import Auth
+    from .auth.schemes import Scheme
     from .circuit_breaker import CircuitBreaker
     from .client.response import RawResponse
     from .connections import Dns, Pool
@@ -282,6 +283,9 @@ class SendOptions(TypedDict, total=False):
         auth: What authenticates the call, as an `Auth`, or user and password for Basic, in place of
             any credentials of the client; `None` sends it without. A field of `headers` of the call
             goes before.
+        security: Which of the `security_schemes` of the client authenticate the call: alternatives,
+            each a set of names that must hold together; the first one whose credentials are
+            complete counts. `None`, or an empty list, sends it without.
         retry: When the call is sent again, as a `Retry`; `None` sends it once.
         hedge: When a second request is sent beside a slow one, as a `Hedge`, in place of any
             `retry`; `None` sends none.
@@ -303,6 +307,7 @@ class SendOptions(TypedDict, total=False):
     deadline: float | None
     deadline_header: str | None
     auth: Auth | tuple[str, str] | None
+    security: Iterable[Iterable[str]] | None
     retry: Retry | None
     hedge: Hedge | None
     cost: int
@@ -381,6 +386,9 @@ class ClientOptions(TypedDict, total=False):
         bearer_token: Sent as `Authorization: Bearer ...`.
         auth: What authenticates the calls: an `Auth`, such as `BasicAuth` or `DigestAuth`, or user
             and password for Basic; in place of `bearer_token`.
+        security_schemes: The ways to authenticate that `authenticate` takes credentials for, by
+            name, such as `{"basicAuth": BasicScheme()}`.
+        security: See `SendOptions`; in place of `auth` and `bearer_token`.
         credentials: A `CredentialPool`, of which each request carries one of the keys, in place of
             `bearer_token`; `None` for no pool.
         rate_limit: Requests that may be sent in any `rate_limit_interval`; or a `RateLimit`, or a
@@ -430,6 +438,8 @@ class ClientOptions(TypedDict, total=False):
     error_responses: ErrorResponses | None
     bearer_token: str | SecretStr | None
     auth: Auth | tuple[str, str] | None
+    security_schemes: Mapping[str, Scheme | None] | None
+    security: Iterable[Iterable[str]] | None
     credentials: CredentialPool | None
     rate_limit: float | RateLimit | Sequence[RateLimit] | None
     rate_limit_interval: float

@@ -20,6 +20,7 @@ PACKAGE = Path(__file__).parent.parent / "arya_api_framework"
 FACES = (
     "*_transport.py",
     "client/*_tasks.py",
+    "client/*_wait.py",
     "rate_limit/*_link.py",
     "rate_limit/*_wait.py",
 )

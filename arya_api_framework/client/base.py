@@ -45,6 +45,7 @@ from .origins import Origins
 from .prepare import SEND_OPTIONS, automatic_headers, build_request, check_options, make_call
 from .redaction import is_safe_header, redact_url
 from .request import Request
+from .security import Security, with_certificate
 from .server_variables import resolve_uri
 from .url import Origin
 
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
     from ..auth.base import Auth
     from ..rate_limit.limit import RateLimit
+    from ..tls import TLS
     from .subclient import SubClient
 
 __all__ = ["BaseClient"]
@@ -100,6 +102,8 @@ class BaseClient(Node, metaclass=ClientMeta):
     _limiter: SlidingWindow | None
     _controls: Controls | None
     _credentials: Credentials | None
+    _security: Security | None
+    _certified: dict[TLS, BaseClient]
     _log: logging.Logger
     _made_at: tuple[str, int]
     _mutex: threading.RLock
@@ -140,6 +144,8 @@ class BaseClient(Node, metaclass=ClientMeta):
         self._completed = False
         self._children = {}
         self._extensions = Extensions(self)
+        self._security = None
+        self._certified = {}
         self._configure(cls._class_config)
         return self
 
@@ -255,6 +261,10 @@ class BaseClient(Node, metaclass=ClientMeta):
         self._limiter, self._controls = _make_limits(config)
         pool = config.credentials
         self._share_credentials(None if pool is None else Credentials(pool))
+        security = Security(config.security_schemes) if config.security_schemes else None
+        if security is not None and self._security is not None:
+            security.take(self._security)
+        self._security = security
         self._resolved_uri = UNSET
         self._bearer = config.bearer_token
         lock, changed = self._mutex, self._forget
@@ -350,6 +360,50 @@ class BaseClient(Node, metaclass=ClientMeta):
     def auth(self) -> Auth | None:
         """What authenticates the calls; `with_options(auth=...)` makes a copy with another."""
         return self._own_config.auth
+
+    def authenticate(self, forget: Unset | None = UNSET, /, **credentials: Any) -> None:
+        """Give credentials for the `security_schemes` of the client, by the names of the schemes.
+
+        What was given before stays, until it is given anew or as `None`. Calls that are under way
+        keep what they have. Copies that are made later have them too.
+
+        Args:
+            forget: `None` alone forgets all.
+            credentials: `(user, password)` for Basic and Digest, text or a `SecretStr` for keys and
+                tokens, `(cert, key)` or `(cert, key, password)` for mutual TLS; an `Auth` for any
+                other than that.
+
+        Raises:
+            ConfigurationError: There is no such scheme, or a value is no credential of it. Then
+                nothing is kept.
+
+        Example:
+            ```python
+            client.authenticate(basicAuth=("ann", "secret"))
+            client.authenticate(None)
+            ```
+        """
+        if (forget is None) == bool(credentials) or forget not in (None, UNSET):
+            raise ConfigurationError(
+                "authenticate takes credentials by the names of their schemes, or None alone"
+            )
+        if self._security is None:
+            raise ConfigurationError(
+                f"{type(self).__name__} declares no `security_schemes` to authenticate with; a "
+                "credential of one kind is given as `auth` or `bearer_token`"
+            )
+        if credentials:
+            self._security.authenticate(credentials)
+        else:
+            self._security.forget()
+
+    def _with_certificate(self, tls: TLS) -> Any:
+        """Return the transport whose connections show a certificate given to `authenticate`."""
+        with self._mutex:
+            if tls not in self._certified:
+                shown = with_certificate(self._own_config.tls, tls)
+                self._certified[tls] = self.with_options(tls=shown)
+            return self._certified[tls]._open_transport()
 
     @property
     def credentials(self) -> Credentials | None:
@@ -515,7 +569,8 @@ class BaseClient(Node, metaclass=ClientMeta):
         own = self._origin_path[0]
         base = resolve_uri(config.uri, config.server_variables)
         elsewhere = base is not None and base[0] != own
-        if base is not None and elsewhere and base[0] not in config.trusted_origins:
+        is_trusted = base is None or not elsewhere or base[0] in config.trusted_origins
+        if not is_trusted:
             safe = {n: v for n, v in current.headers.items() if is_safe_header(n)}
             bare = dataclasses.replace(
                 current,
@@ -548,6 +603,8 @@ class BaseClient(Node, metaclass=ClientMeta):
             if copy._controls is not None and self._controls is not None:
                 copy._controls.share(self._controls, given)
         # In controls of its own, or in those it shares.
+        if self._security is not None and copy._security is not None and is_trusted:
+            copy._security.take(self._security)
         own_keys = "credentials" in given or config.credentials is None
         copy._share_credentials(copy._credentials if own_keys else self._credentials)
         if not elsewhere and config.cookie_policy == current.cookie_policy:
@@ -652,7 +709,9 @@ class BaseClient(Node, metaclass=ClientMeta):
                 jar=None if config.cookie_policy == "off" else self.cookie_jar,
                 retry=config.retry,
                 hedge=config.hedge,
-                auth=config.auth,
+                auth=() if config.auth is None else (config.auth,),
+                security=self._security,
+                required=config.security,
                 deadline_header=config.deadline_header,
                 allow_early_response=config.allow_early_response,
                 keeps_alive=config.pool.keepalive != 0,

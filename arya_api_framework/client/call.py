@@ -46,9 +46,11 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from ..auth.base import Auth
+    from ..tls import TLS
     from .credentials import Trial
     from .origins import Origins
     from .retries import Retries
+    from .security import Requirements, Security
 
 __all__ = ["REDIRECTS", "Call", "Phase", "Policy"]
 
@@ -76,7 +78,13 @@ _CLOCK_GRAIN = 0.005
 
 
 class Policy(NamedTuple):
-    """How calls are made: the client's own, or changed by the options of one call."""
+    """How calls are made: the client's own, or changed by the options of one call.
+
+    Attributes:
+        security: The schemes and credentials of the client, `None` where it declares none.
+        required: What `security` of the client asks for.
+        tls: The certificate that the call shows in place of the client's.
+    """
 
     timeout: Timeout
     deadline: float | None
@@ -98,12 +106,15 @@ class Policy(NamedTuple):
     priority: int = 0
     keeps_alive: bool = True
     hedge: Hedge | None = None
-    auth: Auth | None = None
+    auth: tuple[Auth, ...] = ()
+    security: Security | None = None
+    required: Requirements | None = None
+    tls: TLS | None = None
 
     @property
     def is_plain(self) -> bool:
         """Whether each turn of the loop sends one request, and to the rate limit as any other."""
-        return self.cost == 1 and self.priority == 0 and self.auth is None
+        return self.cost == 1 and self.priority == 0 and not self.auth
 
 
 class Call:

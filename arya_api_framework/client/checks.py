@@ -353,6 +353,23 @@ def check_auth(_: Any, value: Any) -> Auth | None:
     )
 
 
+def _merge_schemes(base: Values, values: Any) -> Values:
+    from ..auth.schemes import Scheme
+
+    merged = dict(base)
+    for name, scheme in as_pairs("`security_schemes`", values):
+        if scheme is not None and not isinstance(scheme, Scheme):
+            # Not the value, which may be a secret.
+            raise ConfigurationError(
+                f"security_schemes[{name!r}] must be a scheme, such as BearerScheme(), got "
+                f"{type(scheme).__name__}; secrets are given to `authenticate`"
+            )
+        merged.pop(name, None)
+        if scheme is not None:
+            merged[name] = scheme
+    return merged
+
+
 def _check_rate_limit(_: Any, value: Any) -> float | tuple[RateLimit, ...] | None:
     if value is None:
         return None
@@ -363,33 +380,6 @@ def _check_rate_limit(_: Any, value: Any) -> float | tuple[RateLimit, ...] | Non
 
 def _check_interval(_: Any, value: Any) -> float:
     return check_number("rate_limit_interval", value)
-
-
-def _check_breaker(_: Any, value: Any) -> CircuitBreaker | None:
-    if value is None or isinstance(value, CircuitBreaker):
-        return value
-    raise ConfigurationError(
-        "circuit_breaker must be None or a CircuitBreaker, such as CircuitBreaker(open_for=30), "
-        f"got {type(value).__name__}"
-    )
-
-
-def _check_credentials(_: Any, value: Any) -> CredentialPool | None:
-    if value is None or isinstance(value, CredentialPool):
-        return value
-    # Not the value, which may be a key.
-    raise ConfigurationError(
-        f"credentials must be None or a CredentialPool, got {type(value).__name__}"
-    )
-
-
-def _check_concurrency(_: Any, value: Any) -> AdaptiveConcurrency | None:
-    if value is None or isinstance(value, AdaptiveConcurrency):
-        return value
-    raise ConfigurationError(
-        "concurrency must be None or an AdaptiveConcurrency (`Pool(total=...)` is a fixed limit), "
-        f"got {type(value).__name__}"
-    )
 
 
 def _merge_variables(base: Values, value: Any) -> dict[str, ServerVariable]:
@@ -466,6 +456,20 @@ def _check_choice(name: str, *allowed: str) -> Callable[[Any, Any], Any]:
         if not isinstance(value, str) or value not in allowed:
             raise ConfigurationError(f"{name} must be one of {list(allowed)}, got {value!r}")
         return value
+
+    return check
+
+
+def _check_optional(name: str, kind: type[Any], hint: str = "") -> Callable[[Any, Any], Any]:
+    article = "an" if kind.__name__[0] in "AEIO" else "a"
+
+    def check(_: Any, value: Any) -> Any:
+        if value is None or isinstance(value, kind):
+            return value
+        # Not the value, which may be a secret.
+        raise ConfigurationError(
+            f"{name} must be None or {article} {kind.__name__}{hint}, got {type(value).__name__}"
+        )
 
     return check
 
@@ -564,11 +568,17 @@ CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "error_responses": merge_error_responses,
     "bearer_token": _check_token,
     "auth": check_auth,
-    "credentials": _check_credentials,
+    "security_schemes": _merge_schemes,
+    "security": lambda _, value: value,  # Names are checked when all schemes are known.
+    "credentials": _check_optional("credentials", CredentialPool),
     "rate_limit": _check_rate_limit,
     "rate_limit_interval": _check_interval,
-    "circuit_breaker": _check_breaker,
-    "concurrency": _check_concurrency,
+    "circuit_breaker": _check_optional(
+        "circuit_breaker", CircuitBreaker, ", such as CircuitBreaker(open_for=30)"
+    ),
+    "concurrency": _check_optional(
+        "concurrency", AdaptiveConcurrency, " (`Pool(total=...)` is a fixed limit)"
+    ),
     "timeout": make_timeout,
     "deadline": check_deadline,
     "deadline_header": check_deadline_header,

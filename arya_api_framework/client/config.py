@@ -41,8 +41,10 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from ..auth.base import Auth
+    from ..auth.schemes import Scheme
     from ..events import Events
     from ..tls import TLS
+    from .security import Requirements
 
 from .checks import CHECKS, near_miss, settle_hedge
 
@@ -86,6 +88,8 @@ class ClientConfig:
     error_responses: Values = field(default_factory=lambda: EMPTY)
     bearer_token: SecretStr | None = None
     auth: Auth | None = None
+    security_schemes: Mapping[str, Scheme] = field(default_factory=lambda: EMPTY)
+    security: Requirements | None = None
     credentials: CredentialPool | None = None
     rate_limit: float | tuple[RateLimit, ...] | None = None
     rate_limit_interval: float = 1
@@ -165,6 +169,8 @@ def merge_config(base: ClientConfig, options: Mapping[str, Any], what: str) -> C
         raise ConfigurationError(
             "rate_limit_interval belongs to a number as rate_limit; a RateLimit has its own `per`"
         )
+    if "security" in changes or "security_schemes" in changes:
+        _settle_security(base, changes)
     if "server_variables" in changes:
         # A class may leave the `uri` to its subclasses, an instance has the last word.
         uri = changes.get("uri", base.uri if what == "option" else None)
@@ -173,13 +179,21 @@ def merge_config(base: ClientConfig, options: Mapping[str, Any], what: str) -> C
 
 
 def check_credentials(config: ClientConfig) -> None:
-    """Refuse two credentials for one field, and a pool of keys beside `hedge`.
+    """Refuse several ways to authenticate, two credentials for one field, and keys beside `hedge`.
 
     Raises:
         ConfigurationError: There is one.
     """
-    if config.auth is not None and config.bearer_token is not None:
-        raise ConfigurationError("auth and bearer_token are both given; give None for one of them")
+    several = {
+        "auth": config.auth,
+        "bearer_token": config.bearer_token,
+        "security": config.security or None,
+    }
+    names = [name for name, value in several.items() if value is not None]
+    if len(names) > 1:
+        raise ConfigurationError(
+            f"{' and '.join(names)} are given together; give None for all but one of them"
+        )
     pool = config.credentials
     if pool is None:
         return
@@ -263,6 +277,16 @@ def check_sync_connections(config: ClientConfig) -> None:
             )
 
 
+def _settle_security(base: ClientConfig, changes: dict[str, Any]) -> None:
+    """Check the names in `security`, which must all be declared."""
+    required = changes.get("security", base.security)
+    if required is not None:
+        from .security import check_requirements
+
+        schemes = changes.get("security_schemes", base.security_schemes)
+        changes["security"] = check_requirements(required, schemes)
+
+
 def _check_variable_names(uri: str | None, variables: Any) -> None:
     if uri is None:
         return
@@ -276,9 +300,10 @@ def _check_variable_names(uri: str | None, variables: Any) -> None:
 
 _MAPPINGS = frozenset("server_variables headers cookies parameters".split())
 _LISTS = frozenset(
-    "trusted_origins json_content_types no_proxy socket_options hooks extensions".split()
+    "trusted_origins json_content_types no_proxy socket_options hooks extensions security".split()
 )
 _SHOWN_BY_CLASS = frozenset("session session_factory events".split())
 _NONE_GIVES_NOTHING = frozenset(
-    "uri server_variables headers cookies parameters error_responses extensions".split()
+    "uri server_variables headers cookies parameters error_responses security_schemes "
+    "extensions".split()
 )

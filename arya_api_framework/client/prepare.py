@@ -40,10 +40,11 @@ from .codings import accept_encoding, compress_body
 from .defaults import Defaults, lay_headers
 from .encoding import as_pairs, encode_scalar
 from .formats import find_format
-from .mappings import merge_error_responses
+from .mappings import Values, merge_error_responses
 from .placed import NO_AUTH_YET, AuthText, ClientText
 from .redaction import redact_url
 from .request import Request, choose_content
+from .security import check_requirements
 from .shapes import is_mapping
 from .url import Origin, PathTemplate, compile_path
 from .verbs import path_text
@@ -61,7 +62,7 @@ _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "deadline_header": check_deadline_header,
     "retry": check_retry,
     "hedge": check_hedge,
-    "auth": check_auth,
+    "auth": lambda _, value: () if value is None else (check_auth(None, value),),
     "allow_early_response": check_flag("allow_early_response"),
     "error_responses": lambda base, value: merge_error_responses(base, value or {}),
     "follow_redirects": check_redirects,
@@ -204,10 +205,10 @@ def make_call(policy: Policy, request: Request, options: Any, *, sending: bool =
         if "timeout" in changes:
             changes["timeout"] = with_pool_wait(changes["timeout"], policy.pool_wait)
         policy = policy._replace(**changes)
-    if "auth" in options or (sending and (policy.auth is not None or _has_room(request))):
-        request = _with_auth(request, policy.auth, options, sending=sending)
-    elif policy.auth is not None and request.origin not in policy.trusted_origins:
-        policy = policy._replace(auth=None)  # That of the client stays at home.
+    if "auth" in options or "security" in options or policy.security is not None or sending:
+        policy, request = _authenticate(policy, request, options, sending=sending)
+    elif policy.auth and request.origin not in policy.trusted_origins:
+        policy = policy._replace(auth=())  # That of the client stays at home.
     get = options.get
     return Call(
         request,
@@ -229,28 +230,70 @@ def _compress(body: bytes | Body, coding: Compression, headers: CIMultiDict[str]
     return packed
 
 
-def _with_auth(request: Request, auth: Auth | None, options: Any, *, sending: bool) -> Request:
-    """Return a request with room for what an `Auth` makes, in place of credentials of a client.
+def _authenticate(
+    policy: Policy, request: Request, options: Any, *, sending: bool
+) -> tuple[Policy, Request]:
+    """Return policy and request with what authenticates the call.
 
     A field that the call gave itself stays as it is.
+
+    Raises:
+        ConfigurationError: `security` of the call names a scheme that is not declared.
+        MissingCredentials: What it requires is not complete.
+    """
+    headers = request.headers
+    own = (
+        [name for name, value in headers.items() if not isinstance(value, ClientText)]
+        if sending
+        else _names(options.get("headers"))
+    )
+    is_given = "auth" in options
+    if not is_given and (is_given := "security" in options):
+        schemes: Values = {} if policy.security is None else policy.security.schemes
+        required = check_requirements(options["security"] or (), schemes)
+        if required and request.origin not in policy.trusted_origins:
+            raise ConfigurationError(
+                "`security` stands for credentials of the client, which do not go to another "
+                "origin; give `auth` to authenticate there"
+            )
+        policy = _secure(policy._replace(auth=(), required=required), own)
+    elif not is_given and request.origin not in policy.trusted_origins:
+        policy = policy._replace(auth=())  # That of the client stays at home.
+    elif not is_given and policy.required:
+        policy = _secure(policy, own)
+    if not is_given and not sending and not policy.auth:
+        return policy, request
+    return policy, _with_room(request, policy.auth, own, is_given)
+
+
+def _secure(policy: Policy, own: list[str]) -> Policy:
+    """Return a policy that is authenticated as its `required` says."""
+    if policy.security is None:
+        return policy
+    found = policy.security.find(policy.required or (), own)
+    return policy._replace(auth=found.auth, tls=found.tls)
+
+
+def _with_room(request: Request, auth: tuple[Auth, ...], own: list[str], is_given: bool) -> Request:
+    """Return a request with room for what each `Auth` makes, in place of what the client put there.
+
+    Args:
+        request: The request.
+        auth: What authenticates it.
+        own: The fields that the call gave.
+        is_given: Whether the call says what authenticates it.
     """
     request = copy.copy(request)
     headers = request.headers
     for name in [name for name, value in headers.items() if isinstance(value, ClientText)]:
-        if "auth" in options or isinstance(headers[name], AuthText):
+        if is_given or isinstance(headers[name], AuthText):
             headers.popall(name, None)
-    if auth is None or auth.header is None:
-        return request
-    own = headers if sending else _names(options.get("headers"))
-    if auth.header.lower() not in {name.lower() for name in own}:
-        headers.popall(auth.header, None)
-        headers[auth.header] = NO_AUTH_YET
+    taken = {name.lower() for name in own}
+    for one in auth:
+        if one.header is not None and one.header.lower() not in taken:
+            headers.popall(one.header, None)
+            headers[one.header] = NO_AUTH_YET
     return request
-
-
-def _has_room(request: Request) -> bool:
-    """Return whether a request was built by a client with an `Auth`."""
-    return any(isinstance(value, AuthText) for value in request.headers.values())
 
 
 def _names(headers: Any) -> list[str]:

@@ -126,6 +126,8 @@ class SyncClient(SyncVerbs, BaseClient):
         call = self._prepare(method, path, options, request)
         del options  # Ten thousand of these frames may wait at once.
         transport = self._transport or self._open_transport()
+        if call.policy.tls is not None:
+            transport = self._with_certificate(call.policy.tls)
         limiter, origins = self._limiter, self._origins
         if origins.budgets:
             call.bound(end_of(origins))
@@ -146,10 +148,11 @@ class SyncClient(SyncVerbs, BaseClient):
             elif self._controls is not None or origins.budgets or not call.policy.is_plain:
                 send = SyncGate(self._controls, limiter, origins, send).send
                 limiter = None
-            if call.policy.auth is not None:
+            if call.policy.auth:
                 from .sync_auth import SyncAuth
 
-                send = SyncAuth(call.policy.auth, send, send_elsewhere).send
+                for auth in call.policy.auth:
+                    send = SyncAuth(auth, send, send_elsewhere).send
             while response is None:
                 if origins.paused or (limiter is not None and not limiter.try_acquire()):
                     self._queue(limiter, call)

@@ -1,0 +1,162 @@
+"""The security schemes of OpenAPI: how a client can authenticate, declared without secrets."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from typing_extensions import override
+
+from ..client.shapes import is_tuple
+from ..errors import ConfigurationError
+from ..options import strict
+from ..tls import TLS
+from .base import Auth
+from .fixed import ApiKeyAuth, BasicAuth, KeyLocation, check_key_name
+from .secret import SecretSource
+
+__all__ = [
+    "ApiKeyScheme",
+    "BasicScheme",
+    "BearerScheme",
+    "MutualTLSScheme",
+    "Scheme",
+]
+
+
+class Scheme:
+    """One way to authenticate, as a client declares it in `security_schemes`.
+
+    Attributes:
+        header: The field that it fills, `None` where it fills none.
+    """
+
+    __slots__ = ()
+
+    header: str | None = "Authorization"
+
+    @abstractmethod
+    def make(self, name: str, value: Any) -> Auth | TLS:
+        """Return what a value given to `authenticate` means.
+
+        Args:
+            name: The name of the scheme, for errors.
+            value: The value; an `Auth` is taken by every scheme but mutual TLS.
+
+        Raises:
+            ConfigurationError: It is no credential of this scheme.
+        """
+
+
+@strict
+@dataclass(frozen=True, slots=True)
+class BasicScheme(Scheme):
+    """User and password (`type: http`, `scheme: basic`); takes `(user, password)`."""
+
+    @override
+    def make(self, name: str, value: Any) -> Auth:
+        if isinstance(value, Auth):
+            return value
+        user, password = _pair(name, value)
+        return BasicAuth(user, password)
+
+
+@strict
+@dataclass(frozen=True, slots=True)
+class BearerScheme(Scheme):
+    """A token (`type: http`, `scheme: bearer`; `oauth2`; `openIdConnect`).
+
+    Attributes:
+        prefix: What stands before the token. A token that is given with a word before it, such as
+            `"Token abc"`, is sent as it is: no bearer token holds a blank (RFC 6750 2.1).
+    """
+
+    prefix: str | None = "Bearer"
+
+    def __post_init__(self) -> None:
+        _check_prefix("a BearerScheme", self.prefix)
+
+    @override
+    def make(self, name: str, value: Any) -> Auth:
+        if isinstance(value, Auth):
+            return value
+        secret = SecretSource(f"the token {name!r}", value)
+        has_word = not secret.is_read_late and " " in secret.get()
+        return ApiKeyAuth(value, name="Authorization", prefix=None if has_word else self.prefix)
+
+
+@strict
+@dataclass(frozen=True, slots=True)
+class ApiKeyScheme(Scheme):
+    """A key (`type: apiKey`); takes text, sent after the prefix.
+
+    Attributes:
+        name: The name of the header, of the parameter or of the cookie.
+        location: `"header"`, `"query"` or `"cookie"`.
+        prefix: What stands before the key, with a blank; `None` for nothing.
+    """
+
+    name: str
+    location: KeyLocation = "header"
+    prefix: str | None = None
+
+    def __post_init__(self) -> None:
+        where: object = self.location
+        if where not in ("header", "query", "cookie"):
+            raise ConfigurationError(
+                f"location of an ApiKeyScheme must be 'header', 'query' or 'cookie', got {where!r}"
+            )
+        check_key_name(self.name, self.location)
+        _check_prefix("an ApiKeyScheme", self.prefix)
+
+    @property
+    @override
+    def header(self) -> str | None:  # type: ignore[override]
+        return self.name if self.location == "header" else None
+
+    @override
+    def make(self, name: str, value: Any) -> Auth:
+        if isinstance(value, Auth):
+            return value
+        SecretSource(f"the key {name!r}", value)
+        return ApiKeyAuth(value, name=self.name, location=self.location, prefix=self.prefix)
+
+
+@strict
+@dataclass(frozen=True, slots=True)
+class MutualTLSScheme(Scheme):
+    """A certificate of the client (`type: mutualTLS`).
+
+    Takes `(cert, key)` or `(cert, key, password)`, files in PEM, or a `TLS`. Requests that need it
+    have connections of their own.
+    """
+
+    header = None
+
+    @override
+    def make(self, name: str, value: Any) -> TLS:
+        if isinstance(value, TLS):
+            return value
+        if not is_tuple(value) or not 2 <= len(value) <= 3:
+            raise ConfigurationError(
+                f"{name!r} takes (cert, key), (cert, key, password) or a TLS, got "
+                f"{type(value).__name__}"
+            )
+        cert, key, *password = value
+        return TLS(cert=cert, key=key, password=password[0] if password else None)
+
+
+def _pair(name: str, value: Any) -> tuple[Any, Any]:
+    if is_tuple(value) and len(value) == 2:
+        return value[0], value[1]
+    # Not the value, which may be a secret.
+    raise ConfigurationError(f"{name!r} takes (user, password), got {type(value).__name__}")
+
+
+def _check_prefix(what: str, prefix: object) -> None:
+    if prefix is None or (isinstance(prefix, str) and prefix and prefix == prefix.strip()):
+        return
+    raise ConfigurationError(
+        f"prefix of {what} must be None, or text without blanks at its ends, got {prefix!r}"
+    )

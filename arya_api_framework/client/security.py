@@ -1,0 +1,165 @@
+"""`Security`: which of the declared schemes authenticate a call, and what for them is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from ..auth.base import Auth
+from ..auth.schemes import Scheme
+from ..errors import ConfigurationError, MissingCredentials
+from ..tls import TLS
+from .checks import near_miss
+from .shapes import is_iterable
+
+__all__ = ["Found", "Requirements", "Security", "check_requirements"]
+
+Requirements: TypeAlias = tuple[tuple[str, ...], ...]
+"""Alternatives, each of them the names of schemes that must hold together."""
+
+
+class Found(NamedTuple):
+    """What authenticates a call: what is put into its requests, and the certificate it shows."""
+
+    auth: tuple[Auth, ...]
+    tls: TLS | None
+
+
+NOTHING = Found((), None)
+
+
+class Security:
+    """The schemes of a client and the credentials that `authenticate` was given for them.
+
+    Attributes:
+        schemes: The schemes by name.
+    """
+
+    __slots__ = ("_lock", "_values", "schemes")
+
+    def __init__(self, schemes: Mapping[str, Scheme]) -> None:
+        self.schemes = schemes
+        self._lock = threading.Lock()
+        self._values: Mapping[str, Auth | TLS] = {}
+
+    def __repr__(self) -> str:
+        return f"<Security {', '.join(self.schemes)}>"
+
+    def take(self, other: Security) -> None:
+        """Take the credentials of another client, for schemes that are the same."""
+        self._values = {
+            name: value
+            for name, value in other._values.items()
+            if self.schemes.get(name) == other.schemes[name]
+        }
+
+    def forget(self) -> None:
+        """Forget all credentials."""
+        with self._lock:
+            self._values = {}
+
+    def authenticate(self, values: Mapping[str, Any]) -> None:
+        """Keep credentials, each for its scheme; `None` forgets one. All are taken, or none.
+
+        Raises:
+            ConfigurationError: There is no such scheme, or a value is no credential of it.
+        """
+        made: dict[str, Auth | TLS | None] = {}
+        for name, value in values.items():
+            scheme = self.schemes.get(name)
+            if scheme is None:
+                raise ConfigurationError(_unknown(name, self.schemes))
+            made[name] = None if value is None else scheme.make(name, value)
+        with self._lock:
+            laid = {**self._values, **made}
+            self._values = {name: value for name, value in laid.items() if value is not None}
+
+    def find(self, required: Requirements, given: Iterable[str]) -> Found:
+        """Return what authenticates a call: the first alternative whose credentials are complete.
+
+        Args:
+            required: The alternatives; none, or an empty one, asks for nothing.
+            given: The header fields that the call brings along: schemes that fill one of these
+                need no credentials.
+
+        Raises:
+            MissingCredentials: None is complete.
+        """
+        values, fields = self._values, {name.lower() for name in given}
+        for names in required:
+            needed = [name for name in names if not self._is_given(name, fields)]
+            if all(name in values for name in needed):
+                return _found([values[name] for name in needed])
+        if not required or "authorization" in fields:
+            return NOTHING
+        raise MissingCredentials(self._describe(required, values))
+
+    def _is_given(self, name: str, fields: set[str]) -> bool:
+        return (self.schemes[name].header or "").lower() in fields
+
+    def _describe(self, required: Requirements, values: Mapping[str, Any]) -> str:
+        parts: list[str] = []
+        for names in required:
+            missing = [repr(name) for name in names if name not in values]
+            known = [repr(name) for name in names if name in values]
+            part = " and ".join(missing)
+            parts.append(f"{part} (beside {' and '.join(known)})" if known else part)
+        return (
+            f"there are no credentials for this call; it lacks {', or '.join(parts)}: give them to "
+            "`authenticate`"
+        )
+
+
+def check_requirements(value: Any, schemes: Mapping[str, Scheme]) -> Requirements:
+    """Return what `security` means: alternatives of names, each declared in `security_schemes`.
+
+    Raises:
+        ConfigurationError: It is no list of sets, a name is unknown, or two schemes of one
+            alternative fill the same field.
+    """
+    if isinstance(value, str | Mapping) or not is_iterable(value):
+        raise ConfigurationError(
+            "`security` must be a list of alternatives, each a set of names, such as "
+            f"[{{'basicAuth'}}, {{'user', 'password'}}], got {value!r}"
+        )
+    required: list[tuple[str, ...]] = []
+    for alternative in value:
+        if isinstance(alternative, str) or not is_iterable(alternative):
+            raise ConfigurationError(
+                f"an alternative of `security` must be a set of names, got {alternative!r}"
+            )
+        names = tuple(alternative)
+        if isinstance(alternative, set | frozenset):
+            names = tuple(sorted(names, key=str))
+        for name in names:
+            if name not in schemes:
+                raise ConfigurationError(_unknown(name, schemes))
+        fields = [field.lower() for name in names if (field := schemes[name].header) is not None]
+        if len(set(fields)) < len(fields):
+            raise ConfigurationError(
+                f"{' and '.join(map(repr, names))} fill the same header, so that they cannot hold "
+                "together in one alternative of `security`"
+            )
+        required.append(names)
+    return tuple(required)
+
+
+def _found(values: list[Auth | TLS]) -> Found:
+    auth = tuple(one for one in values if isinstance(one, Auth))
+    tls = [one for one in values if isinstance(one, TLS)]
+    return Found(auth, tls[0] if tls else None)
+
+
+def with_certificate(own: TLS | None, shown: TLS) -> TLS:
+    """Return the TLS of a client with the certificate of another laid over it."""
+    if own is None or shown.context is not None:
+        return shown
+    return dataclasses.replace(own, cert=shown.cert, key=shown.key, password=shown.password)
+
+
+def _unknown(name: object, schemes: Mapping[str, Scheme]) -> str:
+    hint = near_miss(name, schemes) if isinstance(name, str) else ""
+    known = ", ".join(map(repr, schemes)) or "none"
+    return f"there is no security scheme {name!r}{hint}; `security_schemes` has {known}"
