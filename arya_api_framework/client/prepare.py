@@ -261,7 +261,7 @@ def _authenticate(
         policy = policy._replace(auth=())  # That of the client stays at home.
     elif not is_given and policy.required:
         policy = _secure(policy, own)
-    if not is_given and not sending and not policy.auth:
+    if not (is_given or policy.auth or any(isinstance(one, AuthText) for one in headers.values())):
         return policy, request
     return policy, _with_room(request, policy.auth, own, is_given)
 
