@@ -285,7 +285,7 @@ class _Way:
         """Return a socket that is connected to a proxy."""
         try:
             return await self.open(proxy.host, proxy.port, is_guarded=False)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # What is no host name cannot be encoded.
             raise ProxyError(
                 f"the proxy {proxy.authority} cannot be reached{reason_of(error)}"
             ) from error

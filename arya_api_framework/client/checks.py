@@ -111,6 +111,9 @@ _ELSEWHERE = {
 }
 """What other libraries call an option, and what it is called here."""
 
+_A_TIME = 5e8
+"""More seconds than any call has: what `time.time()` says is three times as much."""
+
 
 def near_miss(name: str, names: Iterable[str]) -> str:
     """Return `; did you mean '...'?` for the name that was probably meant, if there is one."""
@@ -241,7 +244,12 @@ def check_hooks(base: HookChain, value: Any) -> HookChain:
 
 def check_deadline(_: Any, value: Any) -> float | None:
     """Return the deadline in seconds."""
-    return None if value is None else check_number("deadline", value)
+    if value is None:
+        return None
+    seconds = check_number("deadline", value)
+    if seconds > _A_TIME:
+        raise ConfigurationError(f"deadline is seconds from now, not a time, got {value!r}")
+    return seconds
 
 
 def check_deadline_header(_: Any, value: Any) -> str | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterable, Iterable, Iterator
 from datetime import UTC, date, datetime, time
 from enum import Enum
 from functools import cache
+from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import quote, quote_plus
 
@@ -263,6 +264,11 @@ def encode_json(value: Any) -> bytes:
     """
     if is_bytes(value):
         raise ConfigurationError("`body` is bytes; `body` is made JSON, give bytes as `data`")
+    if isinstance(value, PathLike | AsyncIterable) or hasattr(value, "read"):
+        raise ConfigurationError(
+            f"`body` is made JSON, which a {type(value).__name__} is not; give files and "
+            "iterators as `data`"
+        )
     try:
         content = _any().to_json(value, by_alias=True, exclude_unset=True, warnings="none")
         if _SECRET_SHOWN in content:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from itertools import count
@@ -69,6 +70,8 @@ class RateLimit:
             exact: `"send"` counts requests when they leave. `"server"` counts a request until its
                 answer is there and for one window more, so that the limit holds where requests
                 arrive, however long each of them travels; this costs one round trip per window.
+                What is given up, by a timeout, a cancellation or a hedge, counts as arrived then: a
+                server that stands still may read it later, together with others.
             follow_headers: Whether the `RateLimit` fields of responses, and those of older drafts
                 (`RateLimit-Remaining`, `X-RateLimit-Remaining` and their `-Reset`), slow it down.
                 They never make it faster.
@@ -295,8 +298,6 @@ def read_rate_limit(headers: Mapping[str, str]) -> tuple[int, float] | None:
     `RateLimit-Remaining`, `X-RateLimit-Remaining` and the like with their `-Reset`. Of several
     policies the tightest counts. What is no such thing is nothing.
     """
-    import re
-
     text = headers.get("RateLimit", "")[:4096]
     found = [(int(left), float(seconds)) for left, seconds in re.findall(_ITEM, text)]
     if not found and (parts := dict(re.findall(_PART, text))).keys() >= {"remaining", "reset"}:
@@ -320,6 +321,7 @@ def _seconds(text: str, date: str | None) -> float | None:
     return read_reset(text, date, time.time())
 
 
+_ENDPOINT = re.compile(r"([A-Z][A-Z0-9\-]* )?/[^\s?#*]*")
 _ITEM = r";\s*r=([0-9]{1,10})\s*;\s*t=([0-9]{1,10})(?![0-9])"
 _PART = r"\b(remaining|reset)=([0-9]{1,10})(?![0-9])"
 
@@ -329,9 +331,10 @@ def _endpoints(given: Iterable[str]) -> frozenset[str]:
         given = (given,)
     found: frozenset[Any] = frozenset(given)
     for one in found:
-        if not isinstance(one, str) or "/" not in one:
+        if not isinstance(one, str) or not _ENDPOINT.fullmatch(one):
             raise ConfigurationError(
-                f"only must hold endpoints, such as '/search' or 'GET /users/{{id}}', got {one!r}"
+                "only must hold endpoints, such as '/search' or 'GET /users/{id}': a path without "
+                f"query, and a method in capitals before it if need be; got {one!r}"
             )
     return found
 

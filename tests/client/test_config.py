@@ -55,7 +55,7 @@ BAD_VALUES: dict[str, list[Any]] = {
     "rate_limit": NO_NUMBERS,
     "rate_limit_interval": [*NO_NUMBERS, None],
     "timeout": NO_NUMBERS,
-    "deadline": NO_NUMBERS,
+    "deadline": [*NO_NUMBERS, 6e8],
     "max_redirects": NO_WHOLES,
     "max_response_size": NO_WHOLES,
     "retry": [3, True, "3"],

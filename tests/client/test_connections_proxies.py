@@ -241,6 +241,19 @@ async def test_a_proxy_that_nobody_knows_is_a_connect_error(
     assert origin.log == []
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 70, ".", "nosuch.invalid"])
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+@pytest.mark.parametrize("url", ["http://api.test", "https://api.test"])
+async def test_a_proxy_whose_name_is_none_is_a_proxy_error(
+    lane: Lane, url: str, scheme: str, host: str
+) -> None:
+    """Whatever makes of it no name: nothing is sent."""
+    client = lane.client(url, proxy=f"{scheme}://{host}:1")
+    with pytest.raises(ProxyError, match="cannot be reached") as caught:
+        await client.get("/")
+    assert caught.value.sent == "no"
+
+
 async def test_a_proxy_that_says_nothing_is_given_up(
     lane: Lane, tls_server: Server, server: Server, proxy: Proxy, tls: TLS
 ) -> None:

@@ -1,10 +1,13 @@
 """JSON bodies: what pydantic makes of a value, with secrets as their values."""
 
+import io
 import json
 import math
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -202,6 +205,17 @@ def test_plain_data_beside_a_secret_survives(value: Any) -> None:
 def test_bytes_are_no_json(value: Any) -> None:
     """What is JSON already is `data`; as `body` it would become a text."""
     with pytest.raises(ConfigurationError, match="give bytes as `data`"):
+        encode_json(value)
+
+
+async def _pieces() -> AsyncIterator[bytes]:
+    yield b""
+
+
+@pytest.mark.parametrize("value", [Path("a.json"), io.BytesIO(b"{}"), io.StringIO(), _pieces()])
+def test_files_are_no_json(value: Any) -> None:
+    """Nor what is awaited: they are `data`."""
+    with pytest.raises(ConfigurationError, match="give files and iterators as `data`"):
         encode_json(value)
 
 

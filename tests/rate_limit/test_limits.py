@@ -549,6 +549,10 @@ def test_a_bad_limit(limit: Any) -> None:
         {"by": 5},
         {"only": [5]},
         {"only": "search"},
+        *[
+            {"only": one}
+            for one in ("get /a", "/a?b=1", "/a*", "GET  /a", "https://a.test/b", "/a b")
+        ],
         {"cost": 5},
         {"follow_headers": "yes"},
         {"max_wait": 0},
