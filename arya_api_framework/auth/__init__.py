@@ -1,6 +1,7 @@
 """How clients authenticate: an `Auth` object for each scheme, given as `auth=`."""
 
 from .base import Auth, Flow, Step
+from .digest import DigestAuth
 from .fixed import ApiKeyAuth, BasicAuth, BearerAuth, KeyLocation
 from .secret import Secret, from_env, from_keyring
 
@@ -9,6 +10,7 @@ __all__ = [
     "Auth",
     "BasicAuth",
     "BearerAuth",
+    "DigestAuth",
     "Flow",
     "KeyLocation",
     "Secret",

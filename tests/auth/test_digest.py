@@ -1,0 +1,61 @@
+"""`DigestAuth` against httpbin, and the examples of RFC 7616."""
+
+import pytest
+
+from arya_api_framework.auth import DigestAuth
+from arya_api_framework.auth.challenges import read_challenges
+from arya_api_framework.auth.digest import _Session  # pyright: ignore[reportPrivateUsage]
+from arya_api_framework.client.request import Request
+from arya_api_framework.errors import ConfigurationError, HTTPUnauthorized
+from tests.conftest import Kind
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512"])
+@pytest.mark.parametrize("qop", ["auth", "auth-int"])
+async def test_httpbin(httpbin_url: str, kind: Kind, algorithm: str, qop: str) -> None:
+    """The right password is taken, twice, and the wrong one is refused."""
+    path = f"/digest-auth/{qop}/ann/secret/{algorithm}"
+    client = kind.client(httpbin_url, auth=DigestAuth("ann", "secret"))
+    for _ in range(2):
+        assert (await client.get(path))["authenticated"] is True
+    wrong = kind.client(httpbin_url, auth=DigestAuth("ann", "wrong"))
+    with pytest.raises(HTTPUnauthorized):
+        await wrong.get(path)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "response"),
+    [
+        ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
+        ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+    ],
+)
+def test_rfc_7616_3_9_1(algorithm: str, response: str) -> None:
+    """The example of the RFC comes out."""
+    given = {
+        "realm": "http-auth@example.org",
+        "nonce": "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
+        "qop": "auth, auth-int",
+        "algorithm": algorithm,
+    }
+    session = _Session(given, "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ")
+    request = Request("GET", "http://www.example.org", "/dir/index.html")
+    field = session.answer("Mufasa", "Circle of Life", request, 1)
+    assert f'response="{response}"' in field
+
+
+def test_challenges() -> None:
+    """Quoted commas part nothing, and a parameter given twice spoils its challenge."""
+    text = 'Basic realm="a, b", Negotiate abc==, Digest realm="x\\"y", nonce=n'
+    assert read_challenges([text]) == [
+        ("basic", {"realm": "a, b"}),
+        ("negotiate", {}),
+        ("digest", {"realm": 'x"y', "nonce": "n"}),
+    ]
+    assert read_challenges(["Digest nonce=a, nonce=b"]) == []
+
+
+def test_unknown_algorithm() -> None:
+    """What is not known is refused when it is given."""
+    with pytest.raises(ConfigurationError, match="SHA-1"):
+        DigestAuth("a", "b", algorithms=["SHA-1"])
