@@ -164,8 +164,9 @@ class _Session:
         act = f"{request.method}:{request.target}"
         qop = _choose(given, request)
         if qop == "auth-int":
-            assert isinstance(request.body, bytes)
-            act += f":{digest(request.body)}"
+            body = request.body or b""
+            assert isinstance(body, bytes)
+            act += f":{digest(body)}"
         middle = f"{nonce}:{count:08x}:{self.cnonce}:{qop}" if qop else nonce
         fields = [
             *_name_fields(user, digest(f"{user}:{realm}"), given, charset),
@@ -199,7 +200,7 @@ def _choose(given: dict[str, str], request: Request) -> str | None:
     offered = _qops(given)
     if "auth" in offered:
         return "auth"
-    if not isinstance(request.body, bytes):
+    if not isinstance(request.body, bytes | None):
         raise AuthError(
             "the server asks for Digest with qop=auth-int, which needs the body as bytes, got "
             f"{type(request.body).__name__}"

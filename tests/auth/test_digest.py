@@ -8,6 +8,7 @@ from arya_api_framework.auth.digest import _Session  # pyright: ignore[reportPri
 from arya_api_framework.client.request import Request
 from arya_api_framework.errors import ConfigurationError, HTTPUnauthorized
 from tests.conftest import Kind
+from tests.scripted import Scripted, answer
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512"])
@@ -59,3 +60,56 @@ def test_unknown_algorithm() -> None:
     """What is not known is refused when it is given."""
     with pytest.raises(ConfigurationError, match="SHA-1"):
         DigestAuth("a", "b", algorithms=["SHA-1"])
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        'Digest nonce="n"',
+        'Digest realm="r"',
+        'Digest realm="r", nonce="n", algorithm=SHA-1',
+        'Digest realm="r", nonce="n", nonce="m"',
+        'Digest realm="r", nonce="n", qop="other"',
+        f'Digest realm="r", nonce="{"n" * 5000}"',
+        'Basic realm="r"',
+        'Digest realm="r", nonce="n',
+        "Digest a=b, " * 1000,
+    ],
+)
+async def test_no_use(kind: Kind, field: str) -> None:
+    """A challenge that cannot be answered ends in the 401, after one request."""
+    async with Scripted(answer(401, f"WWW-Authenticate: {field}")) as server:
+        client = kind.client(server.url, auth=DigestAuth("ann", "secret"), retry=None)
+        with pytest.raises(HTTPUnauthorized):
+            await client.get("/")
+    assert len(server.requests) == 1
+
+
+async def test_nonce_is_reused(kind: Kind) -> None:
+    """The next call answers at once, with the next `nc`, and takes a `nextnonce`."""
+    async with Scripted(
+        answer(401, 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"'),
+        answer(200),
+        answer(200, 'Authentication-Info: nextnonce="m"'),
+        answer(200),
+    ) as server:
+        client = kind.client(server.url, auth=DigestAuth("ann", "secret"))
+        for _ in range(3):
+            await client.get("/a?b=1")
+    sent = [read.headers.get("Authorization", "") for read in server.requests]
+    assert sent[0] == ""
+    assert 'uri="/a?b=1"' in sent[1]
+    assert ["nc=00000001" in sent[1], "nc=00000002" in sent[2]] == [True, True]
+    assert 'nonce="m"' in sent[3]
+    assert "nc=00000001" in sent[3]
+
+
+@pytest.mark.parametrize(("stale", "count"), [("", 2), (", stale=true", 3)])
+async def test_endless_401(kind: Kind, stale: str, count: int) -> None:
+    """A server that always refuses is asked twice, once more where it says that it was stale."""
+    field = f'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"{stale}'
+    async with Scripted(*[answer(401, field)] * 5) as server:
+        client = kind.client(server.url, auth=DigestAuth("ann", "secret"), retry=None)
+        with pytest.raises(HTTPUnauthorized):
+            await client.get("/")
+    assert len(server.requests) == count
