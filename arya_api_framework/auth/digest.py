@@ -20,6 +20,7 @@ from .secret import Secret, SecretSource
 if TYPE_CHECKING:
     from ..client.request import Request
     from ..client.response import RawResponse
+    from ..client.url import Origin
 
 __all__ = ["DigestAuth"]
 
@@ -61,7 +62,7 @@ class DigestAuth(Auth):
             )
         self._algorithms = [one for one in _HASHES if one in given]
         self._lock = threading.Lock()
-        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._sessions: OrderedDict[Origin, _Session] = OrderedDict()
 
     @override
     def flow(self, request: Request) -> Flow:
@@ -102,6 +103,8 @@ class DigestAuth(Auth):
         for key in ("realm", "nonce", "opaque", "algorithm"):
             if len(given.get(key, "")) > _LONGEST or not given.get(key, "").isprintable():
                 return None
+        if not (given["nonce"] + given.get("opaque", "")).isascii():
+            return None
         if "qop" in given and not _qops(given):
             return None
         return self._algorithms.index(name)
@@ -112,26 +115,26 @@ class DigestAuth(Auth):
             count = session.count
         return session.answer(self._user.get(), self._password.get(), request, count)
 
-    def _known(self, origin: str) -> _Session | None:
+    def _known(self, origin: Origin) -> _Session | None:
         with self._lock:
             return self._sessions.get(origin)
 
-    def _keep(self, origin: str, session: _Session) -> None:
+    def _keep(self, origin: Origin, session: _Session) -> None:
         with self._lock:
             self._sessions[origin] = session
             self._sessions.move_to_end(origin)
             if len(self._sessions) > _MOST_ORIGINS:
                 self._sessions.popitem(last=False)
 
-    def _forget(self, origin: str) -> None:
+    def _forget(self, origin: Origin) -> None:
         with self._lock:
             self._sessions.pop(origin, None)
 
-    def _take_next(self, origin: str, session: _Session | None, response: RawResponse) -> None:
+    def _take_next(self, origin: Origin, session: _Session | None, response: RawResponse) -> None:
         if session is None:
             return
         nonce = read_parameters(response.headers.get("Authentication-Info", "")).get("nextnonce")
-        if nonce and len(nonce) <= _LONGEST and nonce.isprintable():
+        if nonce and len(nonce) <= _LONGEST and nonce.isascii() and nonce.isprintable():
             self._keep(origin, _Session({**session.given, "nonce": nonce}))
 
 

@@ -1,14 +1,21 @@
 """`DigestAuth` against httpbin, and the examples of RFC 7616."""
 
+import asyncio
+import hashlib
+
 import pytest
+from multidict import CIMultiDict
 
 from arya_api_framework.auth import DigestAuth
 from arya_api_framework.auth.challenges import read_challenges
 from arya_api_framework.auth.digest import _Session  # pyright: ignore[reportPrivateUsage]
 from arya_api_framework.client.request import Request
+from arya_api_framework.client.url import Origin
 from arya_api_framework.errors import ConfigurationError, HTTPUnauthorized
 from tests.conftest import Kind
 from tests.scripted import Scripted, answer
+
+ORIGIN = Origin("http", "www.example.org", 80)
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512"])
@@ -40,7 +47,7 @@ def test_rfc_7616_3_9_1(algorithm: str, response: str) -> None:
         "algorithm": algorithm,
     }
     session = _Session(given, "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ")
-    request = Request("GET", "http://www.example.org", "/dir/index.html")
+    request = Request("GET", ORIGIN, "/dir/index.html", CIMultiDict())
     field = session.answer("Mufasa", "Circle of Life", request, 1)
     assert f'response="{response}"' in field
 
@@ -82,7 +89,7 @@ async def test_no_use(kind: Kind, field: str) -> None:
         client = kind.client(server.url, auth=DigestAuth("ann", "secret"), retry=None)
         with pytest.raises(HTTPUnauthorized):
             await client.get("/")
-    assert len(server.requests) == 1
+    assert len(server.log) == 1
 
 
 async def test_nonce_is_reused(kind: Kind) -> None:
@@ -96,7 +103,7 @@ async def test_nonce_is_reused(kind: Kind) -> None:
         client = kind.client(server.url, auth=DigestAuth("ann", "secret"))
         for _ in range(3):
             await client.get("/a?b=1")
-    sent = [read.headers.get("Authorization", "") for read in server.requests]
+    sent = [read.headers.get("Authorization", "") for read in server.log]
     assert sent[0] == ""
     assert 'uri="/a?b=1"' in sent[1]
     assert ["nc=00000001" in sent[1], "nc=00000002" in sent[2]] == [True, True]
@@ -112,4 +119,34 @@ async def test_endless_401(kind: Kind, stale: str, count: int) -> None:
         client = kind.client(server.url, auth=DigestAuth("ann", "secret"), retry=None)
         with pytest.raises(HTTPUnauthorized):
             await client.get("/")
-    assert len(server.requests) == count
+    assert len(server.log) == count
+
+
+@pytest.mark.skipif("sha512_256" not in hashlib.algorithms_available, reason="not in this OpenSSL")
+def test_rfc_7616_3_9_2() -> None:
+    """The example of the RFC comes out, as its erratum 4897 has it."""
+    given = {
+        "realm": "api@example.org",
+        "nonce": "5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK",
+        "qop": "auth",
+        "algorithm": "SHA-512-256",
+        "opaque": "HRPCssKJSGjCrkzDg8OhwpzCiGPChXYjwrI2QmXDssOS",
+        "charset": "UTF-8",
+        "userhash": "true",
+    }
+    session = _Session(given, "NTg6RKcb9boFIAS3KrFK9BGeh+niz/sm")
+    request = Request("GET", ORIGIN, "/doe.json", CIMultiDict())
+    field = session.answer("J\u00e4s\u00f8n Doe", "Secret, or not?", request, 1)
+    assert "793263caabb707a56211940d90411ea4a575adeccb7e360aeb624ed06ece9b0b" in field
+    assert "3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5" in field
+
+
+async def test_many_calls_at_once_use_no_count_twice(kind: Kind) -> None:
+    """Calls that share a nonce each have an `nc` of their own."""
+    challenge = answer(401, 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"')
+    async with Scripted(challenge, *[answer(200)] * 51) as server:
+        client = kind.client(server.url, auth=DigestAuth("ann", "secret"))
+        await client.get("/")
+        await asyncio.gather(*(client.get("/") for _ in range(50)))
+    counts = [read.headers["Authorization"].split("nc=")[1][:8] for read in server.log[1:]]
+    assert sorted(counts) == [f"{count:08x}" for count in range(1, 52)]
