@@ -130,11 +130,11 @@ def test_rfc_7616_3_9_2() -> None:
         "nonce": "5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK",
         "qop": "auth",
         "algorithm": "SHA-512-256",
-        "opaque": "HRPCssKJSGjCrkzDg8OhwpzCiGPChXYjwrI2QmXDssOS",
+        "opaque": "HRPCssKJSGjCrkzDg8OhwpzCiGPChXYjwrI2QmXDnsOS",
         "charset": "UTF-8",
         "userhash": "true",
     }
-    session = _Session(given, "NTg6RKcb9boFIAS3KrFK9BGeh+niz/sm")
+    session = _Session(given, "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v")
     request = Request("GET", ORIGIN, "/doe.json", CIMultiDict())
     field = session.answer("J\u00e4s\u00f8n Doe", "Secret, or not?", request, 1)
     assert "793263caabb707a56211940d90411ea4a575adeccb7e360aeb624ed06ece9b0b" in field
@@ -150,3 +150,28 @@ async def test_many_calls_at_once_use_no_count_twice(kind: Kind) -> None:
         await asyncio.gather(*(client.get("/") for _ in range(50)))
     counts = [read.headers["Authorization"].split("nc=")[1][:8] for read in server.log[1:]]
     assert sorted(counts) == [f"{count:08x}" for count in range(1, 52)]
+
+
+async def test_a_body_that_is_read_once(kind: Kind) -> None:
+    """Its 401 is the answer, and the next call with such a body is taken at once."""
+    challenge = answer(401, 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"')
+    async with Scripted(challenge, answer(200)) as server:
+        client = kind.client(server.url, auth=DigestAuth("ann", "secret"), retry=None)
+        with pytest.raises(HTTPUnauthorized):
+            await client.post("/", data=iter([b"a"]))
+        await client.post("/", data=iter([b"a"]))
+    assert len(server.log) == 2
+
+
+async def test_the_strongest_of_several_fields(kind: Kind) -> None:
+    """SHA-256 is answered where MD5 and Basic are offered, too."""
+    fields = [
+        'WWW-Authenticate: Basic realm="r", Digest realm="r", nonce="n", algorithm=MD5',
+        'WWW-Authenticate: Digest realm="a, b", nonce="m", algorithm=SHA-256-sess, qop="auth"',
+    ]
+    async with Scripted(answer(401, *fields), answer(200)) as server:
+        client = kind.client(server.url, auth=DigestAuth("ann", "secret"))
+        await client.get("/")
+    sent = server.log[1].headers["Authorization"]
+    assert 'realm="a, b"' in sent
+    assert "algorithm=SHA-256-sess" in sent
