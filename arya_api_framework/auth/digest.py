@@ -79,8 +79,7 @@ class DigestAuth(Auth):
             if fresh is None or (attempt and not stale):
                 self._forget(request.origin)
                 return
-            session = fresh
-            self._keep(request.origin, session)
+            session = self._keep(request.origin, fresh)
             if not request.replayable:
                 return
 
@@ -119,12 +118,19 @@ class DigestAuth(Auth):
         with self._lock:
             return self._sessions.get(origin)
 
-    def _keep(self, origin: Origin, session: _Session) -> None:
+    def _keep(self, origin: Origin, session: _Session) -> _Session:
         with self._lock:
+            kept = self._sessions.get(origin)
+            if kept is not None and kept.given["nonce"] == session.given["nonce"]:
+                if _plain(kept.given.get("algorithm", "MD5")) == _plain(
+                    session.given.get("algorithm", "MD5")
+                ):
+                    return kept  # Several calls were given one nonce: its count goes on.
             self._sessions[origin] = session
             self._sessions.move_to_end(origin)
             if len(self._sessions) > _MOST_ORIGINS:
                 self._sessions.popitem(last=False)
+            return session
 
     def _forget(self, origin: Origin) -> None:
         with self._lock:
