@@ -4,6 +4,7 @@ Where a program is not installed, a server of the tests' own takes its place, so
 left out: what the test asserts must hold with either.
 """
 
+import hashlib
 import os
 import shutil
 import socket
@@ -286,6 +287,52 @@ def nginx(certificate: Certificate, upstream: str) -> Generator[Web]:
                     )
                     return
         raise RuntimeError(f"nginx did not start:\n{_read(folder)}")
+
+
+_LIGHTTPD = """
+server.modules = ("mod_auth", "mod_authn_file")
+server.document-root = "{folder}"
+server.bind = "127.0.0.1"
+server.port = {port}
+server.errorlog = "{folder}/error.log"
+mimetype.assign = ("" => "application/json")
+auth.backend = "htdigest"
+auth.backend.htdigest.userfile = "{folder}/users"
+auth.require = ("/" => (
+    "method" => "digest", "algorithm" => "{algorithm}", "realm" => "{realm}",
+    "require" => "valid-user"
+))
+"""
+
+
+@contextmanager
+def lighttpd(user: str, password: str, algorithm: str) -> Generator[str | None]:
+    """Run lighttpd, which serves `/ok` to a user who authenticates by Digest; give its origin.
+
+    It is `None` where lighttpd is not installed.
+    """
+    program = find("lighttpd")
+    if program is None:
+        yield None
+        return
+    realm = "lighttpd, of others"
+    hashed = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[algorithm]
+    with tempfile.TemporaryDirectory(prefix="lighttpd-") as name:
+        folder = Path(name)
+        (folder / "ok").write_text("{}")
+        secret = hashed(f"{user}:{realm}:{password}".encode()).hexdigest()
+        (folder / "users").write_text(f"{user}:{realm}:{secret}\n")
+        for _ in range(3):
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            conf = _LIGHTTPD.format(folder=folder, port=port, algorithm=algorithm, realm=realm)
+            (folder / "lighttpd.conf").write_text(conf)
+            command = [program, "-D", "-f", str(folder / "lighttpd.conf")]
+            with _process(command, folder) as process:
+                if _answers(process, port):
+                    yield f"http://127.0.0.1:{port}"
+                    return
+        raise RuntimeError(f"lighttpd did not start:\n{_read(folder)}")
 
 
 @contextmanager

@@ -1,8 +1,16 @@
 """How clients authenticate: an `Auth` object for each scheme, given as `auth=`."""
 
 from .base import Auth, Flow, Step
+from .digest import DigestAuth
 from .fixed import ApiKeyAuth, BasicAuth, BearerAuth, KeyLocation
-from .schemes import ApiKeyScheme, BasicScheme, BearerScheme, MutualTLSScheme, Scheme
+from .schemes import (
+    ApiKeyScheme,
+    BasicScheme,
+    BearerScheme,
+    DigestScheme,
+    MutualTLSScheme,
+    Scheme,
+)
 from .secret import Secret, from_env, from_keyring
 
 __all__ = [
@@ -13,6 +21,8 @@ __all__ = [
     "BasicScheme",
     "BearerAuth",
     "BearerScheme",
+    "DigestAuth",
+    "DigestScheme",
     "Flow",
     "KeyLocation",
     "MutualTLSScheme",

@@ -13,6 +13,7 @@ from ..errors import ConfigurationError
 from ..options import strict
 from ..tls import TLS
 from .base import Auth
+from .digest import DigestAuth
 from .fixed import ApiKeyAuth, BasicAuth, KeyLocation, check_key_name
 from .secret import SecretSource
 
@@ -20,6 +21,7 @@ __all__ = [
     "ApiKeyScheme",
     "BasicScheme",
     "BearerScheme",
+    "DigestScheme",
     "MutualTLSScheme",
     "Scheme",
 ]
@@ -60,6 +62,19 @@ class BasicScheme(Scheme):
             return value
         user, password = _pair(name, value)
         return BasicAuth(user, password)
+
+
+@strict
+@dataclass(frozen=True, slots=True)
+class DigestScheme(Scheme):
+    """User and password, proved (`type: http`, `scheme: digest`); takes `(user, password)`."""
+
+    @override
+    def make(self, name: str, value: Any) -> Auth:
+        if isinstance(value, Auth):
+            return value
+        user, password = _pair(name, value)
+        return DigestAuth(user, password)
 
 
 @strict

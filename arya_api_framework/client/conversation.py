@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from ..auth.base import Auth
-from ..errors import ConfigurationError
+from ..errors import AuthError, ConfigurationError
 from .placed import AuthText
 from .request import Request
 
@@ -35,12 +35,13 @@ class Conversation:
         response: The response to the last request that was sent.
     """
 
-    __slots__ = ("_auth", "_call", "_flow", "_home", "response", "step")
+    __slots__ = ("_auth", "_call", "_flow", "_home", "_is_sent", "response", "step")
 
     def __init__(self, auth: Auth, request: Request, call: Call) -> None:
         self._auth = auth
         self._call = call
         self._home = request.origin
+        self._is_sent = False
         self.response: RawResponse | None = None
         self.step: Request | Future[Any] | float | None = None
         request = copy.copy(request)
@@ -94,14 +95,22 @@ class Conversation:
         return self.response
 
     def mark(self, request: Request) -> Request:
-        """Return a request in which the credentials are known as such, for a redirect to come."""
-        name = self._auth.header
-        if name is not None and not self.is_elsewhere(request):
-            given = request.headers.get(name)
-            if given is not None:
-                request.headers[name] = AuthText(given)
+        """Return a request in which the credentials are known as such, for a redirect to come.
+
+        Raises:
+            ConfigurationError: What the `Auth` made of it can never be sent.
+            BodyNotReplayable: It was sent before, and its body can be read once.
+        """
         # The next one is a copy: a redirect, and an error, tell of this one.
-        self._call.request = request = copy.copy(request)
+        request = copy.copy(request)
+        request.validate()
+        name = self._auth.header
+        if not self.is_elsewhere(request):
+            self._is_sent = True
+            given = None if name is None else request.headers.get(name)
+            if name is not None and given is not None:
+                request.headers[name] = AuthText(given)
+        self._call.request = request
         return request
 
     def _go_on(self, resume: Callable[[Any], Any], value: object) -> None:
@@ -110,6 +119,10 @@ class Conversation:
         except StopIteration:
             self.step = None
             return
+        except AuthError as error:
+            if self._is_sent and error.sent == "no":
+                error.sent = "yes"  # The server has read the request, and wants more.
+            raise
         if isinstance(step, bool) or not isinstance(step, Request | Future | int | float):
             self._flow.close()
             raise ConfigurationError(

@@ -264,10 +264,11 @@ def encode_json(value: Any) -> bytes:
     """
     if is_bytes(value):
         raise ConfigurationError("`body` is bytes; `body` is made JSON, give bytes as `data`")
-    if isinstance(value, PathLike | AsyncIterable) or hasattr(value, "read"):
+    given: object = value
+    if isinstance(given, PathLike | AsyncIterable) or hasattr(given, "read"):
+        kind = type(cast("object", given)).__name__
         raise ConfigurationError(
-            f"`body` is made JSON, which a {type(value).__name__} is not; give files and "
-            "iterators as `data`"
+            f"`body` is made JSON, which a {kind} is not; give files and iterators as `data`"
         )
     try:
         content = _any().to_json(value, by_alias=True, exclude_unset=True, warnings="none")
