@@ -265,8 +265,8 @@ def encode_json(value: Any) -> bytes:
     if is_bytes(value):
         raise ConfigurationError("`body` is bytes; `body` is made JSON, give bytes as `data`")
     given: object = value
+    kind = type(given).__name__
     if isinstance(given, PathLike | AsyncIterable) or hasattr(given, "read"):
-        kind = type(cast("object", given)).__name__
         raise ConfigurationError(
             f"`body` is made JSON, which a {kind} is not; give files and iterators as `data`"
         )

@@ -395,7 +395,7 @@ async def test_by_a_scheme(kind: Kind) -> None:
         assert fields(server.log[1])["username"] == "ann"
         auth = DigestAuth("ann", "secret")
         assert DigestScheme().make("login", auth) is auth
-        with pytest.raises(ConfigurationError, match="takes .user, password."):
+        with pytest.raises(ConfigurationError, match=r"takes .user, password."):
             client.target.authenticate(login="ann")
 
 
