@@ -22,7 +22,7 @@ from arya_api_framework.auth import (
 from arya_api_framework.errors import FrameworkException
 from tests.client.conftest import Lane
 from tests.client.test_no_secret_is_told import Formats, Watch, texts_of
-from tests.scripted import CLOSE, Scripted, answer
+from tests.scripted import CLOSE, Scripted, Step, answer
 
 SECRET = "hunter2-canary"
 """Goes through base64 in Basic, and through a hash in Digest."""
@@ -47,7 +47,7 @@ FORMS: list[Any] = [SECRET, SecretStr(SECRET), lambda: SECRET]
 CANARIES = (SECRET, "YW5uOmh1bnRlcjItY2FuYXJ5")
 
 CHALLENGE = answer(401, 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth"')
-ANSWERS = [answer(200), answer(500), CLOSE, b"garbage\r\n\r\n"]
+ANSWERS: list[Step] = [answer(200), answer(500), CLOSE, b"garbage\r\n\r\n"]
 TOLD_BACK = answer(500, body=b'{"message": "you sent hunter2-canary"}')
 """A server can tell back what it read, which of a digest is no secret."""
 
