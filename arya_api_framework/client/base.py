@@ -435,6 +435,7 @@ class BaseClient(Node, metaclass=ClientMeta):
 
         It counts the rate limits that hold for all calls, those who wait already, a pause that the
         server asked for, and the keys of `credentials`: infinity, where all are revoked for good.
+        How many calls may be in flight at once, it does not count.
 
         Raises:
             ConfigurationError: It is no whole number above 0.
