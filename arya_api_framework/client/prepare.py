@@ -239,7 +239,6 @@ def _authenticate(
 
     Raises:
         ConfigurationError: `security` of the call names a scheme that is not declared.
-        MissingCredentials: What it requires is not complete.
     """
     headers = request.headers
     own = (

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from typing_extensions import override
 
 from ..auth.base import Auth
 from ..auth.schemes import Scheme
@@ -13,6 +15,9 @@ from ..errors import ConfigurationError, MissingCredentials
 from ..tls import TLS
 from .checks import near_miss
 from .shapes import is_iterable
+
+if TYPE_CHECKING:
+    from .request import Request
 
 __all__ = ["Found", "Requirements", "Security", "check_requirements"]
 
@@ -28,6 +33,19 @@ class Found(NamedTuple):
 
 
 NOTHING = Found((), None)
+
+
+class Incomplete(Auth):
+    """Stands for credentials that are not known: a request may be built, and is not sent."""
+
+    header = None
+
+    def __init__(self, missing: str) -> None:
+        self._missing = missing
+
+    @override
+    def apply(self, request: Request) -> None:
+        raise MissingCredentials(self._missing)
 
 
 class Security:
@@ -84,8 +102,8 @@ class Security:
             given: The header fields that the call brings along: schemes that fill one of these
                 need no credentials.
 
-        Raises:
-            MissingCredentials: None is complete.
+        Returns:
+            What it is; where none is complete, an `Auth` that says so when it is asked.
         """
         values, fields = self._values, {name.lower() for name in given}
         for names in required:
@@ -94,7 +112,7 @@ class Security:
                 return _found([values[name] for name in needed])
         if not required or "authorization" in fields:
             return NOTHING
-        raise MissingCredentials(self._describe(required, values))
+        return Found((Incomplete(self._describe(required, values)),), None)
 
     def _is_given(self, name: str, fields: set[str]) -> bool:
         return (self.schemes[name].header or "").lower() in fields

@@ -332,13 +332,22 @@ async def test_a_built_request_holds_no_credential(kind: Kind) -> None:
     """It has those that are known when it is sent."""
     async with Scripted() as server:
         client = api(kind, server.url)
+        early = client.build("GET", "/")
         client.target.authenticate(tokenAuth="one")
         request = client.build("GET", "/")
         client.target.authenticate(tokenAuth="two")
         await client.send(request)
         await client.send(request, security=[])
+        await client.send(early)
         assert "one" not in str(request.headers)
-        assert sent(server) == [("Bearer two", None, None), (None, None, None)]
+        assert sent(server) == [
+            ("Bearer two", None, None),
+            (None, None, None),
+            ("Bearer two", None, None),
+        ]
+        client.target.authenticate(None)
+        with pytest.raises(MissingCredentials):
+            await client.send(request)
 
 
 async def test_a_certificate_has_connections_of_its_own(
