@@ -298,6 +298,8 @@ class SendOptions(TypedDict, total=False):
         max_response_size: The most bytes of a body, as it came and decoded.
         json_content_types: The media types taken as JSON, such as `("application/*+json",)`;
             `None` takes any.
+        encoding: The charset of texts, whatever a response says of it; `None` takes what it says,
+            and UTF-8 where it says nothing.
         hooks: Hooks of this call, after those of the client.
         trace: A value of yours that every event of this call carries.
     """
@@ -317,6 +319,7 @@ class SendOptions(TypedDict, total=False):
     max_redirects: int
     max_response_size: int
     json_content_types: Sequence[str] | None
+    encoding: str | None
     hooks: Sequence[Hook] | None
     trace: Any
 
@@ -409,6 +412,7 @@ class ClientOptions(TypedDict, total=False):
         trusted_origins: Origins that get the client's credentials too.
         max_response_size: See `SendOptions`; 64 MiB when not given.
         json_content_types: See `SendOptions`; any when not given.
+        encoding: See `SendOptions`; `None` when not given.
         compress: See `CallOptions`; `None` when not given.
         tls: A `TLS` value: whom to trust and which certificate to show.
         proxy: The URL of a proxy (`http`, `https`, `socks5`, `socks5h`, `socks4`, `socks4a`), with
@@ -456,6 +460,7 @@ class ClientOptions(TypedDict, total=False):
     trusted_origins: Sequence[str | URL] | None
     max_response_size: int
     json_content_types: Sequence[str] | None
+    encoding: str | None
     compress: Compression | None
     tls: TLS | None
     proxy: Proxies | None

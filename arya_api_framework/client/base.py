@@ -716,6 +716,7 @@ class BaseClient(Node, metaclass=ClientMeta):
                 deadline_header=config.deadline_header,
                 allow_early_response=config.allow_early_response,
                 keeps_alive=config.pool.keepalive != 0,
+                encoding=config.encoding,
             )
             return self._call_policy
 

@@ -110,6 +110,7 @@ class Policy(NamedTuple):
     security: Security | None = None
     required: Requirements | None = None
     tls: TLS | None = None
+    encoding: str | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -439,6 +440,8 @@ class Call:
         """
         response.elapsed = time.monotonic() - self.started
         response.history = self.history
+        if self.policy.encoding is not None and not response.has_own_encoding:
+            response.encoding = self.policy.encoding
         if not 200 <= response.status < 300:
             if self.raw and response.status < 400:
                 return response

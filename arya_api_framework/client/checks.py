@@ -41,6 +41,7 @@ from .mappings import (
 )
 from .proxies import check_no_proxy, check_proxies
 from .redaction import redact_url
+from .response import check_encoding
 from .shapes import is_bytes, is_sequence, is_tuple
 from .url import Origin
 
@@ -598,6 +599,7 @@ CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "trusted_origins": _check_origins,
     "max_response_size": check_whole("max_response_size"),
     "json_content_types": check_media_types,
+    "encoding": check_encoding,
     "compress": check_compress,
     "tls": _check_tls,
     "proxy": lambda _, value: check_proxies(value),

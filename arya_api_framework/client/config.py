@@ -106,6 +106,7 @@ class ClientConfig:
     trusted_origins: frozenset[Origin] = frozenset()
     max_response_size: int = DEFAULT_RESPONSE_SIZE
     json_content_types: tuple[str, ...] | None = None
+    encoding: str | None = None
     compress: Compression | None = None
     tls: TLS | None = None
     proxy: Mapping[str, Proxy | None] = field(default_factory=lambda: EMPTY)

@@ -44,6 +44,7 @@ from .mappings import Values, merge_error_responses
 from .placed import NO_AUTH_YET, AuthText, ClientText
 from .redaction import redact_url
 from .request import Request, choose_content
+from .response import check_encoding
 from .security import check_requirements
 from .shapes import is_mapping
 from .url import Origin, PathTemplate, compile_path
@@ -69,6 +70,7 @@ _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "max_redirects": check_whole("max_redirects"),
     "max_response_size": check_whole("max_response_size"),
     "json_content_types": check_media_types,
+    "encoding": check_encoding,
     "cost": lambda _, value: check_cost(value),
     "priority": check_priority,
     "hooks": check_hooks,

@@ -124,6 +124,25 @@ class ResponseInfo:
         }
 
 
+def check_encoding(_: Any, charset: Any) -> str | None:
+    """Return the name of a charset, `None` for that which a response declares.
+
+    Raises:
+        ConfigurationError: Python cannot decode it to text.
+    """
+    if charset is not None:
+        try:
+            is_known = codecs.lookup(charset).name not in _NO_CHARSETS
+        except (LookupError, ValueError, TypeError):
+            is_known = False
+        if not is_known:
+            raise ConfigurationError(
+                f"encoding must be a charset that Python decodes to text, got {charset!r}"
+            )
+    name: str | None = charset
+    return name
+
+
 class RawResponse(ResponseInfo):
     """A whole response, the same for both clients.
 
@@ -231,6 +250,11 @@ class RawResponse(ResponseInfo):
         return self._native
 
     @property
+    def has_own_encoding(self) -> bool:
+        """Whether `encoding` was assigned, as by a hook."""
+        return self._encoding is not None
+
+    @property
     def encoding(self) -> str:
         """The declared charset, UTF-8 where none is declared that can be decoded.
 
@@ -251,16 +275,7 @@ class RawResponse(ResponseInfo):
 
     @encoding.setter
     def encoding(self, charset: str | None) -> None:
-        if charset is not None:
-            try:
-                is_known = codecs.lookup(charset).name not in _NO_CHARSETS
-            except (LookupError, ValueError, TypeError):
-                is_known = False
-            if not is_known:
-                raise ConfigurationError(
-                    f"encoding must be a charset that Python decodes to text, got {charset!r}"
-                )
-        self._encoding = charset
+        self._encoding = check_encoding(None, charset)
 
     @property
     def text(self) -> str:

@@ -11,17 +11,20 @@ import requests
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from arya_api_framework import BaseModel, RawResponse, Response
+from arya_api_framework import BaseModel, Hook, RawResponse, Response
 from arya_api_framework.client.request import Request
 from arya_api_framework.client.response import ResponseInfo
 from arya_api_framework.client.url import Origin
 from arya_api_framework.errors import (
     ConfigurationError,
+    HTTPNotFound,
     ResponseParseError,
     ResponseValidationError,
 )
 from tests.app import Server
 from tests.conftest import Kind
+from tests.scripted import Scripted
+from tests.scripted import answer as scripted
 
 
 class User(Response):
@@ -275,3 +278,24 @@ def test_encoding_must_be_a_charset(charset: Any) -> None:
     with pytest.raises(ConfigurationError, match="encoding must be"):
         response.encoding = charset
     assert response.encoding == "utf-8"
+
+
+async def test_a_client_and_a_call_say_the_charset(kind: Kind) -> None:
+    """Whatever the server declares; a hook that has assigned one goes before."""
+
+    class Own(Hook):
+        def after_call(self, request: Request, response: RawResponse) -> None:
+            response.encoding = "latin-1"
+
+    body, declared = '{"a": "é"}'.encode("utf-16"), "Content-Type: application/json; charset=ascii"
+    steps = [scripted(200, declared, body=body)] * 3
+    texts = [scripted(404, declared, body="日".encode("shift_jis"))]
+    async with Scripted(*steps, *texts, scripted(200, body=b'"\xe9"')) as server:
+        client = kind.client(server.url, encoding="utf-16")
+        assert await client.get("/") == {"a": "é"}
+        assert await client.get("/", response_format=dict[str, str]) == {"a": "é"}
+        assert await client.get("/", response_format=str) == '{"a": "é"}'
+        with pytest.raises(HTTPNotFound) as caught:
+            await client.get("/", encoding="shift_jis")
+        assert caught.value.response == "日"
+        assert await client.get("/", hooks=[Own()]) == "é"
