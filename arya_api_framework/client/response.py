@@ -133,7 +133,7 @@ def check_encoding(_: Any, charset: Any) -> str | None:
     if charset is not None:
         try:
             is_known = codecs.lookup(charset).name not in _NO_CHARSETS
-            b".".decode(charset)  # Some codings of Python's make no text.
+            b".".decode(charset, "replace")  # Some codings of Python's make no text.
         except (LookupError, ValueError, TypeError):
             is_known = False
         if not is_known:
