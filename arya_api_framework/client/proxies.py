@@ -264,22 +264,31 @@ def _origin_of(key: Any) -> str:
     )
 
 
+_NO_HOST = re.compile(r"[\x00-\x20\x7f?#@\\]|//")
+"""What is in no host, address or network: an entry with it stands for nothing."""
+
+
 def check_no_proxy(value: Any) -> tuple[str, ...]:
     """Return the entries of `no_proxy`.
 
     Raises:
-        ConfigurationError: It is neither text nor a list of texts.
+        ConfigurationError: It is neither text nor a list of texts, or one of these is no host.
     """
     if value is None:
         return ()
     if isinstance(value, str):
-        return _split(value)
+        value = _split(value)
     if isinstance(value, bytes) or is_mapping(value) or not isinstance(value, Iterable):
         raise ConfigurationError(f"no_proxy must be a list of hosts, got {value!r}")
     entries: list[str] = []
     for one in value:  # pyright: ignore[reportUnknownVariableType]
         if not isinstance(one, str) or not one.strip():
             raise ConfigurationError(f"no_proxy must hold hosts as text, got {one!r}")
+        if _NO_HOST.search(one):
+            raise ConfigurationError(
+                "no_proxy must hold hosts, such as 'api.test', '.test', '10.0.0.0/8' or "
+                f"'api.test:8080'; {one!r} would never match"
+            )
         entries.append(one)
     return tuple(entries)
 

@@ -85,7 +85,10 @@ BAD_VALUES: dict[str, list[Any]] = {
         *["http://a%00b:c@p", "http://p#x", {"ftp": "p"}, {5: "p"}, {"https://a.test/x": "p"}],
         *[{"https": 5}, {"all": ""}],
     ],
-    "no_proxy": [5, b"a", {"a": 1}, [5], [""], [" "]],
+    "no_proxy": [
+        *[5, b"a", {"a": 1}, [5], [""], [" "], ["a b"], "http://a.test", "a@b.test", "\0"],
+        "a.test?b",
+    ],
     "trust_env": [None, 1, "yes", 0],
     "pool": [5, Pool, True],
     "dns": [5, Dns, print],
