@@ -132,5 +132,5 @@ def test_readme_names_the_commands_that_are_run_here() -> None:
     install = "python3 -m venv .venv && .venv/bin/pip install -q"
     assert re.findall(r"^```sh\n(.+?)\n```$", readme, re.MULTILINE | re.DOTALL) == [
         f'{install} ".[dev]" && .venv/bin/python -m examples.tour',
-        f'{install} -e ".[dev]" && .venv/bin/python -m pytest -n 2 --dist loadfile',
+        f'{install} -e ".[dev]" && .venv/bin/python -m pytest -n 3 --dist loadfile',
     ]

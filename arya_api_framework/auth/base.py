@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from ..client.request import Request
 
 __all__ = ["Auth", "Flow", "Step"]

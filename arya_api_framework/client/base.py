@@ -45,7 +45,6 @@ from .origins import Origins
 from .prepare import SEND_OPTIONS, automatic_headers, build_request, check_options, make_call
 from .redaction import is_safe_header, redact_url
 from .request import Request
-from .security import Security, with_certificate
 from .server_variables import resolve_uri
 from .url import Origin
 
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
     from ..auth.base import Auth
     from ..rate_limit.limit import RateLimit
     from ..tls import TLS
+    from .security import Security
     from .subclient import SubClient
 
 __all__ = ["BaseClient"]
@@ -261,10 +261,7 @@ class BaseClient(Node, metaclass=ClientMeta):
         self._limiter, self._controls = _make_limits(config)
         pool = config.credentials
         self._share_credentials(None if pool is None else Credentials(pool))
-        security = Security(config.security_schemes) if config.security_schemes else None
-        if security is not None and self._security is not None:
-            security.take(self._security)
-        self._security = security
+        self._security = _make_security(config, self._security)
         self._resolved_uri = UNSET
         self._bearer = config.bearer_token
         lock, changed = self._mutex, self._forget
@@ -401,6 +398,8 @@ class BaseClient(Node, metaclass=ClientMeta):
         """Return the transport whose connections show a certificate given to `authenticate`."""
         with self._mutex:
             if tls not in self._certified:
+                from .security import with_certificate
+
                 shown = with_certificate(self._own_config.tls, tls)
                 self._certified[tls] = self.with_options(tls=shown)
             return self._certified[tls]._open_transport()
@@ -817,6 +816,18 @@ class BaseClient(Node, metaclass=ClientMeta):
             f"{type(self).__name__} cannot be pickled or copied: it holds connections; pickle its "
             "class and arguments, or use `with_options()` for a copy"
         )
+
+
+def _make_security(config: ClientConfig, earlier: Security | None) -> Security | None:
+    """Return what `authenticate` fills, with what it was given for the configuration before."""
+    if not config.security_schemes:
+        return None
+    from .security import Security
+
+    security = Security(config.security_schemes)
+    if earlier is not None:
+        security.take(earlier)
+    return security
 
 
 def _make_limits(config: ClientConfig) -> tuple[SlidingWindow | None, Controls | None]:

@@ -45,7 +45,6 @@ from .placed import NO_AUTH_YET, AuthText, ClientText
 from .redaction import redact_url
 from .request import Request, choose_content
 from .response import check_encoding
-from .security import check_requirements
 from .shapes import is_mapping
 from .url import Origin, PathTemplate, compile_path
 from .verbs import path_text
@@ -250,6 +249,8 @@ def _authenticate(
     )
     is_given = "auth" in options
     if not is_given and (is_given := "security" in options):
+        from .security import check_requirements
+
         schemes: Values = {} if policy.security is None else policy.security.schemes
         required = check_requirements(options["security"] or (), schemes)
         if required and request.origin not in policy.trusted_origins:

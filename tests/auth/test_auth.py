@@ -150,6 +150,14 @@ async def test_nothing_goes_to_another_origin(lane: Lane, auth: Auth) -> None:
         assert sent(home)[1] is None
 
 
+async def test_an_empty_security_of_a_client_without_schemes(kind: Kind) -> None:
+    """Takes all credentials off a call."""
+    async with Scripted() as server:
+        client = kind.client(server.url, auth=LOGIN)
+        await client.get("/", security=[])
+        assert sent(server) == [None]
+
+
 async def test_auth_of_a_call_to_a_foreign_origin_goes_there_alone(lane: Lane) -> None:
     """It was meant for that, and not for where that leads."""
     async with Scripted() as home, Scripted() as other:

@@ -51,7 +51,7 @@ def test_a_sub_client_class_is_no_sub_client(base: type[Any]) -> None:
 
 @each_base
 @pytest.mark.parametrize(
-    ("name", "here"), [("base_url", "uri"), ("verify", "tls=TLS(...)"), ("auth", "bearer_token")]
+    ("name", "here"), [("base_url", "uri"), ("verify", "tls=TLS(...)"), ("token", "bearer_token")]
 )
 def test_names_of_other_libraries_are_known(base: type[Any], name: str, here: str) -> None:
     """Whoever comes from another library is told the name here."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -14,7 +15,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import connectionpool, poolmanager
 
-from arya_api_framework import AsyncClient, Pool, SyncClient, Timeout
+from arya_api_framework import TLS, AsyncClient, Pool, SyncClient, Timeout
+from arya_api_framework.client.async_timer import Timer
 from arya_api_framework.client.call import Call
 from arya_api_framework.client.sync_exchange import Exchange
 from arya_api_framework.errors import (
@@ -464,3 +466,23 @@ def test_request_that_is_answered_before_it_is_sent(
     assert head.status == 408
     assert started.read_body(head, rest) == b""
     assert not started.reusable
+
+
+async def test_calls_that_begin_at_once_have_one_tls_context(ca_pem: Path) -> None:
+    """The second finds what the first has made, while it waited for it."""
+    async with AsyncClient("https://127.0.0.1:1", tls=TLS(ca=ca_pem)) as client:
+        transport = client._open_transport()
+        made = await asyncio.gather(*(asyncio.to_thread(transport._make_context) for _ in range(4)))
+        assert len(set(map(id, made))) == 1
+
+
+async def test_a_timer_that_comes_late_ends_nothing() -> None:
+    """The call is over: nobody is cancelled for it."""
+    timer = Timer(asyncio.get_running_loop())
+    async with AsyncClient("http://api.test") as client:
+        call = client._prepare("GET", "/", {})
+    timer.watch(call)
+    timer.forget(call)
+    timer.fire(call)
+    assert not timer.fired(call)
+    await asyncio.sleep(0)  # A cancellation would end this.
