@@ -1,9 +1,11 @@
 """How clients authenticate: an `Auth` object for each scheme, given as `auth=`."""
 
 from .base import Auth, Flow, Step
+from .canonical import Signing
 from .fixed import ApiKeyAuth, BasicAuth, BearerAuth, KeyLocation
 from .schemes import ApiKeyScheme, BasicScheme, BearerScheme, MutualTLSScheme, Scheme
 from .secret import Secret, from_env, from_keyring
+from .signing import HMACAuth
 
 __all__ = [
     "ApiKeyAuth",
@@ -14,10 +16,12 @@ __all__ = [
     "BearerAuth",
     "BearerScheme",
     "Flow",
+    "HMACAuth",
     "KeyLocation",
     "MutualTLSScheme",
     "Scheme",
     "Secret",
+    "Signing",
     "Step",
     "from_env",
     "from_keyring",
