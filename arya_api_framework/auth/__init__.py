@@ -1,5 +1,6 @@
 """How clients authenticate: an `Auth` object for each scheme, given as `auth=`."""
 
+from .aws import AWSAuth
 from .base import Auth, Flow, Step
 from .canonical import Signing
 from .fixed import ApiKeyAuth, BasicAuth, BearerAuth, KeyLocation
@@ -8,6 +9,7 @@ from .secret import Secret, from_env, from_keyring
 from .signing import HMACAuth
 
 __all__ = [
+    "AWSAuth",
     "ApiKeyAuth",
     "ApiKeyScheme",
     "Auth",
