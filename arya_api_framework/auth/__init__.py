@@ -1,6 +1,8 @@
 """How clients authenticate: an `Auth` object for each scheme, given as `auth=`."""
 
+from .aws import AWSAuth
 from .base import Auth, Flow, Step
+from .canonical import Signing
 from .digest import DigestAuth
 from .fixed import ApiKeyAuth, BasicAuth, BearerAuth, KeyLocation
 from .schemes import (
@@ -12,8 +14,10 @@ from .schemes import (
     Scheme,
 )
 from .secret import Secret, from_env, from_keyring
+from .signing import HMACAuth
 
 __all__ = [
+    "AWSAuth",
     "ApiKeyAuth",
     "ApiKeyScheme",
     "Auth",
@@ -24,10 +28,12 @@ __all__ = [
     "DigestAuth",
     "DigestScheme",
     "Flow",
+    "HMACAuth",
     "KeyLocation",
     "MutualTLSScheme",
     "Scheme",
     "Secret",
+    "Signing",
     "Step",
     "from_env",
     "from_keyring",
