@@ -1,0 +1,210 @@
+"""`TokenAuth`: tokens that are fetched, kept and renewed, once for all who wait for them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from typing_extensions import override
+
+from ..errors import RequestTimeout, TokenRefreshError, TransportError
+from ..fork import start_over_in_child
+from ..options import check_number
+from .base import Auth, Flow, Step
+
+if TYPE_CHECKING:
+    from ..client.request import Request
+    from .token_store import TokenStore
+
+__all__ = ["Token", "TokenAuth"]
+
+_POLL = 0.05
+"""Seconds after which a store that another process uses is asked again."""
+
+_REST = 1.0
+"""Seconds for which a failure is the answer to all who ask: a server that fails is not stormed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token and what is known of it; no text of it shows a secret.
+
+    Attributes:
+        access_token: The token itself.
+        expires_at: When it is over, in seconds since 1970; `None` where nobody said.
+        refresh_token: What a new one is got with, `None` where there is nothing.
+        issued_at: When it was got, in seconds since 1970.
+        scope: What it allows, as the server put it.
+    """
+
+    access_token: str = field(repr=False)
+    expires_at: float | None = None
+    refresh_token: str | None = field(default=None, repr=False)
+    issued_at: float | None = None
+    scope: str | None = None
+
+    def is_fresh(self, now: float, skew: float) -> bool:
+        """Return whether it can be used for `skew` seconds more, or half its life if that is less.
+
+        Args:
+            now: The time, in seconds since 1970.
+            skew: How long before its end it is renewed, in seconds.
+        """
+        if self.expires_at is None:
+            return True
+        if self.issued_at is not None:
+            skew = min(skew, max(self.expires_at - self.issued_at, 0) / 2)
+        return now < self.expires_at - skew
+
+
+class _Failure(NamedTuple):
+    text: str
+    cause: BaseException | None
+    until: float
+
+    def error(self) -> TokenRefreshError:
+        """Return an error of its own for each who is told."""
+        error = TokenRefreshError(self.text)
+        error.__cause__ = self.cause
+        return error
+
+
+class TokenAuth(Auth):
+    """Sends a token that is fetched when it is needed; subclass it and override `fetch`.
+
+    It is fetched before the first request, again before it expires, and once more when a server
+    answers 401 to it. However many threads and tasks need it, one of them fetches it, and all
+    others wait for that; with a store that processes share, one of these processes does. If it
+    cannot be had, all who wait get the same error, and so do those who ask within a second.
+
+    Args:
+        store: Where tokens are kept; by default in memory, for this object alone.
+        skew: How long before its end a token is renewed, in seconds.
+
+    Raises:
+        ConfigurationError: `skew` is no number of seconds above 0.
+
+    Example:
+        ```python
+        class Exchange(TokenAuth):
+            def fetch(self, token: Token | None) -> Generator[Step, Any, Token]:
+                answer = yield exchange_request()
+                return Token(answer.json()["token"], expires_at=time.time() + 600)
+        ```
+    """
+
+    def __init__(self, *, store: TokenStore | None = None, skew: float = 30.0) -> None:
+        from .token_store import MemoryTokenStore
+
+        self._store = MemoryTokenStore() if store is None else store
+        self._skew = check_number(f"skew of {type(self).__name__}", skew)
+        self._clock: Callable[[], float] = time.time
+        self.start_over()
+        start_over_in_child(self)
+
+    @property
+    def key(self) -> str:
+        """What its tokens are for, so that one store can hold those of several objects."""
+        return type(self).__qualname__
+
+    @abstractmethod
+    def fetch(self, token: Token | None) -> Generator[Step, Any, Token]:
+        """Fetch a token, as a generator that yields requests and is given the responses.
+
+        Args:
+            token: The last one, which is over or was refused, with its refresh token; `None` where
+                there was none.
+
+        Raises:
+            TokenRefreshError: There is none to be had.
+        """
+
+    @override
+    def flow(self, request: Request) -> Flow:
+        """Send a request with a token, and again with another one if that is refused."""
+        token = yield from self._find(None)
+        request.headers["Authorization"] = f"Bearer {token.access_token}"
+        response = yield request
+        if response.status != 401 or not request.replayable:
+            return
+        token = yield from self._find(token)
+        request.headers["Authorization"] = f"Bearer {token.access_token}"
+        yield request
+
+    def start_over(self) -> None:
+        """Forget what is under way: in a forked child nobody does it."""
+        self._lock = threading.RLock()
+        self._token: Token | None = None
+        self._fetching: Future[Token | _Failure | None] | None = None
+        self._failure: _Failure | None = None
+
+    def _find(self, refused: Token | None) -> Generator[Step, Any, Token]:
+        """Return a token that can be used, and is not the one that was refused."""
+        while True:
+            with self._lock:
+                token, failure, future = self._token, self._failure, self._fetching
+                if token is not None and self._is_usable(token, refused):
+                    return token
+                if failure is not None and time.monotonic() < failure.until:
+                    raise failure.error()
+                if future is None:
+                    mine = self._fetching = Future[Token | _Failure | None]()
+                    mine.set_running_or_notify_cancel()  # Nobody else can cancel it.
+                    break
+            yield future
+            found = future.result() if future.done() else None
+            if isinstance(found, _Failure):
+                raise found.error()
+            # It may be short of life: it is used all the same, as its owner does.
+            if found is not None and not _is_same(found, refused):
+                return found
+        return (yield from self._lead(mine, refused))
+
+    def _lead(
+        self, future: Future[Token | _Failure | None], refused: Token | None
+    ) -> Generator[Step, Any, Token]:
+        """Fetch a token for all who wait. What ends this call alone hands it to the next of them."""
+        found: Token | _Failure | None = None
+        try:
+            found = token = yield from self._renew(refused)
+            return token
+        except TokenRefreshError as error:
+            found = _Failure(str(error), error.__cause__, time.monotonic() + _REST)
+            raise
+        finally:
+            with self._lock:
+                if self._fetching is future:  # A forked child has forgotten it.
+                    self._fetching = None
+                    self._failure = found if isinstance(found, _Failure) else None
+                    self._token = found if isinstance(found, Token) else self._token
+            future.set_result(found)
+
+    def _renew(self, refused: Token | None) -> Generator[Step, Any, Token]:
+        while (release := self._store.try_lock()) is None:
+            yield _POLL
+        try:
+            kept = self._store.load(self.key)
+            if kept is not None and self._is_usable(kept, refused):
+                return kept  # Another process was faster.
+            try:
+                token = yield from self.fetch(kept or self._token or refused)
+            except RequestTimeout:
+                raise  # The time of this call is over: another one may have more.
+            except TransportError as error:
+                raise TokenRefreshError(f"no token could be fetched: {error}") from error
+            self._store.save(self.key, token)
+            return token
+        finally:
+            release()
+
+    def _is_usable(self, token: Token, refused: Token | None) -> bool:
+        return token.is_fresh(self._clock(), self._skew) and not _is_same(token, refused)
+
+
+def _is_same(token: Token, other: Token | None) -> bool:
+    return other is not None and token.access_token == other.access_token
