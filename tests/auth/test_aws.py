@@ -108,7 +108,7 @@ NAMES = st.sampled_from(["X-Amz-Meta-A", "x-amz-acl", "Content-MD5", "Range", "X
 VALUES = st.from_regex(r"[!-~]([ -~]{0,20}[!-~])?", fullmatch=True)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     service=st.sampled_from(["execute-api", "s3", "es"]),
     method=st.sampled_from(["GET", "PUT", "POST", "DELETE"]),
