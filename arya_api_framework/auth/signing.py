@@ -17,6 +17,7 @@ from typing_extensions import override
 from ..client.body import CHUNK_SIZE, Body
 from ..client.encoding import OUR_HEADERS, encode_header
 from ..client.redaction import is_safe_header
+from ..client.shapes import is_mapping
 from ..errors import ConfigurationError, MissingCredentials
 from .base import Auth, Flow
 from .canonical import (
@@ -211,6 +212,10 @@ class HMACAuth(Auth):
                 f"{me} needs `canonical`, the text that is signed, or a subclass with text_to_sign"
             )
         self._value = Template(f"value of {me}", value, VALUE_PARTS)
+        if not is_mapping(fields):
+            raise ConfigurationError(
+                f"fields of {me} must be a mapping of names to texts, got {type(fields).__name__}"
+            )
         self._fields: dict[str, Template] = {}
         for name, text in fields.items():
             if _check_name(f"a name in fields of {me}", name).lower() == self._header.lower():

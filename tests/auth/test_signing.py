@@ -105,6 +105,16 @@ async def test_what_is_signed_is_what_is_sent(lane: Lane, tmp_path: Path) -> Non
         assert len({read.headers["X-Nonce"] for read in server.log}) == 10
 
 
+async def test_fields_beyond_ascii(lane: Lane) -> None:
+    """They are signed as the bytes that are sent, which are UTF-8."""
+    async with Scripted() as server:
+        auth = HMACAuth(SECRET, canonical="{headers}", header="X-S", signed_headers=["X-A"])
+        await lane.client(server.url, auth=auth).get("/", headers={"X-A": "grün"})
+        read = server.log[0]
+        text = b"x-a:" + read.headers["X-A"].encode("latin-1")  # The server reads latin-1.
+        assert hmac.new(SECRET.encode(), text, "sha256").hexdigest() == read.headers["X-S"]
+
+
 async def test_each_attempt_and_each_redirect_is_signed_anew(lane: Lane) -> None:
     """With a time and a nonce of its own, and the fields are there once."""
     ticks = map(float, itertools.count(1000))
@@ -426,6 +436,7 @@ async def test_secrets_that_are_none(
         ({"fields": {"authorization": "1"}}, "which is its header"),
         ({"fields": {"X K": "1"}}, "a name in fields of HMACAuth: "),
         ({"fields": {"Host": "1"}}, "only known when it is sent"),
+        ({"fields": ["X-K"]}, "fields of HMACAuth must be a mapping of names to texts, got list"),
         ({"header": "Host"}, "only known when it is sent"),
         ({"header": 5}, "header of HMACAuth must be the name of a header, got 5"),
         ({"header": "Date"}, "kept secret"),
