@@ -5,6 +5,7 @@ from .base import Auth, Flow, Step
 from .canonical import Signing
 from .digest import DigestAuth
 from .fixed import ApiKeyAuth, BasicAuth, BearerAuth, KeyLocation
+from .oauth2 import ClientAuth, OAuth2, OAuth2ClientCredentials, OAuth2RefreshToken
 from .schemes import (
     ApiKeyScheme,
     BasicScheme,
@@ -15,6 +16,8 @@ from .schemes import (
 )
 from .secret import Secret, from_env, from_keyring
 from .signing import HMACAuth
+from .token import Token, TokenAuth
+from .token_store import FileTokenStore, MemoryTokenStore, TokenStore
 
 __all__ = [
     "AWSAuth",
@@ -25,16 +28,25 @@ __all__ = [
     "BasicScheme",
     "BearerAuth",
     "BearerScheme",
+    "ClientAuth",
     "DigestAuth",
     "DigestScheme",
+    "FileTokenStore",
     "Flow",
     "HMACAuth",
     "KeyLocation",
+    "MemoryTokenStore",
     "MutualTLSScheme",
+    "OAuth2",
+    "OAuth2ClientCredentials",
+    "OAuth2RefreshToken",
     "Scheme",
     "Secret",
     "Signing",
     "Step",
+    "Token",
+    "TokenAuth",
+    "TokenStore",
     "from_env",
     "from_keyring",
 ]

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from typing_extensions import override
 
@@ -47,6 +47,9 @@ class Token:
     refresh_token: str | None = field(default=None, repr=False)
     issued_at: float | None = None
     scope: str | None = None
+
+    def __reduce_ex__(self, protocol: Any, /) -> NoReturn:
+        raise TypeError("a Token holds secrets and cannot be pickled; a FileTokenStore keeps it")
 
     def is_fresh(self, now: float, skew: float) -> bool:
         """Return whether it can be used for `skew` seconds more, or half its life if that is less.
@@ -168,7 +171,7 @@ class TokenAuth(Auth):
     def _lead(
         self, future: Future[Token | _Failure | None], refused: Token | None
     ) -> Generator[Step, Any, Token]:
-        """Fetch a token for all who wait. What ends this call alone hands it to the next of them."""
+        """Fetch a token for all who wait; what ends this call alone hands that to the next."""
         found: Token | _Failure | None = None
         try:
             found = token = yield from self._renew(refused)

@@ -16,6 +16,7 @@ from typing import Any, cast
 from typing_extensions import override
 
 from ..errors import TokenRefreshError
+from ..fork import start_over_in_child
 from .token import Token
 
 __all__ = ["FileTokenStore", "MemoryTokenStore", "TokenStore"]
@@ -51,6 +52,11 @@ class MemoryTokenStore(TokenStore):
 
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}
+        self.start_over()
+        start_over_in_child(self)
+
+    def start_over(self) -> None:
+        """Free the lock: in a forked child nobody holds it."""
         self._lock = threading.Lock()
 
     @override
@@ -63,7 +69,6 @@ class MemoryTokenStore(TokenStore):
 
     @override
     def try_lock(self) -> Callable[[], object] | None:
-        # Bound to this lock: a child that is forked meanwhile has another.
         lock = self._lock
         return lock.release if lock.acquire(blocking=False) else None
 
@@ -92,7 +97,7 @@ class FileTokenStore(TokenStore):
         if not isinstance(entry, dict):
             return None
         names = {one.name for one in fields(Token)}
-        values = {name: value for name, value in cast("dict[str, Any]", entry).items()}
+        values = dict(cast("dict[str, Any]", entry))
         if not names >= values.keys() or not _is_token(values):
             return None
         return Token(**values)
@@ -138,13 +143,15 @@ class FileTokenStore(TokenStore):
             return {}
         except OSError as error:
             raise self._fault("is a link, or cannot be read", error) from error
-        with os.fdopen(handle, "rb") as file:
+        try:
             found = os.fstat(handle)
             if not stat.S_ISREG(found.st_mode):
                 raise self._fault("is no file")
             if sys.platform != "win32" and stat.S_IMODE(found.st_mode) & 0o077:
                 raise self._fault("can be read by others; give it mode 0600")
-            content = file.read(_LARGEST + 1)
+            content = os.read(handle, _LARGEST + 1)
+        finally:
+            os.close(handle)
         try:
             data: Any = json.loads(content) if len(content) <= _LARGEST else None
         except (ValueError, RecursionError):

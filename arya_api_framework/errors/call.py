@@ -320,7 +320,13 @@ class MissingCredentials(AuthError):
 
 
 class TokenRefreshError(AuthError):
-    """The access token could not be refreshed."""
+    """No access token could be got, or none in the place of one that is over.
+
+    Attributes:
+        refused: Whether the server refused what it was shown, and did not merely fail.
+    """
+
+    refused: bool = False
 
 
 class OAuthStateError(AuthError):
