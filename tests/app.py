@@ -429,6 +429,16 @@ async def login(request: web.Request) -> web.Response:
     return web.Response(status=302, headers=headers)
 
 
+async def token(request: web.Request) -> web.Response:
+    """Give a token, as an authorization server does (RFC 6749 5.1)."""
+    form = await request.post()
+    if form["grant_type"] not in ("client_credentials", "refresh_token"):
+        return web.json_response({"error": "unsupported_grant_type"}, status=400)
+    return web.json_response(
+        {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3600, "scope": "orders"}
+    )
+
+
 async def logout(request: web.Request) -> web.Response:
     """Delete the cookie `sid` and redirect to `/cookies`."""
     headers = {"Location": "/cookies", "Set-Cookie": "sid=; Path=/; Max-Age=0"}
@@ -477,6 +487,7 @@ ROUTES = [
     web.get("/set-cookie", set_cookie),
     web.get(r"/set-cookie/{code:\d+}", set_cookie),
     web.post("/login", login),
+    web.post("/token", token),
     web.get("/logout", logout),
     web.get("/cookies", cookies),
     web.get("/etag", etag),
