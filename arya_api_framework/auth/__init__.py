@@ -5,6 +5,7 @@ from .base import Auth, Flow, Step
 from .canonical import Signing
 from .digest import DigestAuth
 from .fixed import ApiKeyAuth, BasicAuth, BearerAuth, KeyLocation
+from .netrc import NetrcAuth
 from .oauth2 import ClientAuth, OAuth2, OAuth2ClientCredentials, OAuth2RefreshToken
 from .schemes import (
     ApiKeyScheme,
@@ -37,6 +38,7 @@ __all__ = [
     "KeyLocation",
     "MemoryTokenStore",
     "MutualTLSScheme",
+    "NetrcAuth",
     "OAuth2",
     "OAuth2ClientCredentials",
     "OAuth2RefreshToken",
