@@ -19,6 +19,7 @@ from .secret import Secret, from_env, from_keyring
 from .signing import HMACAuth
 from .token import Token, TokenAuth
 from .token_store import FileTokenStore, MemoryTokenStore, TokenStore
+from .webhook import Webhook
 
 __all__ = [
     "AWSAuth",
@@ -49,6 +50,7 @@ __all__ = [
     "Token",
     "TokenAuth",
     "TokenStore",
+    "Webhook",
     "from_env",
     "from_keyring",
 ]

@@ -1,0 +1,146 @@
+"""`Webhook`: which ones are taken for those of their sender."""
+
+import base64
+import hashlib
+import hmac
+from typing import Any
+
+import pytest
+from multidict import CIMultiDict
+
+from arya_api_framework import BaseModel
+from arya_api_framework.auth import Webhook
+from arya_api_framework.errors import (
+    ConfigurationError,
+    MissingCredentials,
+    WebhookVerificationError,
+)
+
+SECRET = "whsec_" + base64.b64encode(b"hunter2-hunter2-hunter2-").decode()
+BODY = b'{"id": 5}'
+NOW = 1_700_000_000.0
+MAKERS: list[Any] = [Webhook.github, Webhook.stripe, Webhook.standard]
+
+
+def at(webhook: Webhook, now: float = NOW) -> Webhook:
+    """Return a webhook whose clock stands."""
+    webhook._clock = lambda: now
+    return webhook
+
+
+class Event(BaseModel):
+    """A payload."""
+
+    id: int
+
+
+def test_github() -> None:
+    """The example of GitHub's documentation."""
+    field = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    webhook = Webhook.github("It's a Secret to Everybody")
+    webhook.verify({"X-Hub-Signature-256": field}, b"Hello, World!")
+    assert webhook.sign(b"Hello, World!") == {"X-Hub-Signature-256": field}
+
+
+def test_stripe() -> None:
+    """The recipe of Stripe's documentation: the time, a dot and the body, under the secret."""
+    digest = hmac.new(SECRET.encode(), b"1700000000." + BODY, hashlib.sha256).hexdigest()
+    field = f"t=1700000000,v0=00,v1={'0' * 64},v1={digest}"
+    at(Webhook.stripe(SECRET)).verify({"Stripe-Signature": field}, BODY)
+
+
+def test_standard() -> None:
+    """The example of the specification's own library."""
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    fields = {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1a,xx v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+    at(Webhook.standard(secret), 1614265330).verify(fields, b'{"test": 2432232314}')
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_is_signed_is_taken(make: Any) -> None:
+    """In any mapping of headers, in any case, with a new secret beside the old one."""
+    other = "whsec_" + base64.b64encode(b"another-another-another-").decode()
+    webhook = at(make(SECRET))
+    fields = webhook.sign(BODY)
+    lower = {name.lower(): value for name, value in fields.items()}
+    for headers in (fields, lower, list(fields.items()), CIMultiDict(fields)):
+        webhook.verify(headers, BODY)
+        at(make(other, lambda: SECRET)).verify(headers, BODY)
+    assert webhook.parse(fields, BODY, Event) == Event(id=5)
+    assert webhook.parse(fields, BODY, dict[str, int]) == {"id": 5}
+    assert "hunter2" not in repr(webhook)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_is_not_signed_is_refused(make: Any) -> None:
+    """With a text that says what is wrong, and shows neither secret nor signature."""
+    webhook = at(make(SECRET))
+    fields = webhook.sign(BODY)
+    other = at(make("whsec_" + base64.b64encode(b"another").decode()))
+    cases: list[tuple[Any, bytes, str]] = [
+        (fields, BODY + b" ", "no right signature"),
+        (other.sign(BODY), BODY, "no right signature"),
+        ({}, BODY, "has no header"),
+        ([*fields.items(), *fields.items()], BODY, "has more than one header"),
+    ]
+    name = list(fields)[-1]
+    cases += [
+        ({**fields, name: bad}, BODY, "no right signature|says no time")
+        for bad in ("", "x", "t=1700000000", "v1,", "v1,!!", "t=1700000000,v1=zz", "sha256=zz")
+    ]
+    for headers, body, words in cases:
+        with pytest.raises(WebhookVerificationError, match=words) as caught:
+            webhook.verify(headers, body)
+        assert "hunter2" not in str(caught.value)
+        assert fields[name][-20:] not in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [Webhook.stripe, Webhook.standard])
+def test_times(make: Any) -> None:
+    """Neither too old nor from the future; nonsense is no time."""
+    fields = at(make(SECRET)).sign(BODY)
+    for now in (NOW - 300, NOW + 300):
+        at(make(SECRET), now).verify(fields, BODY)
+    with pytest.raises(WebhookVerificationError, match="was sent too long ago: by 301 s"):
+        at(make(SECRET), NOW + 301).verify(fields, BODY)
+    with pytest.raises(WebhookVerificationError, match="is from the future: by 301 s"):
+        at(make(SECRET), NOW - 301).verify(fields, BODY)
+    at(make(SECRET, tolerance=1000), NOW + 900).verify(fields, BODY)
+    for bad in ("", "-5", "nan", "٣", "9" * 20):
+        broken = {name: value.replace("1700000000", bad) for name, value in fields.items()}
+        with pytest.raises(WebhookVerificationError, match="says no time"):
+            at(make(SECRET)).verify(broken, BODY)
+
+
+@pytest.mark.parametrize(("body", "words"), [(b'{"id": "x"}', "id: int_parsing"), (b"<", "whole")])
+def test_payloads_that_do_not_fit(body: bytes, words: str) -> None:
+    """The error names the place, and shows nothing of the payload."""
+    webhook = Webhook.github(SECRET)
+    with pytest.raises(WebhookVerificationError, match=words) as caught:
+        webhook.parse(webhook.sign(body), body, Event)
+    assert caught.value.__cause__ is None
+
+
+def test_what_can_never_work() -> None:
+    """It is refused at once; a secret that is read late, when it is."""
+    cases: list[tuple[Any, str]] = [
+        (Webhook.github, "needs the secret"),
+        (lambda: Webhook.github(""), "secret of a Webhook is empty"),
+        (lambda: Webhook.standard("whsec_hunter2!"), "is not `whsec_` and base64"),
+        (lambda: Webhook.stripe(SECRET, tolerance=0), "tolerance of a Webhook"),
+    ]
+    for make, words in cases:
+        with pytest.raises(ConfigurationError, match=words) as caught:
+            make()
+        assert "hunter2" not in str(caught.value)
+    late = at(Webhook.standard(lambda: "whsec_hunter2!"))
+    with pytest.raises(WebhookVerificationError, match="and base64"):
+        late.sign(BODY)
+    with pytest.raises(MissingCredentials, match="is empty"):
+        Webhook.github(lambda: "").sign(BODY)
+    with pytest.raises(ConfigurationError, match=r"its raw bytes.* got str"):
+        Webhook.github(SECRET).verify({}, '{"id": 5}')  # type: ignore[arg-type]
