@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..auth.base import Auth
 from ..errors import AuthError, ConfigurationError
+from ..options import LARGEST
 from .placed import AuthText
 from .request import Request
 
@@ -123,10 +124,15 @@ class Conversation:
             if self._is_sent and error.sent == "no":
                 error.sent = "yes"  # The server has read the request, and wants more.
             raise
-        if isinstance(step, bool) or not isinstance(step, Request | Future | int | float):
-            self._flow.close()
-            raise ConfigurationError(
-                f"the flow of {type(self._auth).__name__} yields a Request, a Future or seconds, "
-                f"got {type(step).__name__}"
-            )
-        self.step = step
+        if isinstance(step, int | float) and not isinstance(step, bool) and 0 <= step <= LARGEST:
+            self.step = step
+            return
+        if isinstance(step, Request | Future):
+            self.step = step
+            return
+        self._flow.close()
+        shown = repr(step) if isinstance(step, int | float) else type(step).__name__
+        raise ConfigurationError(
+            f"the flow of {type(self._auth).__name__} yields a Request, a Future or seconds, got "
+            f"{shown}"
+        )

@@ -312,7 +312,7 @@ class EgressRefused(FrameworkException):
 
 
 class AuthError(FrameworkException):
-    """Authentication failed before the request could be sent."""
+    """A call could not be authenticated; its `sent` tells whether the server has read it."""
 
 
 class MissingCredentials(AuthError):

@@ -427,8 +427,11 @@ async def test_a_flow_that_yields_what_it_must_not(kind: Kind) -> None:
     """Or nothing at all: the error names the class."""
 
     class Odd(Auth):
+        def __init__(self, step: Any = "request") -> None:
+            self._step = step
+
         def flow(self, request: Request) -> Flow:
-            yield "request"  # type: ignore[misc]
+            yield self._step
 
     class Empty(Auth):
         def flow(self, request: Request) -> Flow:
@@ -437,6 +440,9 @@ async def test_a_flow_that_yields_what_it_must_not(kind: Kind) -> None:
     async with Scripted() as server:
         with pytest.raises(ConfigurationError, match=r"the flow of Odd yields a Request.* got str"):
             await kind.client(server.url, auth=Odd()).get("/")
+        for seconds in (-1, float("nan"), float("inf"), 1e10, True):
+            with pytest.raises(ConfigurationError, match=r"the flow of Odd yields a Request"):
+                await kind.client(server.url, auth=Odd(seconds)).get("/")
         with pytest.raises(ConfigurationError, match="the flow of Empty ended before it yielded"):
             await kind.client(server.url, auth=Empty()).get("/")
         assert server.log == []
