@@ -97,6 +97,8 @@ class DigestAuth(Auth):
 
     def _rank(self, given: dict[str, str]) -> int | None:
         name = _plain(given.get("algorithm", "MD5"))
+        if not given.get("algorithm", "").isascii():
+            return None  # Some letters beyond ASCII are ASCII in capitals.
         if name not in self._algorithms or _HASHES[name] not in hashlib.algorithms_available:
             return None
         if "realm" not in given or not given.get("nonce"):
@@ -126,9 +128,8 @@ class DigestAuth(Auth):
     def _keep(self, origin: Origin, session: _Session) -> _Session:
         with self._lock:
             kept = self._sessions.get(origin)
-            if kept is not None and kept.given["nonce"] == session.given["nonce"]:
-                # Several calls were given one nonce: its count goes on.
-                session.count, session.cnonce = kept.count, kept.cnonce
+            if kept is not None and {**kept.given, "stale": ""} == {**session.given, "stale": ""}:
+                return kept  # Several calls were given one nonce: its count goes on.
             self._sessions[origin] = session
             self._sessions.move_to_end(origin)
             if len(self._sessions) > _MOST_ORIGINS:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from ..errors import MissingCredentials
+from ..errors import ConfigurationError, MissingCredentials
 from .base import Auth
 from .fixed import BasicAuth
 
@@ -31,8 +31,9 @@ class NetrcAuth(Auth):
         file: Another file.
 
     Raises:
+        ConfigurationError: `file` is no path.
         MissingCredentials: In a call: the file is not there, cannot be read, is no netrc file, or
-            others can read it.
+            others can read it; or an entry can never be sent.
 
     Example:
         ```python
@@ -41,24 +42,35 @@ class NetrcAuth(Auth):
     """
 
     def __init__(self, file: str | os.PathLike[str] | None = None) -> None:
-        self._file = None if file is None else os.fspath(file)
-        self._read: tuple[tuple[str, int, int], netrc.netrc] | None = None
+        self._file: str | None = None
+        if file is not None:
+            given: object = os.fspath(file) if isinstance(file, os.PathLike) else file
+            if not isinstance(given, str) or not given or "\0" in given:
+                raise ConfigurationError(f"file of a NetrcAuth must be a path, got {file!r}")
+            self._file = given
+        self._read: tuple[tuple[str, int, int, int], netrc.netrc] | None = None
 
     @override
     def apply(self, request: Request) -> None:
-        found = self._load().authenticators(request.origin.host)
+        path = os.path.expanduser(self._file or os.environ.get("NETRC") or "~/.netrc")
+        hosts = self._load(path).hosts
+        # The names of hosts know no case (RFC 9110 4.2.3).
+        by_name = {name.lower(): entry for name, entry in reversed(hosts.items())}
+        found = by_name.get(request.origin.host, hosts.get("default"))
         if found is None:
             return
         login, account, password = found
-        BasicAuth(login or account or "", password or "").apply(request)
+        try:
+            BasicAuth(login or account or "", password or "").apply(request)
+        except ConfigurationError as error:
+            raise MissingCredentials(f"{path}: {error}") from None
 
-    def _load(self) -> netrc.netrc:
-        path = os.path.expanduser(self._file or os.environ.get("NETRC") or "~/.netrc")
+    def _load(self, path: str) -> netrc.netrc:
         try:
             state = os.stat(path)
             if sys.platform != "win32" and stat.S_IMODE(state.st_mode) & 0o077:
                 raise MissingCredentials(f"{path} can be read by others; give it mode 0600")
-            key = path, state.st_mtime_ns, state.st_size
+            key = path, state.st_ino, state.st_mtime_ns, state.st_size
             if self._read is None or self._read[0] != key:
                 self._read = key, netrc.netrc(path)
             return self._read[1]

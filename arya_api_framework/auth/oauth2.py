@@ -9,8 +9,9 @@ import random
 from abc import abstractmethod
 from collections.abc import Generator, Iterable, Mapping
 from hashlib import sha256
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal, Required, TypeAlias, cast
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
 from multidict import CIMultiDict
 from typing_extensions import TypedDict, Unpack, override
@@ -19,12 +20,12 @@ from yarl import URL
 from ..client.redaction import clean_text, hide_secrets
 from ..client.request import Request
 from ..client.url import Origin
-from ..errors import ConfigurationError, RequestTimeout, TokenRefreshError, TransportError
+from ..errors import ConfigurationError, TokenRefreshError, TransportError
 from ..options import LARGEST
 from ..retry import find_wait
 from .base import Step
 from .secret import Secret, SecretSource
-from .token import Token, TokenAuth
+from .token import Token, TokenAuth, can_be_sent, is_own_end
 
 if TYPE_CHECKING:
     from ..client.response import RawResponse
@@ -35,11 +36,11 @@ __all__ = ["ClientAuth", "OAuth2", "OAuth2ClientCredentials", "OAuth2RefreshToke
 ClientAuth: TypeAlias = Literal["basic", "post"]
 """How a client tells who it is: in the field `Authorization`, or in the form (RFC 6749 2.3.1)."""
 
+_GRANTS = ("client_credentials", "refresh_token")
 _ATTEMPTS = 3
 _PASSING = (429, 500, 502, 503, 504)
 _LONGEST_WAIT = 30.0
 _LONGEST_ANSWER = 64 * 1024
-_LOOPBACK = ("localhost", "::1")
 
 
 class OAuth2Options(TypedDict, total=False):
@@ -111,8 +112,13 @@ class OAuth2(TokenAuth):
             self._client_id,
             self._scope,
             sorted(self._parameters.items()),
+            self._subject(),
         ]
         return sha256(json.dumps(parts).encode()).hexdigest()
+
+    def _subject(self) -> str:
+        """Return for whom its tokens are, where the client does not act for itself."""
+        return ""
 
     @abstractmethod
     @override
@@ -136,17 +142,18 @@ class OAuth2(TokenAuth):
             wait = random.uniform(0, 0.5 * 2**attempt)
             try:
                 response: RawResponse = yield request
-            except RequestTimeout:
-                raise
-            except TransportError:
-                if is_last:
+            except TransportError as error:
+                # A refresh token may be good once, and a lost answer have held the next one.
+                may_repeat = error.sent == "no" or form.get("grant_type") == "client_credentials"
+                if is_last or not may_repeat or is_own_end(error):
                     raise
             else:
                 asked = find_wait(response.headers)
                 wait = wait if asked is None else asked
                 is_passing = response.status in _PASSING and wait <= _LONGEST_WAIT
                 if is_last or not is_passing:
-                    secrets = [text for text in (*form.values(), secret or "") if len(text) > 2]
+                    sent = (*form.values(), *self._parameters.values(), secret or "")
+                    secrets = [text for text in sent if len(text) > 2 and text not in _GRANTS]
                     return self._read(response, secrets)
             yield wait
         raise AssertionError("the last attempt ends the loop")  # pragma: no cover
@@ -225,6 +232,10 @@ class OAuth2RefreshToken(OAuth2):
         self._given = SecretSource(f"refresh_token of {type(self).__name__}", refresh_token)
 
     @override
+    def _subject(self) -> str:
+        return self._given.get()
+
+    @override
     def fetch(self, token: Token | None) -> Generator[Step, Any, Token]:
         given = self._given.get()
         kept = given if token is None or token.refresh_token is None else token.refresh_token
@@ -256,31 +267,37 @@ def _endpoint(me: str, url: object) -> tuple[Origin, str]:
         raise ConfigurationError(f"token_url of {me} must be an absolute http(s) URL") from None
     if given.user is not None or given.password is not None or given.raw_fragment:
         raise ConfigurationError(f"token_url of {me} must hold no login and no fragment")
-    is_here = origin.host in _LOOPBACK or origin.host.startswith("127.")
-    if origin.scheme != "https" and not is_here:
+    if origin.scheme != "https" and not _is_here(origin.host):
         raise ConfigurationError(
             f"token_url of {me} must be https: the secrets of the client go there (RFC 6749 3.2)"
         )
     return origin, given.raw_path_qs
 
 
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _told(answer: Mapping[str, Any], secrets: Iterable[str]) -> str:
     """Return what an error answer says, without what it was sent (RFC 6749 5.2)."""
     texts = [answer.get(name) for name in ("error", "error_description")]
-    told = ": ".join(clean_text(one, 200) for one in texts if isinstance(one, str) and one)
-    ordered = sorted({*secrets, *map(quote_plus, secrets)}, key=len, reverse=True)
-    return f", {hide_secrets(told, ordered)}" if told else ""
+    forms = {form for one in secrets for form in (one, quote_plus(one), quote(one, safe=""))}
+    ordered = sorted(forms, key=len, reverse=True)
+    # Hidden before it is cut: half a secret would not be known as one.
+    told = [clean_text(hide_secrets(one, ordered), 200) for one in texts if isinstance(one, str)]
+    return f", {': '.join(filter(None, told))}" if any(told) else ""
 
 
 def _read_token(answer: Mapping[str, Any], now: float, refuse: Any) -> Token:
     """Return the token of an answer (RFC 6749 5.1)."""
     token, kind = answer.get("access_token"), answer.get("token_type", "Bearer")
-    if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+    if not isinstance(token, str) or not can_be_sent(token):
         raise refuse("gave no access_token that can be sent")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise refuse("gave a token of a type that is not Bearer")
-    if " " in token:
-        raise refuse("gave an access_token with a blank in it")
     refresh, scope = answer.get("refresh_token"), answer.get("scope")
     return Token(
         token,

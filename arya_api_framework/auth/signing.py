@@ -250,11 +250,16 @@ class HMACAuth(Auth):
             if self._secret_encoding == "text":
                 return text.encode()
             if self._secret_encoding == "hex":
-                return bytes.fromhex(text)
-            return base64.b64decode(text, validate=True)
+                key = bytes.fromhex(text)
+            else:
+                key = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
             # The error of the library would hold the text.
             raise error(f"{self._secret.what} is not valid {self._secret_encoding}") from None
+        if not key:
+            # HMAC takes an empty key, with which anyone could sign.
+            raise error(f"{self._secret.what} is empty")
+        return key
 
 
 def _check_name(what: str, name: object) -> str:

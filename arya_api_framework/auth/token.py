@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from typing_extensions import override
 
-from ..errors import RequestTimeout, TokenRefreshError, TransportError
+from ..errors import (
+    DeadlineExceeded,
+    PoolTimeout,
+    RequestTimeout,
+    TokenRefreshError,
+    TransportError,
+)
 from ..fork import start_over_in_child
 from ..options import check_number
 from .base import Auth, Flow, Step
@@ -21,7 +27,7 @@ if TYPE_CHECKING:
     from ..client.request import Request
     from .token_store import TokenStore
 
-__all__ = ["Token", "TokenAuth"]
+__all__ = ["Token", "TokenAuth", "can_be_sent", "is_own_end"]
 
 _POLL = 0.05
 """Seconds after which a store that another process uses is asked again."""
@@ -163,8 +169,8 @@ class TokenAuth(Auth):
             found = future.result() if future.done() else None
             if isinstance(found, _Failure):
                 raise found.error()
-            # It may be short of life: it is used all the same, as its owner does.
-            if found is not None and not _is_same(found, refused):
+            # It may be short of life, or the same again: it is used as by the one who fetched it.
+            if found is not None:
                 return found
         return (yield from self._lead(mine, refused))
 
@@ -196,9 +202,9 @@ class TokenAuth(Auth):
                 return kept  # Another process was faster.
             try:
                 token = yield from self.fetch(kept or self._token or refused)
-            except RequestTimeout:
-                raise  # The time of this call is over: another one may have more.
             except TransportError as error:
+                if is_own_end(error):
+                    raise  # The time of this call is over: another one may have more.
                 raise TokenRefreshError(f"no token could be fetched: {error}") from error
             self._store.save(self.key, token)
             return token
@@ -207,6 +213,18 @@ class TokenAuth(Auth):
 
     def _is_usable(self, token: Token, refused: Token | None) -> bool:
         return token.is_fresh(self._clock(), self._skew) and not _is_same(token, refused)
+
+
+def is_own_end(error: TransportError) -> bool:
+    """Return whether an error ends a call by its own limits, and tells nothing of the server."""
+    return isinstance(error, DeadlineExceeded | PoolTimeout) or type(error) is RequestTimeout
+
+
+def can_be_sent(token: object) -> bool:
+    """Return whether a text can be a bearer token: printable ASCII, no blank (RFC 6750 2.1)."""
+    return (
+        isinstance(token, str) and token.isascii() and token.isprintable() and " " not in token
+    ) and bool(token)
 
 
 def _is_same(token: Token, other: Token | None) -> bool:

@@ -17,11 +17,13 @@ from typing_extensions import override
 
 from ..errors import TokenRefreshError
 from ..fork import start_over_in_child
-from .token import Token
+from .token import Token, can_be_sent
 
 __all__ = ["FileTokenStore", "MemoryTokenStore", "TokenStore"]
 
 _LARGEST = 1024 * 1024
+_LAST = 1e11
+"""No token is of that time, in seconds since 1970."""
 
 
 class TokenStore(ABC):
@@ -168,10 +170,14 @@ def _is_token(values: dict[str, Any]) -> bool:
     texts = [values.get(name) for name in ("refresh_token", "scope")]
     times = [values.get(name) for name in ("expires_at", "issued_at")]
     return (
-        isinstance(values.get("access_token"), str)
+        can_be_sent(values.get("access_token"))
         and all(one is None or isinstance(one, str) for one in texts)
-        and all(one is None or isinstance(one, int | float) for one in times)
+        and all(one is None or _is_time(one) for one in times)
     )
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= _LAST
 
 
 if sys.platform == "win32":  # pragma: no cover - Windows

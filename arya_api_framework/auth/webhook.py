@@ -7,7 +7,7 @@ import binascii
 import hmac
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Self, TypeVar
 
 from ..client.encoding import as_pairs
 from ..client.shapes import is_bytes
@@ -92,6 +92,15 @@ class Webhook:
     def __repr__(self) -> str:
         return f"<Webhook {self._kind}>"
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: Any, /) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds secrets and cannot be pickled")
+
     def verify(self, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: bytes) -> None:
         """Check that a webhook is from its sender, and not too old.
 
@@ -144,7 +153,7 @@ class Webhook:
 
         adapter: TypeAdapter[_T] = TypeAdapter(model)
         try:
-            return adapter.validate_json(body)
+            return adapter.validate_json(bytes(body))
         except ValidationError as error:
             places = [
                 f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['type']}"
@@ -182,9 +191,13 @@ class Webhook:
         if self._kind != "standard":
             return text.encode()
         try:
-            return base64.b64decode(text.removeprefix("whsec_"), validate=True)
+            key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
         except (binascii.Error, ValueError):
             raise error("secret of a Webhook is not `whsec_` and base64") from None
+        if not key:
+            # HMAC takes an empty key, with which anyone could sign.
+            raise error("secret of a Webhook has nothing after `whsec_`")
+        return key
 
     def _read(self, headers: Any, body: bytes) -> _Claim:
         first, *more = [_field(headers, name) for name in _NAMES[self._kind]]
@@ -203,15 +216,23 @@ class Webhook:
 
 def _field(headers: Any, name: str) -> str:
     pairs = as_pairs("`headers`", headers)
-    found = [cast("str", value) for key, value in pairs if key.lower() == name]
+    found: list[Any] = [value for key, value in pairs if key.lower() == name]
     if len(found) != 1:
         count = "no" if not found else "more than one"
         raise WebhookVerificationError(f"the webhook has {count} header {name}")
-    return found[0]
+    value = found[0]
+    if not isinstance(value, str):
+        raise ConfigurationError(
+            f"the values of `headers` must be text, got {type(value).__name__} for {name}"
+        )
+    if not value.isascii():
+        # Servers make surrogates of other octets, which no encoding takes.
+        raise WebhookVerificationError(f"the header {name} of the webhook is not ASCII")
+    return value
 
 
 def _time(text: str) -> float:
-    if not text.isascii() or not text.isdigit() or len(text) > 12:
+    if not text.isdigit() or len(text) > 12:
         raise WebhookVerificationError("the webhook says no time at which it was sent")
     return float(text)
 

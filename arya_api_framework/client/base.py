@@ -716,6 +716,7 @@ class BaseClient(Node, metaclass=ClientMeta):
                 allow_early_response=config.allow_early_response,
                 keeps_alive=config.pool.keepalive != 0,
                 encoding=config.encoding,
+                key_field=None if config.credentials is None else config.credentials.header.lower(),
             )
             return self._call_policy
 

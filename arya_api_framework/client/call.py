@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from ..errors import (
@@ -83,6 +84,7 @@ class Policy(NamedTuple):
     Attributes:
         security: The schemes and credentials of the client, `None` where it declares none.
         required: What `security` of the client asks for.
+        key_field: The field of the client's pool of keys.
         tls: The certificate that the call shows in place of the client's.
     """
 
@@ -111,6 +113,7 @@ class Policy(NamedTuple):
     required: Requirements | None = None
     tls: TLS | None = None
     encoding: str | None = None
+    key_field: str | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -421,8 +424,9 @@ class Call:
     def may_authenticate(self, origin: Origin) -> bool:
         """Return whether a request to an origin may carry what the `auth` of the call makes."""
         visited = (*(one.request.origin for one in self.history), origin)
-        first, trusted = visited[0], self.policy.trusted_origins
-        return all(is_same(first, one) or {first, one} <= trusted for one in visited)
+        trusted = self.policy.trusted_origins
+        # Hop by hop, as it is decided what a redirect takes along.
+        return all(is_same(a, b) or {a, b} <= trusted for a, b in pairwise(visited))
 
     def _is_ours(self, origin: Origin) -> bool:
         """Return whether an origin is the client's, or trusted, in this call."""

@@ -345,6 +345,14 @@ def check_auth(_: Any, value: Any) -> Auth | None:
     from ..auth.base import Auth
 
     if isinstance(value, Auth):
+        methods = (value.apply, value.flow)
+        if any(
+            inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one) for one in methods
+        ):
+            raise ConfigurationError(
+                f"apply and flow of {type(value).__name__} serve clients of both kinds and must be "
+                "written with `def`; a flow yields what is to be sent or waited for"
+            )
         return value
     if is_tuple(value) and len(value) == 2:
         from ..auth.fixed import BasicAuth

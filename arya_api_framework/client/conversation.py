@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,12 @@ class Conversation:
         if auth.header is not None:
             request.headers.popall(auth.header)  # Room for it, or what it was at the last hop.
         self._flow = auth.flow(request)
+        given: object = self._flow
+        if not isinstance(given, Generator):
+            raise ConfigurationError(
+                f"the flow of {type(auth).__name__} must be a generator, which yields requests, "
+                f"got {type(given).__name__}"
+            )
         self._go_on(self._flow.send, None)
 
     def answer(self, answer: RawResponse | None) -> None:
@@ -91,7 +97,8 @@ class Conversation:
         """
         if self.response is None:
             raise ConfigurationError(
-                f"the flow of {type(self._auth).__name__} ended before it yielded a request"
+                f"the flow of {type(self._auth).__name__} ended without a response: it must yield "
+                "a request, and raise what it cannot answer"
             )
         return self.response
 
@@ -120,7 +127,7 @@ class Conversation:
         except StopIteration:
             self.step = None
             return
-        except AuthError as error:
+        except (AuthError, ConfigurationError) as error:
             if self._is_sent and error.sent == "no":
                 error.sent = "yes"  # The server has read the request, and wants more.
             raise

@@ -7,7 +7,7 @@ import functools
 import re
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from multidict import CIMultiDict
 
@@ -41,16 +41,13 @@ from .defaults import Defaults, lay_headers
 from .encoding import as_pairs, encode_scalar
 from .formats import find_format
 from .mappings import Values, merge_error_responses
-from .placed import NO_AUTH_YET, AuthText, ClientText
+from .placed import NO_AUTH_YET, AuthText, ClientText, KeyText
 from .redaction import redact_url
 from .request import Request, choose_content
 from .response import check_encoding
 from .shapes import is_mapping
 from .url import Origin, PathTemplate, compile_path
 from .verbs import path_text
-
-if TYPE_CHECKING:
-    from ..auth.base import Auth
 
 __all__ = ["automatic_headers", "build_request", "check_options", "make_call"]
 
@@ -263,9 +260,10 @@ def _authenticate(
         policy = policy._replace(auth=())  # That of the client stays at home.
     elif not is_given and policy.required:
         policy = _secure(policy, own)
-    if not (is_given or policy.auth or any(isinstance(one, AuthText) for one in headers.values())):
+    is_marked = any(isinstance(one, AuthText | KeyText) for one in headers.values())
+    if not (is_given or policy.auth or is_marked):
         return policy, request
-    return policy, _with_room(request, policy.auth, own, is_given)
+    return policy, _with_room(request, policy, own, is_given)
 
 
 def _secure(policy: Policy, own: list[str]) -> Policy:
@@ -276,22 +274,24 @@ def _secure(policy: Policy, own: list[str]) -> Policy:
     return policy._replace(auth=found.auth, tls=found.tls)
 
 
-def _with_room(request: Request, auth: tuple[Auth, ...], own: list[str], is_given: bool) -> Request:
+def _with_room(request: Request, policy: Policy, own: list[str], is_given: bool) -> Request:
     """Return a request with room for what each `Auth` makes, in place of what the client put there.
 
     Args:
         request: The request.
-        auth: What authenticates it.
+        policy: What authenticates it.
         own: The fields that the call gave.
         is_given: Whether the call says what authenticates it.
     """
     request = copy.copy(request)
     headers = request.headers
     for name in [name for name, value in headers.items() if isinstance(value, ClientText)]:
-        if is_given or isinstance(headers[name], AuthText):
+        is_key = isinstance(headers[name], KeyText)
+        is_alien = is_key and name.lower() != policy.key_field  # Of a client with a pool of keys.
+        if is_given or is_alien or isinstance(headers[name], AuthText):
             headers.popall(name, None)
     taken = {name.lower() for name in own}
-    for one in auth:
+    for one in policy.auth:
         if one.header is not None and one.header.lower() not in taken:
             headers.popall(one.header, None)
             headers[one.header] = NO_AUTH_YET

@@ -165,7 +165,9 @@ def check_requirements(value: Any, schemes: Mapping[str, Scheme]) -> Requirement
 
 
 def _found(values: list[Auth | TLS]) -> Found:
-    auth = tuple(one for one in values if isinstance(one, Auth))
+    # The first is the innermost: what signs the request, or answers for its target, sees it whole.
+    ordered = sorted(values, key=lambda one: isinstance(one, Auth) and type(one).flow is Auth.flow)
+    auth = tuple(one for one in ordered if isinstance(one, Auth))
     tls = [one for one in values if isinstance(one, TLS)]
     return Found(auth, tls[0] if tls else None)
 

@@ -8,6 +8,8 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
+from yarl import URL
 
 from arya_api_framework import (
     CredentialPool,
@@ -20,6 +22,7 @@ from arya_api_framework import (
     SyncClient,
 )
 from arya_api_framework.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, Flow
+from arya_api_framework.client.url import Origin
 from arya_api_framework.errors import (
     ConfigurationError,
     ConnectError,
@@ -443,7 +446,7 @@ async def test_a_flow_that_yields_what_it_must_not(kind: Kind) -> None:
         for seconds in (-1, float("nan"), float("inf"), 1e10, True):
             with pytest.raises(ConfigurationError, match=r"the flow of Odd yields a Request"):
                 await kind.client(server.url, auth=Odd(seconds)).get("/")
-        with pytest.raises(ConfigurationError, match="the flow of Empty ended before it yielded"):
+        with pytest.raises(ConfigurationError, match="the flow of Empty ended without a response"):
             await kind.client(server.url, auth=Empty()).get("/")
         assert server.log == []
 
@@ -515,3 +518,52 @@ async def test_it_is_logged_and_exported_as_nothing(kind: Kind, caplog: Any) -> 
         assert "hunter2" not in caplog.text + str(caught.value) + repr(caught.value)
         assert isinstance(caught.value.raw, RawResponse)  # type: ignore[attr-defined]
         assert "hunter2" not in caught.value.raw.request.to_curl()  # type: ignore[attr-defined]
+
+
+async def test_a_request_of_a_client_with_a_pool_is_sent_by_another(kind: Kind) -> None:
+    """What stood there for a key is not sent."""
+    async with Scripted() as server:
+        pool = kind.client(server.url, credentials=CredentialPool(["key"]))
+        request = pool.build("GET", "/")
+        await pool.send(request)
+        await kind.client(server.url).send(request)
+        await kind.client(server.url, auth=LOGIN).send(request)
+        assert sent(server) == ["Bearer key", None, BASIC]
+
+
+def test_methods_that_are_coroutine_functions_are_refused() -> None:
+    """They would never be awaited, and the request go out without credentials."""
+
+    class Late(Auth):
+        async def apply(self, request: Request) -> None:  # type: ignore[override]
+            request.headers["Authorization"] = "never"
+
+    with pytest.raises(ConfigurationError, match=r"apply and flow of Late .* written with `def`"):
+        SyncClient("http://api.test", auth=Late())
+
+
+async def test_a_flow_that_is_no_generator(kind: Kind) -> None:
+    """The error says so."""
+
+    class Plain(Auth):
+        def flow(self, request: Request) -> Flow:
+            return None  # type: ignore[return-value]
+
+    async with Scripted() as server:
+        with pytest.raises(ConfigurationError, match="flow of Plain must be a generator"):
+            await kind.client(server.url, auth=Plain()).get("/")
+
+
+def test_hops_are_judged_one_by_one() -> None:
+    """As it is decided what a redirect takes along: from http to https of a trusted host, too."""
+    with SyncClient("http://h.test", trusted_origins=["http://t.test"], auth=LOGIN) as client:
+        call = client._prepare("GET", "/", {})
+        for place in ("http://h.test", "http://t.test"):
+            call.history += (RawResponse(302, (), Request("GET", at(place), "/", CIMultiDict())),)
+        assert call.may_authenticate(at("https://t.test"))
+        assert not call.may_authenticate(at("https://other.test"))
+
+
+def at(url: str) -> Origin:
+    """Return an origin."""
+    return Origin.of(URL(url))

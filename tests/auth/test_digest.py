@@ -89,6 +89,8 @@ def test_unknown_algorithm() -> None:
         'Digest realm="r", nonce="n\xe4"',
         'Digest realm="r\u65e5", nonce="n"',
         'Digest realm="r\xa0", nonce="n"',
+        'Digest realm="r", nonce="n", algorithm="\u017fHA-256"',
+        'Digest realm="r", nonce="n", algorithm="MD5-\u017fess"',
         'Digest realm="r", nonce="n", opaque="\xff"',
         f'Digest realm="r", nonce="n", opaque="{"x" * 40_000}"',
         "Digest " * 4000,

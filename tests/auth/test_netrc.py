@@ -1,5 +1,6 @@
 """`NetrcAuth`: which entry of the file is sent, and what is said of a file that is none."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,38 @@ async def test_the_entry_of_the_host_counts(lane: Lane, tmp_path: Path) -> None:
         assert sent(server) == [ANN, ANN, BOB, "mine", None]
 
 
+async def test_names_of_hosts(kind: Kind, tmp_path: Path) -> None:
+    """In any case, as hosts are; the first of several counts."""
+    text = "machine LocalHost login ann password a\nmachine localhost login bob password b\n"
+    file = write(tmp_path / "netrc", text)
+    async with Scripted() as server:
+        url = server.url.replace("127.0.0.1", "localhost")
+        await kind.client(url, auth=NetrcAuth(file)).get("/")
+        assert sent(server) == [ANN]
+
+
+async def test_a_file_that_takes_its_place(kind: Kind, tmp_path: Path) -> None:
+    """Of the same length and time, as a restored one may be."""
+    file = write(tmp_path / "netrc", "default login ann password a\n")
+    auth = NetrcAuth(file)
+    async with Scripted() as server:
+        client = kind.client(server.url, auth=auth)
+        await client.get("/")
+        other = write(tmp_path / "other", "default login bob password b\n")
+        state = file.stat()
+        os.utime(other, ns=(state.st_atime_ns, state.st_mtime_ns))
+        other.replace(file)
+        await client.get("/")
+        assert sent(server) == [ANN, BOB]
+
+
+@pytest.mark.parametrize("file", [5, b"netrc", "", "a\0b"])
+def test_what_is_no_path(file: Any) -> None:
+    """It is refused at once."""
+    with pytest.raises(ConfigurationError, match="file of a NetrcAuth must be a path"):
+        NetrcAuth(file)
+
+
 async def test_where_the_file_is(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,7 +103,7 @@ async def test_a_file_that_is_none(kind: Kind, tmp_path: Path, text: str, words:
     """The error names it, and shows nothing of it."""
     async with Scripted() as server:
         client = kind.client(server.url, auth=NetrcAuth(write(tmp_path / "netrc", text)))
-        with pytest.raises((MissingCredentials, ConfigurationError), match=words) as caught:
+        with pytest.raises(MissingCredentials, match=words) as caught:
             await client.get("/")
         assert "hunter2" not in str(caught.value) + repr(caught.value.__cause__)
         assert server.log == []

@@ -15,6 +15,7 @@ from arya_api_framework.auth import (
     BasicScheme,
     BearerAuth,
     BearerScheme,
+    DigestScheme,
     MutualTLSScheme,
 )
 from arya_api_framework.errors import ConfigurationError, HTTPBadRequest, MissingCredentials
@@ -433,3 +434,15 @@ async def test_a_class_of_a_user() -> None:
         await asyncio.gather(*(client.get("/") for _ in range(3)))
         assert sent(server) == [("Bearer t", None, None)] * 3
         assert isinstance(client.config.security_schemes["tokenAuth"].make("x", "t"), Auth)
+
+
+async def test_a_digest_is_for_the_target_that_is_sent(kind: Kind) -> None:
+    """Whatever the names are, a key in the query is there before it."""
+    challenge = answer(401, 'WWW-Authenticate: Digest realm="r", nonce="n"')
+    async with Scripted(challenge) as server:
+        schemes = {"z": DigestScheme(), "a": ApiKeyScheme("k", location="query")}
+        client = kind.client(server.url, security_schemes=schemes, security=[{"z", "a"}])
+        client.target.authenticate(z=("ann", "secret"), a="key")
+        await client.get("/p")
+        assert server.log[1].target == "/p?k=key"
+        assert 'uri="/p?k=key"' in server.log[1].headers["Authorization"]

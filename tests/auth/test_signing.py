@@ -387,6 +387,11 @@ LATE: list[tuple[Callable[[Any], HMACAuth], Any, str]] = [
         "secret of HMACAuth is not valid hex",
     ),
     (
+        lambda one: HMACAuth(one, canonical="", secret_encoding="hex"),
+        " ",
+        "secret of HMACAuth is empty",
+    ),
+    (
         lambda one: HMACAuth(one, canonical="", secret_encoding="base64"),
         "hünter2",
         "secret of HMACAuth is not valid base64",

@@ -1,8 +1,10 @@
 """`Webhook`: which ones are taken for those of their sender."""
 
 import base64
+import copy
 import hashlib
 import hmac
+import pickle
 from typing import Any
 
 import pytest
@@ -72,6 +74,8 @@ def test_what_is_signed_is_taken(make: Any) -> None:
         at(make(other, lambda: SECRET)).verify(headers, BODY)
     assert webhook.parse(fields, BODY, Event) == Event(id=5)
     assert webhook.parse(fields, BODY, dict[str, int]) == {"id": 5}
+    view: Any = memoryview(BODY)
+    assert webhook.parse(fields, view, Event) == Event(id=5)
     assert "hunter2" not in repr(webhook)
 
 
@@ -87,6 +91,7 @@ def test_what_is_not_signed_is_refused(make: Any) -> None:
         ({}, BODY, "has no header"),
         ([*fields.items(), *fields.items()], BODY, "has more than one header"),
     ]
+    cases += [({**fields, one: "\udcff"}, BODY, f"{one.lower()} .* is not ASCII") for one in fields]
     name = list(fields)[-1]
     cases += [
         ({**fields, name: bad}, BODY, "no right signature|says no time")
@@ -112,7 +117,7 @@ def test_times(make: Any) -> None:
     at(make(SECRET, tolerance=1000), NOW + 900).verify(fields, BODY)
     for bad in ("", "-5", "nan", "٣", "9" * 20):
         broken = {name: value.replace("1700000000", bad) for name, value in fields.items()}
-        with pytest.raises(WebhookVerificationError, match="says no time"):
+        with pytest.raises(WebhookVerificationError, match=r"says no time|is not ASCII"):
             at(make(SECRET)).verify(broken, BODY)
 
 
@@ -131,6 +136,7 @@ def test_what_can_never_work() -> None:
         (Webhook.github, "needs the secret"),
         (lambda: Webhook.github(""), "secret of a Webhook is empty"),
         (lambda: Webhook.standard("whsec_hunter2!"), "is not `whsec_` and base64"),
+        (lambda: Webhook.standard("whsec_"), "has nothing after `whsec_`"),
         (lambda: Webhook.stripe(SECRET, tolerance=0), "tolerance of a Webhook"),
     ]
     for make, words in cases:
@@ -142,5 +148,18 @@ def test_what_can_never_work() -> None:
         late.sign(BODY)
     with pytest.raises(MissingCredentials, match="is empty"):
         Webhook.github(lambda: "").sign(BODY)
+    values: Any = {"X-Hub-Signature-256": b"00"}
+    with pytest.raises(ConfigurationError, match=r"values of `headers` must be text, got bytes"):
+        Webhook.github(SECRET).verify(values, BODY)
     with pytest.raises(ConfigurationError, match=r"its raw bytes.* got str"):
         Webhook.github(SECRET).verify({}, '{"id": 5}')  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_no_secret_is_pickled(make: Any) -> None:
+    """A copy is the same object, and a pickle none."""
+    webhook = make(SECRET)
+    assert copy.copy(webhook) is webhook
+    assert copy.deepcopy(webhook) is webhook
+    with pytest.raises(TypeError, match="holds secrets and cannot be pickled"):
+        pickle.dumps(webhook)
