@@ -1,7 +1,6 @@
 """Six kinds of secret, given to everything that takes one: no text of anything tells it."""
 
 import contextlib
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,19 +49,6 @@ CHALLENGE = answer(401, 'WWW-Authenticate: Digest realm="r", nonce="n", qop="aut
 ANSWERS: list[Step] = [answer(200), answer(500), CLOSE, b"garbage\r\n\r\n"]
 TOLD_BACK = answer(500, body=b'{"message": "you sent hunter2-canary"}')
 """A server can tell back what it read, which of a digest is no secret."""
-
-
-@pytest.fixture
-def formats() -> Iterator[Formats]:
-    """A handler for every logger at every level, the third parties' included."""
-    root = logging.getLogger()
-    handler = Formats()
-    level = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.NOTSET)
-    yield handler
-    root.removeHandler(handler)
-    root.setLevel(level)
 
 
 @pytest.mark.parametrize("form", FORMS)
