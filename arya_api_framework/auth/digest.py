@@ -8,12 +8,13 @@ import secrets
 import threading
 from collections.abc import Iterable
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from typing_extensions import override
 from yarl import URL
 
+from ..client.shapes import is_iterable
 from ..client.url import Origin
 from ..errors import AuthError, ConfigurationError
 from ..fork import start_over_in_child
@@ -60,12 +61,7 @@ class DigestAuth(Auth):
     ) -> None:
         self._user = SecretSource("user of a DigestAuth", user, may_be_empty=True)
         self._password = SecretSource("password of a DigestAuth", password, may_be_empty=True)
-        given = [algorithms] if isinstance(algorithms, str) else list(algorithms)
-        if not given or not set(given) <= set(_HASHES):
-            raise ConfigurationError(
-                f"algorithms of a DigestAuth must be some of {', '.join(_HASHES)}, got {given!r}"
-            )
-        self._algorithms = [one for one in _HASHES if one in given]
+        self._algorithms = _check_algorithms(algorithms)
         self._start_over()
         # A nonce that the child went on with would be counted twice.
         start_over_in_child(self, "_start_over")
@@ -118,7 +114,7 @@ class DigestAuth(Auth):
             return None
         if "realm" not in given or not given.get("nonce"):
             return None
-        for key in ("realm", "nonce", "opaque", "algorithm"):
+        for key in ("realm", "nonce", "opaque", "algorithm", "domain"):
             if len(given.get(key, "")) > _LONGEST or not given.get(key, "").isprintable():
                 return None
         if not (given["nonce"] + given.get("opaque", "")).isascii():
@@ -238,6 +234,22 @@ class _Answer:
         data = text if isinstance(text, bytes) else text.encode()
         name = _HASHES[_plain(self.session.given.get("algorithm", "MD5"))]
         return hashlib.new(name, data, usedforsecurity=False).hexdigest()
+
+
+def _check_algorithms(algorithms: object) -> list[str]:
+    """Return the known ones that are given, the strongest first."""
+    given = [algorithms] if isinstance(algorithms, str) else algorithms
+    names: list[Any] = list(given) if is_iterable(given) else []
+    known = list(_HASHES)
+    if not names or not all(one in known for one in names):
+        from ..client.checks import near_miss
+
+        odd = next((one for one in names if isinstance(one, str) and one not in known), "")
+        raise ConfigurationError(
+            f"algorithms of a DigestAuth must be some of {', '.join(known)}, got "
+            f"{algorithms!r}{near_miss(odd.upper(), known)}"
+        )
+    return [one for one in known if one in names]
 
 
 def _space(domain: str, request: Request) -> tuple[str, ...]:

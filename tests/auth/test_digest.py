@@ -1,6 +1,7 @@
 """`DigestAuth` against httpbin, and the examples of RFC 7616."""
 
 import asyncio
+import contextlib
 import gzip
 import hashlib
 import pickle
@@ -75,10 +76,24 @@ def test_challenges() -> None:
     assert read_challenges(["Digest nonce=a, nonce=b"]) == []
 
 
-def test_unknown_algorithm() -> None:
-    """What is not known is refused when it is given."""
-    with pytest.raises(ConfigurationError, match="SHA-1"):
-        DigestAuth("a", "b", algorithms=["SHA-1"])
+@pytest.mark.parametrize(
+    ("algorithms", "words"),
+    [
+        (["SHA-1"], r"got \['SHA-1'\]; did you mean 'SHA-512'"),
+        ("sha256", "got 'sha256'; did you mean 'SHA-256'"),
+        (["MD5", "sha-512"], "did you mean 'SHA-512'"),
+        (["MD5", "other"], r"got \['MD5', 'other'\]$"),
+        ([None], r"got \[None\]$"),
+        ([[]], r"got \[\[\]\]$"),
+        ([], r"got \[\]$"),
+        (None, "got None$"),
+        (5, "got 5$"),
+    ],
+)
+def test_unknown_algorithm(algorithms: Any, words: str) -> None:
+    """What is not known is refused when it is given, with what was probably meant."""
+    with pytest.raises(ConfigurationError, match=f"some of SHA-512, .*{words}"):
+        DigestAuth("a", "b", algorithms=algorithms)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +118,7 @@ def test_unknown_algorithm() -> None:
         'Digest realm="r", nonce="n", nonce="m"',
         'Digest realm="r", nonce="n", qop="other"',
         f'Digest realm="r", nonce="{"n" * 5000}"',
+        f'Digest realm="r", nonce="n", domain="{"/ " * 3000}"',
         'Basic realm="r"',
         'Digest realm="r", nonce="n',
         "Digest a=b, " * 1000,
@@ -352,8 +368,10 @@ async def test_without_qop(kind: Kind) -> None:
         (", charset=UTF-8", {"username*": "UTF-8''J%C3%A4s%C3%B8n%20%E6%97%A5"}),
     ],
 )
-async def test_a_user_beyond_ascii(lane: Lane, more: str, expected: dict[str, str]) -> None:
-    """Is percent-encoded, and hashed as UTF-8."""
+async def test_a_user_and_a_realm_beyond_ascii(
+    lane: Lane, more: str, expected: dict[str, str]
+) -> None:
+    """The user is percent-encoded, the realm told back as it came, and both hashed as UTF-8."""
     field = f'WWW-Authenticate: Digest realm="r\xe4", nonce="n", qop="auth"{more}'
     async with Scripted(answer(401, field)) as server:
         await lane.client(server.url, auth=DigestAuth("J\xe4s\xf8n \u65e5", "p\xe4ss")).get("/a")
@@ -367,13 +385,60 @@ async def test_a_user_beyond_ascii(lane: Lane, more: str, expected: dict[str, st
 
 
 def test_what_is_kept_of_origins_is_bounded() -> None:
-    """The one that was first is forgotten."""
+    """The one whose nonce is the oldest is forgotten."""
     auth = DigestAuth("ann", "secret")
-    for number in range(150):
-        auth._keep(Origin("http", f"{number}.test", 80), _Session({"nonce": "n"}))
+    origins = [Origin("http", f"{number}.test", 80) for number in range(101)]
+    for origin in origins[:100]:
+        auth._keep(origin, _Session({"nonce": "n"}))
+    auth._keep(origins[0], _Session({"nonce": "m"}))
     assert len(auth._sessions) == 100
-    assert Origin("http", "49.test", 80) not in auth._sessions
-    assert Origin("http", "50.test", 80) in auth._sessions
+    auth._keep(origins[100], _Session({"nonce": "n"}))
+    assert list(auth._sessions) == [*origins[2:100], origins[0], origins[100]]
+
+
+class Slow(Origin):
+    """An origin that does something when it is put into a dictionary, as if a thread took turns."""
+
+    meanwhile: Any = None
+
+    def __hash__(self) -> int:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return super().__hash__()
+
+
+def test_threads_that_were_given_one_nonce_share_its_count() -> None:
+    """One that comes while another is about to keep the nonce waits for that."""
+    auth = DigestAuth("ann", "secret")
+    origin, kept = Slow("http", "a.test", 80), list[_Session]()
+
+    def keep() -> None:
+        kept.append(auth._keep(Origin("http", "a.test", 80), _Session({"nonce": "n"})))
+
+    def first() -> None:
+        # After this look-up comes that of the nonce to be replaced, and what is done in it.
+        origin.meanwhile = second
+
+    def second() -> None:
+        thread.start()
+        thread.join(0.2)
+
+    thread = threading.Thread(target=keep)
+    origin.meanwhile = first
+    kept.append(auth._keep(origin, _Session({"nonce": "n"})))
+    thread.join()
+    assert len({id(one) for one in kept}) == 1
+
+
+async def test_what_was_refused_is_forgotten(kind: Kind) -> None:
+    """The next call proves nothing unasked: a wrong password is tried once in a call."""
+    async with Scripted(CHALLENGE, CHALLENGE, CHALLENGE) as server:
+        client = kind.client(server.url, auth=DigestAuth("ann", "wrong"), retry=None)
+        for _ in range(2):
+            with contextlib.suppress(HTTPUnauthorized):
+                await client.get("/")
+        assert ["Authorization" in read.headers for read in server.log] == [False, True] * 2
 
 
 async def test_what_the_end_of_a_nonce_says(kind: Kind) -> None:
