@@ -17,6 +17,7 @@ import hashlib
 import io
 import json
 import random
+import re
 import ssl
 import threading
 import zlib
@@ -439,6 +440,34 @@ async def token(request: web.Request) -> web.Response:
     )
 
 
+async def wanted(request: web.Request) -> web.Response:
+    """Tell the request back to who answers the question of the challenge."""
+    if request.headers.get("Authorization") != "Answer 42":
+        challenge = {"WWW-Authenticate": 'Answer question="6 * 7"'}
+        return web.json_response({"message": "Who are you?"}, status=401, headers=challenge)
+    return await echo(request)
+
+
+async def digest(request: web.Request) -> web.Response:
+    """Let Ann in, whose password is "secret", by Digest with SHA-256, and prove to know it."""
+
+    def hashed(*parts: str) -> str:
+        return hashlib.sha256(":".join(parts).encode()).hexdigest()
+
+    text = request.headers.get("Authorization", "")
+    given = {name: value.strip('"') for name, value in re.findall(r'(\w+)=("[^"]*"|[^,]+)', text)}
+    key = hashed("ann", "orders", "secret")
+    middle = ["n0nce", given.get("nc", ""), given.get("cnonce", ""), "auth"]
+    target = request.raw_path
+    if given.get("response") != hashed(key, *middle, hashed(request.method, target)):
+        challenge = 'Digest realm="orders", nonce="n0nce", qop="auth", algorithm=SHA-256'
+        headers = {"WWW-Authenticate": challenge}
+        return web.json_response({"message": "Who are you?"}, status=401, headers=headers)
+    proof = f'rspauth="{hashed(key, *middle, hashed("", target))}", qop=auth'
+    told = {"user": given["username"], "count": int(given["nc"], 16)}
+    return web.json_response(told, headers={"Authentication-Info": proof})
+
+
 async def logout(request: web.Request) -> web.Response:
     """Delete the cookie `sid` and redirect to `/cookies`."""
     headers = {"Location": "/cookies", "Set-Cookie": "sid=; Path=/; Max-Age=0"}
@@ -488,6 +517,8 @@ ROUTES = [
     web.get(r"/set-cookie/{code:\d+}", set_cookie),
     web.post("/login", login),
     web.post("/token", token),
+    web.route("*", "/wanted", wanted),
+    web.route("*", "/digest", digest),
     web.get("/logout", logout),
     web.get("/cookies", cookies),
     web.get("/etag", etag),

@@ -22,6 +22,7 @@ import io
 import pkgutil
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -139,6 +140,16 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
+@pytest.fixture(scope="module")
+def mutual_server(certificate: Certificate) -> Iterator[Server]:
+    """The test application over TLS, for clients that show a certificate."""
+    context = certificate.server_context()
+    context.load_verify_locations(certificate.authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with Server(tls=context) as server:
+        yield server
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificate: Certificate) -> Path:
     """A folder to work in, with the files that pages take as given."""
@@ -156,6 +167,7 @@ def test_page(
     page: Path,
     server: Server,
     tls_server: Server,
+    mutual_server: Server,
     folder: Path,
     runner: asyncio.Runner,
     monkeypatch: pytest.MonkeyPatch,
@@ -168,6 +180,7 @@ def test_page(
         "https://cdn.example.com": server.at("localhost"),
         "https://shop.example.com": server.at("localhost"),
         "https://intranet.example.com": tls_server.at("localhost"),
+        "https://vault.example.com": mutual_server.at("localhost"),
     }
     text = page.read_text(encoding="utf-8")
     for origin, url in origins.items():
