@@ -7,20 +7,24 @@ import binascii
 import hmac
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Self, TypeAlias, TypeVar
 
 from ..client.encoding import as_pairs
-from ..client.shapes import is_bytes
+from ..client.shapes import is_bytes, is_iterable, is_mapping, is_sequence
 from ..errors import ConfigurationError, WebhookVerificationError
 from ..options import check_number
 from .secret import Secret, SecretSource
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
     from typing_extensions import TypeForm
 
 __all__ = ["Webhook"]
 
 _T = TypeVar("_T")
+_Headers: TypeAlias = (
+    "Mapping[str, str] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]"
+)
 _Kind = Literal["github", "stripe", "standard"]
 _NAMES: dict[_Kind, tuple[str, ...]] = {
     "github": ("x-hub-signature-256",),
@@ -101,11 +105,11 @@ class Webhook:
     def __reduce_ex__(self, protocol: Any, /) -> NoReturn:
         raise TypeError(f"{type(self).__name__} holds secrets and cannot be pickled")
 
-    def verify(self, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: bytes) -> None:
+    def verify(self, headers: _Headers, body: bytes) -> None:
         """Check that a webhook is from its sender, and not too old.
 
         Args:
-            headers: The header fields, in any case.
+            headers: The header fields, in any case; also as pairs of bytes, as ASGI has them.
             body: The body as it came, byte for byte.
 
         Raises:
@@ -136,12 +140,7 @@ class Webhook:
                 "as it was sent"
             )
 
-    def parse(
-        self,
-        headers: Mapping[str, str] | Iterable[tuple[str, str]],
-        body: bytes,
-        model: TypeForm[_T],
-    ) -> _T:
+    def parse(self, headers: _Headers, body: bytes, model: TypeForm[_T]) -> _T:
         """Verify a webhook, and return its JSON as a model, or as any type that pydantic knows.
 
         Raises:
@@ -155,15 +154,11 @@ class Webhook:
         try:
             return adapter.validate_json(bytes(body))
         except ValidationError as error:
-            places = [
-                f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {one['type']}"
-                for one in error.errors(
-                    include_input=False, include_url=False, include_context=False
-                )
-            ]
+            faults = error.errors(include_input=False, include_url=False, include_context=False)
+        told = dict.fromkeys(_describe(one, model) for one in faults)
         # Raised here, it has not the error of pydantic with it, which shows what was sent.
         raise WebhookVerificationError(
-            f"the webhook is from its sender, and does not fit: {', '.join(places[:5])}"
+            f"the webhook is from its sender, and does not fit: {', '.join([*told][:5])}"
         )
 
     def sign(self, body: bytes, *, id: str = "msg_1") -> dict[str, str]:
@@ -190,8 +185,10 @@ class Webhook:
         text = secret.get()
         if self._kind != "standard":
             return text.encode()
+        text = text.removeprefix("whsec_")
         try:
-            key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+            # Some are written without what pads them.
+            key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
         except (binascii.Error, ValueError):
             raise error("secret of a Webhook is not `whsec_` and base64") from None
         if not key:
@@ -200,13 +197,15 @@ class Webhook:
         return key
 
     def _read(self, headers: Any, body: bytes) -> _Claim:
-        first, *more = [_field(headers, name) for name in _NAMES[self._kind]]
+        pairs = as_pairs("`headers`", _as_text(headers))
+        first, *more = [_field(pairs, name) for name in _NAMES[self._kind]]
         if self._kind == "github":
-            return _Claim(body, [_from_hex(first.removeprefix("sha256="))], None)
+            algorithm, _, digest = first.partition("=")
+            return _Claim(body, [_from_hex(digest)] if algorithm == "sha256" else [], None)
         if self._kind == "stripe":
-            pairs = [part.strip().partition("=") for part in first.split(",")[:20]]
-            sent = next((value for name, _, value in pairs if name == "t"), "")
-            signatures = [_from_hex(value) for name, _, value in pairs if name == "v1"]
+            parts = [part.strip().partition("=") for part in first.split(",")[:20]]
+            sent = next((value for name, _, value in parts if name == "t"), "")
+            signatures = [_from_hex(value) for name, _, value in parts if name == "v1"]
             return _Claim(f"{sent}.".encode() + body, signatures, _time(sent))
         sent, signature = more
         given = [one.partition(",") for one in signature.split()[:20]]
@@ -214,8 +213,30 @@ class Webhook:
         return _Claim(f"{first}.{sent}.".encode() + body, signatures, _time(sent))
 
 
-def _field(headers: Any, name: str) -> str:
-    pairs = as_pairs("`headers`", headers)
+def _describe(fault: ErrorDetails, model: Any) -> str:
+    """Return what does not fit, with the field of the model that it is in.
+
+    Further in, and in other types, the names may be the sender's.
+    """
+    fields = getattr(model, "model_fields", {})
+    names = {*fields, *(one.alias for one in fields.values())}
+    place, kind = fault["loc"][:1], fault["type"]
+    return f"{place[0]}: {kind}" if place and place[0] in names else kind
+
+
+def _as_text(headers: Any) -> Any:
+    """Return pairs of bytes as text, and all else as it is."""
+    if is_mapping(headers) or not is_iterable(headers):
+        return headers
+    return [
+        [part.decode("latin-1") if isinstance(part, bytes) else part for part in pair]
+        if is_sequence(pair)
+        else pair
+        for pair in headers
+    ]
+
+
+def _field(pairs: Iterable[tuple[str, Any]], name: str) -> str:
     found: list[Any] = [value for key, value in pairs if key.lower() == name]
     if len(found) != 1:
         count = "no" if not found else "more than one"

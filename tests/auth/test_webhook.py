@@ -4,11 +4,17 @@ import base64
 import copy
 import hashlib
 import hmac
+import json
 import pickle
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import standardwebhooks
+from hypothesis import given
+from hypothesis import strategies as st
 from multidict import CIMultiDict
+from pydantic import ConfigDict, Field
 
 from arya_api_framework import BaseModel
 from arya_api_framework.auth import Webhook
@@ -36,11 +42,23 @@ class Event(BaseModel):
     id: int
 
 
+class Strict(BaseModel):
+    """A payload with a name of its own for a field, and none that it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: int = Field(alias="Id")
+    more: dict[str, int] = Field(default={})
+
+
 def test_github() -> None:
     """The example of GitHub's documentation."""
     field = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
     webhook = Webhook.github("It's a Secret to Everybody")
     webhook.verify({"X-Hub-Signature-256": field}, b"Hello, World!")
+    for other in (field[7:], f"sha1={field[7:]}", f"={field[7:]}", f"sha256={field}"):
+        with pytest.raises(WebhookVerificationError, match="no right signature"):
+            webhook.verify({"X-Hub-Signature-256": other}, b"Hello, World!")
     assert webhook.sign(b"Hello, World!") == {"X-Hub-Signature-256": field}
 
 
@@ -62,6 +80,25 @@ def test_standard() -> None:
     at(Webhook.standard(secret), 1614265330).verify(fields, b'{"test": 2432232314}')
 
 
+@given(st.binary(min_size=1, max_size=40), st.text(), st.booleans())
+def test_who_speaks_standard_webhooks(key: bytes, text: str, is_padded: bool) -> None:
+    """The library of those who wrote it takes ours, and we take its own."""
+    written = base64.b64encode(key).decode()
+    secret = "whsec_" + (written if is_padded else written.rstrip("="))
+    body = json.dumps(text, ensure_ascii=False).encode()
+    ours, theirs = Webhook.standard(secret), standardwebhooks.Webhook(secret)
+    assert theirs.verify(body, ours.sign(body, id="msg_2")) == text
+    now = datetime.now(UTC)
+    fields = {
+        "webhook-id": "msg_3",
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": theirs.sign("msg_3", now, body.decode()),
+    }
+    assert ours.parse(fields, body, str) == text
+    with pytest.raises(WebhookVerificationError, match="no right signature"):
+        ours.verify(fields, body + b" ")
+
+
 @pytest.mark.parametrize("make", MAKERS)
 def test_what_is_signed_is_taken(make: Any) -> None:
     """In any mapping of headers, in any case, with a new secret beside the old one."""
@@ -69,9 +106,18 @@ def test_what_is_signed_is_taken(make: Any) -> None:
     webhook = at(make(SECRET))
     fields = webhook.sign(BODY)
     lower = {name.lower(): value for name, value in fields.items()}
-    for headers in (fields, lower, list(fields.items()), CIMultiDict(fields)):
+    of_bytes = [(name.encode(), value.encode()) for name, value in lower.items()]
+    all_headers: tuple[Any, ...] = (
+        fields,
+        lower,
+        list(fields.items()),
+        CIMultiDict(fields),
+        of_bytes,
+    )
+    for headers in (*all_headers, [list(pair) for pair in of_bytes]):
         webhook.verify(headers, BODY)
         at(make(other, lambda: SECRET)).verify(headers, BODY)
+    webhook.verify(iter(of_bytes), BODY)
     assert webhook.parse(fields, BODY, Event) == Event(id=5)
     assert webhook.parse(fields, BODY, dict[str, int]) == {"id": 5}
     view: Any = memoryview(BODY)
@@ -121,13 +167,26 @@ def test_times(make: Any) -> None:
             at(make(SECRET)).verify(broken, BODY)
 
 
-@pytest.mark.parametrize(("body", "words"), [(b'{"id": "x"}', "id: int_parsing"), (b"<", "whole")])
-def test_payloads_that_do_not_fit(body: bytes, words: str) -> None:
-    """The error names the place, and shows nothing of the payload."""
+@pytest.mark.parametrize(
+    ("body", "model", "words"),
+    [
+        (b'{"id": "x"}', Event, "fit: id: int_parsing$"),
+        (b"<", Event, "fit: json_invalid$"),
+        (b"[]", Event, "fit: model_type$"),
+        (b'{"Id": 1, "hunter2": 1}', Strict, "fit: extra_forbidden$"),
+        (b'{"Id": "hunter2"}', Strict, "fit: Id: int_parsing$"),
+        (b'{"Id": 1, "more": {"hunter2": []}}', Strict, "fit: more: int_type$"),
+        (b'{"hunter2": "x", "hunter3": "x"}', dict[str, int], "fit: int_parsing$"),
+        (b'[{"id": "hunter2"}]', list[Event], "fit: int_parsing$"),
+    ],
+)
+def test_payloads_that_do_not_fit(body: bytes, model: Any, words: str) -> None:
+    """The error names the field of the model, and shows nothing of the payload, names included."""
     webhook = Webhook.github(SECRET)
     with pytest.raises(WebhookVerificationError, match=words) as caught:
-        webhook.parse(webhook.sign(body), body, Event)
-    assert caught.value.__cause__ is None
+        webhook.parse(webhook.sign(body), body, model)
+    assert "hunter" not in str(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 def test_what_can_never_work() -> None:
@@ -148,6 +207,9 @@ def test_what_can_never_work() -> None:
         late.sign(BODY)
     with pytest.raises(MissingCredentials, match="is empty"):
         Webhook.github(lambda: "").sign(BODY)
+    for headers in ("X-Hub-Signature-256", b"ab", 5, [5], [(b"a", b"b", b"c")]):
+        with pytest.raises(ConfigurationError, match="`headers` must be"):
+            Webhook.github(SECRET).verify(headers, BODY)  # type: ignore[arg-type]
     values: Any = {"X-Hub-Signature-256": b"00"}
     with pytest.raises(ConfigurationError, match=r"values of `headers` must be text, got bytes"):
         Webhook.github(SECRET).verify(values, BODY)
