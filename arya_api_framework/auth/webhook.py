@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Self, TypeAlias, TypeVar
 
-from ..client.encoding import as_pairs
+from ..client.encoding import as_pairs, encode_header
 from ..client.shapes import is_bytes, is_iterable, is_mapping, is_sequence
 from ..errors import ConfigurationError, WebhookVerificationError
 from ..options import check_number
+from .canonical import Encoding, encode_bytes
 from .secret import Secret, SecretSource
 
 if TYPE_CHECKING:
@@ -25,12 +25,7 @@ _T = TypeVar("_T")
 _Headers: TypeAlias = (
     "Mapping[str, str] | Iterable[tuple[str, str]] | Iterable[tuple[bytes, bytes]]"
 )
-_Kind = Literal["github", "stripe", "standard"]
-_NAMES: dict[_Kind, tuple[str, ...]] = {
-    "github": ("x-hub-signature-256",),
-    "stripe": ("stripe-signature",),
-    "standard": ("webhook-id", "webhook-timestamp", "webhook-signature"),
-}
+_Kind = Literal["hmac", "stripe", "standard"]
 
 
 class _Claim(NamedTuple):
@@ -44,8 +39,8 @@ class _Claim(NamedTuple):
 class Webhook:
     """Verifies webhooks with the secret that their sender has, too.
 
-    Made by `github`, `stripe` or `standard`. Several secrets are all right while they are rotated.
-    Signatures are compared in constant time.
+    Made by `github`, `stripe`, `standard` or, for who signs the body alone, `hmac`. Several secrets
+    are all right while they are rotated. Signatures are compared in constant time.
 
     Example:
         ```python
@@ -57,10 +52,21 @@ class Webhook:
         ```
     """
 
-    def __init__(self, kind: _Kind, secrets: tuple[Secret, ...], tolerance: float) -> None:
+    def __init__(
+        self,
+        kind: _Kind,
+        secrets: tuple[Secret, ...],
+        *names: str,
+        tolerance: float = 1,
+        encoding: Encoding = "hex",
+        prefix: str = "",
+    ) -> None:
         if not secrets:
             raise ConfigurationError("a Webhook needs the secret of its sender")
         self._kind: _Kind = kind
+        self._names = names
+        self._encoding: Encoding = encoding
+        self._prefix = prefix
         self._tolerance = check_number("tolerance of a Webhook", tolerance)
         self._secrets = [SecretSource("secret of a Webhook", one) for one in secrets]
         self._clock: Callable[[], float] = time.time
@@ -71,7 +77,31 @@ class Webhook:
     @classmethod
     def github(cls, *secrets: Secret) -> Webhook:
         """Return one for `X-Hub-Signature-256`, as GitHub and many others send it."""
-        return cls("github", secrets, 1)
+        return cls.hmac(*secrets, header="X-Hub-Signature-256", prefix="sha256=")
+
+    @classmethod
+    def hmac(
+        cls, *secrets: Secret, header: str, encoding: Encoding = "hex", prefix: str = ""
+    ) -> Webhook:
+        """Return one for a sender that signs the body, and nothing else, with HMAC and SHA-256.
+
+        Args:
+            secrets: The secrets, as they are.
+            header: The field of the signature.
+            encoding: How the signature is written, `"hex"` or `"base64"`.
+            prefix: What stands before it.
+        """
+        for name, given in (("header", header), ("prefix", prefix)):
+            text: object = given
+            if not isinstance(text, str) or not text.isascii():
+                raise ConfigurationError(f"{name} of a Webhook must be ASCII text, got {text!r}")
+        encode_header(header, f"{prefix}1")
+        way: object = encoding
+        if way not in ("hex", "base64"):
+            raise ConfigurationError(
+                f"encoding of a Webhook must be 'hex' or 'base64', got {way!r}"
+            )
+        return cls("hmac", secrets, header, encoding=encoding, prefix=prefix)
 
     @classmethod
     def stripe(cls, *secrets: Secret, tolerance: float = 300) -> Webhook:
@@ -81,7 +111,7 @@ class Webhook:
             secrets: The secrets, `whsec_...` as they are.
             tolerance: How old it may be, and how far ahead its clock, in seconds.
         """
-        return cls("stripe", secrets, tolerance)
+        return cls("stripe", secrets, "Stripe-Signature", tolerance=tolerance)
 
     @classmethod
     def standard(cls, *secrets: Secret, tolerance: float = 300) -> Webhook:
@@ -91,7 +121,8 @@ class Webhook:
             secrets: The secrets, `whsec_` and base64.
             tolerance: How old it may be, and how far ahead its clock, in seconds.
         """
-        return cls("standard", secrets, tolerance)
+        names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+        return cls("standard", secrets, *names, tolerance=tolerance, encoding="base64")
 
     def __repr__(self) -> str:
         return f"<Webhook {self._kind}>"
@@ -170,14 +201,17 @@ class Webhook:
         """
         sent = str(int(self._clock()))
         key = self._key(self._secrets[0], WebhookVerificationError)
-        if self._kind == "github":
-            return {"X-Hub-Signature-256": f"sha256={hmac.new(key, body, 'sha256').hexdigest()}"}
-        if self._kind == "stripe":
-            digest = hmac.new(key, f"{sent}.".encode() + body, "sha256").hexdigest()
-            return {"Stripe-Signature": f"t={sent},v1={digest}"}
-        raw = hmac.digest(key, f"{id}.{sent}.".encode() + body, "sha256")
-        signature = f"v1,{base64.b64encode(raw).decode()}"
-        return {"webhook-id": id, "webhook-timestamp": sent, "webhook-signature": signature}
+        if self._kind == "hmac":
+            values = [self._prefix + self._sign(key, body)]
+        elif self._kind == "stripe":
+            values = [f"t={sent},v1={self._sign(key, f'{sent}.'.encode() + body)}"]
+        else:
+            signature = self._sign(key, f"{id}.{sent}.".encode() + body)
+            values = [id, sent, f"v1,{signature}"]
+        return dict(zip(self._names, values, strict=True))
+
+    def _sign(self, key: bytes, content: bytes) -> str:
+        return encode_bytes(hmac.digest(key, content, "sha256"), self._encoding)
 
     def _key(
         self, secret: SecretSource, error: type[ConfigurationError | WebhookVerificationError]
@@ -189,7 +223,7 @@ class Webhook:
         try:
             # Some are written without what pads them.
             key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-        except (binascii.Error, ValueError):
+        except ValueError:
             raise error("secret of a Webhook is not `whsec_` and base64") from None
         if not key:
             # HMAC takes an empty key, with which anyone could sign.
@@ -198,19 +232,28 @@ class Webhook:
 
     def _read(self, headers: Any, body: bytes) -> _Claim:
         pairs = as_pairs("`headers`", _as_text(headers))
-        first, *more = [_field(pairs, name) for name in _NAMES[self._kind]]
-        if self._kind == "github":
-            algorithm, _, digest = first.partition("=")
-            return _Claim(body, [_from_hex(digest)] if algorithm == "sha256" else [], None)
+        first, *more = [_field(pairs, name) for name in self._names]
+        if self._kind == "hmac":
+            digest = first.removeprefix(self._prefix) if first.startswith(self._prefix) else ""
+            return _Claim(body, [self._decode(digest)], None)
         if self._kind == "stripe":
             parts = [part.strip().partition("=") for part in first.split(",")[:20]]
             sent = next((value for name, _, value in parts if name == "t"), "")
-            signatures = [_from_hex(value) for name, _, value in parts if name == "v1"]
+            signatures = [self._decode(value) for name, _, value in parts if name == "v1"]
             return _Claim(f"{sent}.".encode() + body, signatures, _time(sent))
         sent, signature = more
         given = [one.partition(",") for one in signature.split()[:20]]
-        signatures = [_from_base64(value) for version, _, value in given if version == "v1"]
+        signatures = [self._decode(value) for version, _, value in given if version == "v1"]
         return _Claim(f"{first}.{sent}.".encode() + body, signatures, _time(sent))
+
+    def _decode(self, text: str) -> bytes:
+        """Return a signature, empty where it is not written as it should be."""
+        try:
+            if self._encoding == "hex":
+                return bytes.fromhex(text)
+            return base64.b64decode(text, validate=True)
+        except ValueError:
+            return b""
 
 
 def _describe(fault: ErrorDetails, model: Any) -> str:
@@ -237,7 +280,7 @@ def _as_text(headers: Any) -> Any:
 
 
 def _field(pairs: Iterable[tuple[str, Any]], name: str) -> str:
-    found: list[Any] = [value for key, value in pairs if key.lower() == name]
+    found: list[Any] = [value for key, value in pairs if key.lower() == name.lower()]
     if len(found) != 1:
         count = "no" if not found else "more than one"
         raise WebhookVerificationError(f"the webhook has {count} header {name}")
@@ -256,17 +299,3 @@ def _time(text: str) -> float:
     if not text.isdigit() or len(text) > 12:
         raise WebhookVerificationError("the webhook says no time at which it was sent")
     return float(text)
-
-
-def _from_hex(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        return b""
-
-
-def _from_base64(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return b""

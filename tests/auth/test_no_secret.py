@@ -327,7 +327,12 @@ async def use(kind: Kind, made: Any) -> None:
         await kind.client(server.url, auth=made).get("/")
 
 
-@pytest.mark.parametrize("make", [Webhook.github, Webhook.stripe])
+def shopify(secret: Any) -> Webhook:
+    """Return one whose signature is base64."""
+    return Webhook.hmac(secret, header="X-Shopify-Hmac-Sha256", encoding="base64")
+
+
+@pytest.mark.parametrize("make", [Webhook.github, Webhook.stripe, shopify])
 def test_no_webhook_tells_it(formats: Formats, make: Any) -> None:
     """Nor the signature, nor the payload, whatever is wrong."""
     webhook, body = make(SECRET), json.dumps({"id": SECRET}).encode()

@@ -7,6 +7,7 @@ import hmac
 import json
 import pickle
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,7 +28,14 @@ from arya_api_framework.errors import (
 SECRET = "whsec_" + base64.b64encode(b"hunter2-hunter2-hunter2-").decode()
 BODY = b'{"id": 5}'
 NOW = 1_700_000_000.0
-MAKERS: list[Any] = [Webhook.github, Webhook.stripe, Webhook.standard]
+SHOPIFY: dict[str, Any] = {"header": "X-Shopify-Hmac-Sha256", "encoding": "base64"}
+MAKERS: list[Any] = [
+    Webhook.github,
+    Webhook.stripe,
+    Webhook.standard,
+    partial(Webhook.hmac, **SHOPIFY),
+    partial(Webhook.hmac, header="X-Signature", prefix="v1="),
+]
 
 
 def at(webhook: Webhook, now: float = NOW) -> Webhook:
@@ -60,6 +68,25 @@ def test_github() -> None:
         with pytest.raises(WebhookVerificationError, match="no right signature"):
             webhook.verify({"X-Hub-Signature-256": other}, b"Hello, World!")
     assert webhook.sign(b"Hello, World!") == {"X-Hub-Signature-256": field}
+
+
+def test_who_signs_the_body_alone() -> None:
+    """The recipes of the documentation of Shopify and Linear, and of X, which has a word, too."""
+    raw = hmac.new(SECRET.encode(), BODY, hashlib.sha256)
+    text = base64.b64encode(raw.digest()).decode()
+    x: dict[str, Any] = {"header": "x-twitter-webhooks-signature", "encoding": "base64"}
+    cases: list[tuple[dict[str, Any], str]] = [
+        (SHOPIFY, text),
+        ({"header": "Linear-Signature"}, raw.hexdigest()),
+        ({**x, "prefix": "sha256="}, f"sha256={text}"),
+    ]
+    for options, field in cases:
+        webhook = Webhook.hmac(SECRET, **options)
+        webhook.verify({options["header"]: field}, BODY)
+        assert webhook.sign(BODY) == {options["header"]: field}
+        for other in (f"v0={field}", field[7:], field[:-4], raw.digest().decode("latin-1")):
+            with pytest.raises(WebhookVerificationError):
+                webhook.verify({options["header"]: other}, BODY)
 
 
 def test_stripe() -> None:
@@ -137,7 +164,7 @@ def test_what_is_not_signed_is_refused(make: Any) -> None:
         ({}, BODY, "has no header"),
         ([*fields.items(), *fields.items()], BODY, "has more than one header"),
     ]
-    cases += [({**fields, one: "\udcff"}, BODY, f"{one.lower()} .* is not ASCII") for one in fields]
+    cases += [({**fields, one: "\udcff"}, BODY, f"{one} .* is not ASCII") for one in fields]
     name = list(fields)[-1]
     cases += [
         ({**fields, name: bad}, BODY, "no right signature|says no time")
@@ -191,12 +218,19 @@ def test_payloads_that_do_not_fit(body: bytes, model: Any, words: str) -> None:
 
 def test_what_can_never_work() -> None:
     """It is refused at once; a secret that is read late, when it is."""
+    make_any: Any = Webhook.hmac
     cases: list[tuple[Any, str]] = [
         (Webhook.github, "needs the secret"),
         (lambda: Webhook.github(""), "secret of a Webhook is empty"),
         (lambda: Webhook.standard("whsec_hunter2!"), "is not `whsec_` and base64"),
         (lambda: Webhook.standard("whsec_"), "has nothing after `whsec_`"),
         (lambda: Webhook.stripe(SECRET, tolerance=0), "tolerance of a Webhook"),
+        (lambda: Webhook.hmac(header="X-S"), "needs the secret"),
+        (lambda: make_any(SECRET, header=b"X-S"), "header of a Webhook must be ASCII text"),
+        (lambda: make_any(SECRET, header="X S"), "header name 'X S' is no token"),
+        (lambda: make_any(SECRET, header="X-S", prefix="é"), "prefix of a Webhook must be"),
+        (lambda: make_any(SECRET, header="X-S", prefix="a\n"), "header 'X-S'"),
+        (lambda: make_any(SECRET, header="X-S", encoding="b64"), "must be 'hex' or 'base64'"),
     ]
     for make, words in cases:
         with pytest.raises(ConfigurationError, match=words) as caught:
