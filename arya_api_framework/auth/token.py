@@ -107,6 +107,8 @@ class TokenAuth(Auth):
         ```
     """
 
+    repeatable = True
+
     def __init__(self, *, store: TokenStore | None = None, skew: float = 30.0) -> None:
         from .token_store import MemoryTokenStore
 
