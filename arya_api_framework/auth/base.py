@@ -52,9 +52,16 @@ class Auth:
         """Hold the conversation that a request needs, as a generator; for fixed credentials, none.
 
         It yields a request to have it sent, and is given the `RawResponse`: of any status, and of
-        any origin. The response to the last one is that of the call. What cannot be sent is raised
-        at the `yield`. It may also yield a `concurrent.futures.Future` to wait until that is done,
-        or a number of seconds to let pass; a client of either kind does so in its own way.
+        any origin. The response to the last one is that of the call. It may also yield a
+        `concurrent.futures.Future` to wait until that is done, or a number of seconds to let pass;
+        a client of either kind does so in its own way.
+
+        It goes on where a future has a result, an error or was cancelled by its owner, alike on
+        both kinds of client: what became of it is told by `future.result()`.
+
+        What cannot be sent, or does not come in the time of the call, is raised at the `yield`. A
+        call that is cancelled or interrupted closes the flow where it is, which may clean up in a
+        `finally`, and cannot go on.
 
         A request to the client's own origin takes a slot of its rate limit, any other none.
 

@@ -39,9 +39,13 @@ class AsyncAuth:
                         answer = await send(flow.mark(step), call)
                     elif isinstance(step, float | int):
                         await sleep(flow.patience(step) or 0)
+                        flow.patience()
                     else:
-                        await wait_done(step, flow.patience())
-                except BaseException as error:  # noqa: BLE001 - the flow is told, and raises it
+                        is_done = False
+                        while not is_done:
+                            await wait_done(step, flow.patience())
+                            is_done = step.done()
+                except Exception as error:  # noqa: BLE001 - the flow is told, and raises it
                     flow.fail(error)
                 else:
                     flow.answer(answer)

@@ -330,14 +330,18 @@ class Call:
             raise self.timed_out(phase, sent)
         return left if part is None or left < part else part
 
-    def timed_out(self, phase: Phase, sent: Sent | None = None) -> RequestTimeout:
+    def timed_out(
+        self, phase: Phase, sent: Sent | None = None, doing: str | None = None
+    ) -> RequestTimeout:
         """Return the error for a timeout: of the whole where that is over, else of the phase.
 
         Args:
             phase: What took too long.
             sent: Whether the server may have read the request, where it is not what the phase says.
+            doing: What the call did, where it is not what the phase says.
         """
-        kind, usual, doing = _PHASES[phase]
+        kind, usual, usually = _PHASES[phase]
+        doing = doing or usually
         if self.ends is None or time.monotonic() < self.ends - _CLOCK_GRAIN:
             error = kind(f"timed out after {getattr(self.policy.timeout, phase)} s while {doing}")
         elif self.ends == self.deadline:

@@ -6,10 +6,12 @@ import copy
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..auth.base import Auth
 from ..errors import AuthError, ConfigurationError
+from ..errors.base import Sent
 from ..options import LARGEST
 from .placed import AuthText
 from .request import Request
@@ -63,13 +65,14 @@ class Conversation:
             self.response = answer
         self._go_on(self._flow.send, answer)
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: Exception) -> None:
         """Raise in the flow what came in place of a response; it may go on all the same."""
         self._go_on(self._flow.throw, error)
 
     def close(self) -> None:
-        """End the flow, wherever it is."""
-        self._flow.close()
+        """End the flow, wherever it is: what ends the call goes on, whatever the flow does."""
+        with suppress(Exception):
+            self._flow.close()
 
     def is_elsewhere(self, request: Request) -> bool:
         """Return whether a request goes to another origin, such as that of a token endpoint."""
@@ -86,7 +89,8 @@ class Conversation:
             return seconds
         left = ends - time.monotonic()
         if left <= 0:
-            raise self._call.timed_out("read", "no")
+            sent: Sent = "yes" if self._is_sent else "no"
+            raise self._call.timed_out("read", sent, "waiting for its authentication")
         return left if seconds is None else min(seconds, left)
 
     def result(self) -> RawResponse:
@@ -137,7 +141,7 @@ class Conversation:
         if isinstance(step, Request | Future):
             self.step = step
             return
-        self._flow.close()
+        self.close()
         shown = repr(step) if isinstance(step, int | float) else type(step).__name__
         raise ConfigurationError(
             f"the flow of {type(self._auth).__name__} yields a Request, a Future or seconds, got "

@@ -570,8 +570,9 @@ def test_keys_tell_apart_what_tokens_are_for() -> None:
         ({"token_url": "https://u:hunter2@a.test/"}, "must hold no login"),
         ({"token_url": "https://a.test/#f"}, "must hold no login and no fragment"),
         ({"client_id": ""}, "client_id of OAuth2ClientCredentials is empty"),
+        ({"client_id": None}, "client_id of OAuth2ClientCredentials must be text"),
         ({"client_secret": "hunter2\n"}, "holds a control character"),
-        ({"client_auth": "jwt"}, "client_auth of OAuth2ClientCredentials must be"),
+        ({"client_auth": "none"}, "client_auth of OAuth2ClientCredentials must be"),
         ({"skew": 0}, "skew of OAuth2ClientCredentials must be a number"),
     ],
 )
