@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from typing_extensions import override
 
 from ..auth.base import Auth
-from ..auth.schemes import Scheme
+from ..auth.schemes import ApiKeyScheme, Scheme
 from ..errors import ConfigurationError, MissingCredentials
 from ..tls import TLS
 from .checks import near_miss
@@ -135,7 +135,7 @@ def check_requirements(value: Any, schemes: Mapping[str, Scheme]) -> Requirement
 
     Raises:
         ConfigurationError: It is no list of sets, a name is unknown, or two schemes of one
-            alternative fill the same field.
+            alternative fill the same place.
     """
     if isinstance(value, str | Mapping) or not is_iterable(value):
         raise ConfigurationError(
@@ -151,17 +151,28 @@ def check_requirements(value: Any, schemes: Mapping[str, Scheme]) -> Requirement
         names = tuple(alternative)
         if isinstance(alternative, set | frozenset):
             names = tuple(sorted(names, key=str))
+        filled: dict[str, str] = {}
         for name in names:
-            if name not in schemes:
+            if not isinstance(name, str) or name not in schemes:
                 raise ConfigurationError(_unknown(name, schemes))
-        fields = [field.lower() for name in names if (field := schemes[name].header) is not None]
-        if len(set(fields)) < len(fields):
-            raise ConfigurationError(
-                f"{' and '.join(map(repr, names))} fill the same header, so that they cannot hold "
-                "together in one alternative of `security`"
-            )
+            place = _place(schemes[name])
+            if place in filled:
+                raise ConfigurationError(
+                    f"{filled[place]!r} and {name!r} fill the same {place}, so that they cannot "
+                    "hold together in one alternative of `security`"
+                )
+            filled[place] = name
         required.append(names)
     return tuple(required)
+
+
+def _place(scheme: Scheme) -> str:
+    if scheme.header is not None:
+        return f"header {scheme.header.title()}"
+    if isinstance(scheme, ApiKeyScheme):
+        what = "parameter of the query" if scheme.location == "query" else "cookie"
+        return f"{what} {scheme.name!r}"
+    return "certificate of a connection"
 
 
 def _found(values: list[Auth | TLS]) -> Found:

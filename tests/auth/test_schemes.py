@@ -196,6 +196,7 @@ async def test_keys_in_query_and_cookie(kind: Kind) -> None:
         ({"user": ""}, "the key 'user' is empty"),
         ({"tls": "hunter2"}, "'tls' takes .cert, key., .cert, key, password. or a TLS, got str"),
         ({"tls": BearerAuth("hunter2")}, "'tls' takes"),
+        ({"tls": TLS()}, "'tls' takes a TLS with a `cert`, or with a `context`"),
         ({"tls": ("/no/cert", "/no/key", "hunter2")}, "FileNotFoundError"),
         ({}, "by the names of their schemes, or None alone"),
     ],
@@ -235,7 +236,16 @@ def test_authenticate_takes_none_alone_or_names() -> None:
         ({"security": 5}, "must be a list of alternatives"),
         ({"security": ["basicAuth"]}, "an alternative of `security` must be a set of names"),
         ({"security": [5]}, "an alternative of `security` must be a set of names"),
-        ({"security": [["basicAuth", "tokenAuth"]]}, "fill the same header"),
+        ({"security": [[["basicAuth"]]]}, r"no security scheme \['basicAuth'\]; "),
+        ({"security": [[{"basicAuth"}]]}, r"no security scheme {'basicAuth'}; "),
+        (
+            {"security": [["user", "basicAuth", "tokenAuth"]]},
+            "'basicAuth' and 'tokenAuth' fill the same header Authorization",
+        ),
+        ({"security": [["user", "USER"]]}, "'user' and 'USER' fill the same header X-User"),
+        ({"security": [["inQuery", "query"]]}, "fill the same parameter of the query 'key'"),
+        ({"security": [["inCookie", "cookie"]]}, "fill the same cookie 'key'"),
+        ({"security": [["tls", "mutual"]]}, "fill the same certificate of a connection"),
         ({"security": [{"user"}], "bearer_token": "t"}, "bearer_token and security are given"),
         ({"security": [{"user"}], "auth": ("a", "b")}, "auth and security are given together"),
         ({"security_schemes": {"one": BasicScheme}}, "security_schemes.'one'. must be a scheme"),
@@ -246,13 +256,31 @@ def test_authenticate_takes_none_alone_or_names() -> None:
 )
 def test_what_cannot_be_declared(options: Any, words: str) -> None:
     """It is refused at class definition, and for an instance."""
+    twice: dict[str, Any] = {
+        "USER": ApiKeyScheme("X-USER"),
+        "query": ApiKeyScheme("key", location="query", prefix="Token"),
+        "cookie": ApiKeyScheme("key", location="cookie"),
+        "mutual": MutualTLSScheme(),
+    }
 
-    class API(SyncClient, uri="http://api.test", security_schemes=SCHEMES):
+    class API(SyncClient, uri="http://api.test", security_schemes={**SCHEMES, **twice}):
         pass
 
     with pytest.raises(ConfigurationError, match=words) as caught:
         API(**options)
     assert "hunter2" not in str(caught.value)
+
+
+def test_places_of_one_name_are_places_of_their_own() -> None:
+    """A key may go into a header, the query and a cookie, and names of keys have a case."""
+    schemes = {
+        **SCHEMES,
+        "header": ApiKeyScheme("key"),
+        "KEY": ApiKeyScheme("KEY", location="query"),
+    }
+    names = ["header", "inQuery", "KEY", "inCookie", "tls"]
+    with SyncClient("http://api.test", security_schemes=schemes, security=[names]) as client:
+        assert client.config.security == (tuple(names),)
 
 
 @pytest.mark.parametrize(
