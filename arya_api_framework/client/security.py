@@ -110,17 +110,21 @@ class Security:
             needed = [name for name in names if not self._is_given(name, fields)]
             if all(name in values for name in needed):
                 return _found([values[name] for name in needed])
-        if not required or "authorization" in fields:
+        if not required:
             return NOTHING
-        return Found((Incomplete(self._describe(required, values)),), None)
+        return Found((Incomplete(self._describe(required, values, fields)),), None)
 
     def _is_given(self, name: str, fields: set[str]) -> bool:
         return (self.schemes[name].header or "").lower() in fields
 
-    def _describe(self, required: Requirements, values: Mapping[str, Any]) -> str:
+    def _describe(self, required: Requirements, values: Mapping[str, Any], fields: set[str]) -> str:
         parts: list[str] = []
         for names in required:
-            missing = [repr(name) for name in names if name not in values]
+            missing = [
+                repr(name)
+                for name in names
+                if name not in values and not self._is_given(name, fields)
+            ]
             known = [repr(name) for name in names if name in values]
             part = " and ".join(missing)
             parts.append(f"{part} (beside {' and '.join(known)})" if known else part)

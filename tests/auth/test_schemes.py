@@ -131,6 +131,30 @@ async def test_what_goes_before_security(kind: Kind) -> None:
         ]
 
 
+async def test_a_field_of_a_call_stands_in_for_what_fills_it(kind: Kind) -> None:
+    """And for nothing else: what is lacking beside it is told, and it is not."""
+    async with Scripted() as server:
+        client = api(kind, server.url, security=[{"tokenAuth", "user"}])
+        for security, own, lacking in (
+            (None, {"Authorization": "mine"}, "it lacks 'user': give"),
+            (None, {"x-USER": "mine"}, "it lacks 'tokenAuth': give"),
+            ([{"inQuery"}], {"Authorization": "mine"}, "it lacks 'inQuery': give"),
+            ([{"tls"}, {"inCookie", "user"}], {"X-User": "u"}, "it lacks 'tls', or 'inCookie': "),
+        ):
+            options = {} if security is None else {"security": security}
+            with pytest.raises(MissingCredentials, match=lacking):
+                await client.get("/", headers=own, **options)
+            request = client.build("GET", "/", headers=own)
+            with pytest.raises(MissingCredentials, match=lacking):
+                await client.send(request, **options)
+        client.target.authenticate(user="u")
+        with pytest.raises(MissingCredentials, match=r"it lacks 'tokenAuth' \(beside 'user'\): "):
+            await client.get("/")
+        await client.get("/", headers={"Authorization": "mine"})
+        await client.get("/", headers={"Authorization": "mine", "X-User": "mine"})
+        assert sent(server) == [("mine", "u", None), ("mine", "mine", None)]
+
+
 async def test_security_of_a_call_in_place_of_other_credentials(kind: Kind) -> None:
     """Of `auth` and `bearer_token` of the client."""
     async with Scripted() as server:
