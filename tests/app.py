@@ -440,6 +440,7 @@ async def token(request: web.Request) -> web.Response:
         "authorization_code": {"code": "c0de"},
         "urn:ietf:params:oauth:grant-type:device_code": {"device_code": "d3vice"},
         "urn:ietf:params:oauth:grant-type:jwt-bearer": {},
+        "urn:ietf:params:oauth:grant-type:token-exchange": {"subject_token": "t0ken"},
     }.get(str(form["grant_type"]))
     if wanted is None or not wanted.items() <= form.items():
         return web.json_response({"error": "invalid_grant"}, status=400)
