@@ -188,11 +188,10 @@ class FileTokenStore(TokenStore):
     def _check(self, found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode):
             raise self._fault("is no file")
-        if sys.platform != "win32":
-            if found.st_uid != os.geteuid():
-                raise self._fault("is the file of another user")
-            if stat.S_IMODE(found.st_mode) & 0o077:
-                raise self._fault("can be read by others; give it mode 0600")
+        if sys.platform != "win32" and found.st_uid != os.geteuid():
+            raise self._fault("is the file of another user")
+        if sys.platform != "win32" and stat.S_IMODE(found.st_mode) & 0o077:
+            raise self._fault("can be read by others; give it mode 0600")
 
     def _write(self, tokens: dict[str, Any]) -> None:
         content = json.dumps({"version": 1, "tokens": tokens}).encode("ascii")
