@@ -238,11 +238,22 @@ def _open_locked(path: str) -> int | None:
     is_ours = False
     try:
         # Who locks a file that is not there any more shuts out nobody.
-        is_ours = _lock(handle) and _is_at(handle, path)
+        is_ours = _is_locked(handle) and _is_at(handle, path)
     finally:
         if not is_ours:
             os.close(handle)
     return handle if is_ours else None
+
+
+def _is_locked(handle: int) -> bool:
+    """Lock a file, unless somebody else has."""
+    try:
+        _lock(handle)
+    except OSError as error:
+        if error.errno not in _BUSY:
+            raise
+        return False
+    return True
 
 
 def _is_at(handle: int, path: str) -> bool:
@@ -257,14 +268,8 @@ if sys.platform == "win32":  # pragma: no cover - Windows
 
     _NO_LINK = _NO_WAIT = 0
 
-    def _lock(handle: int) -> bool:
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            if error.errno not in _BUSY:
-                raise
-            return False
-        return True
+    def _lock(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 
     def _unlock(handle: int) -> None:
         os.lseek(handle, 0, os.SEEK_SET)
@@ -277,14 +282,8 @@ else:
 
     _NO_LINK, _NO_WAIT = os.O_NOFOLLOW, os.O_NONBLOCK
 
-    def _lock(handle: int) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in _BUSY:
-                raise
-            return False
-        return True
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _unlock(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_UN)
