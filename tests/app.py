@@ -31,6 +31,7 @@ from aiohttp import BodyPartReader, web
 from multidict import CIMultiDict
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
+from yarl import URL
 
 from tests import resources
 
@@ -433,10 +434,38 @@ async def login(request: web.Request) -> web.Response:
 async def token(request: web.Request) -> web.Response:
     """Give a token, as an authorization server does (RFC 6749 5.1)."""
     form = await request.post()
-    if form["grant_type"] not in ("client_credentials", "refresh_token"):
-        return web.json_response({"error": "unsupported_grant_type"}, status=400)
+    wanted = {
+        "client_credentials": {},
+        "refresh_token": {},
+        "authorization_code": {"code": "c0de"},
+        "urn:ietf:params:oauth:grant-type:device_code": {"device_code": "d3vice"},
+        "urn:ietf:params:oauth:grant-type:jwt-bearer": {},
+        "urn:ietf:params:oauth:grant-type:token-exchange": {"subject_token": "t0ken"},
+    }.get(str(form["grant_type"]))
+    if wanted is None or not wanted.items() <= form.items():
+        return web.json_response({"error": "invalid_grant"}, status=400)
     return web.json_response(
         {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3600, "scope": "orders"}
+    )
+
+
+async def authorize(request: web.Request) -> web.Response:
+    """Send a person back with a code, as if they had logged in (RFC 6749 4.1.2)."""
+    back = URL(request.query["redirect_uri"])
+    location = back.update_query(code="c0de", state=request.query["state"])
+    return web.Response(status=302, headers={"Location": str(location)})
+
+
+async def device(request: web.Request) -> web.Response:
+    """Begin the login of a device (RFC 8628 3.2)."""
+    return web.json_response(
+        {
+            "device_code": "d3vice",
+            "user_code": "WDJB-MJHT",
+            "verification_uri": str(request.url.with_path("/activate")),
+            "expires_in": 1800,
+            "interval": 0,
+        }
     )
 
 
@@ -517,6 +546,8 @@ ROUTES = [
     web.get(r"/set-cookie/{code:\d+}", set_cookie),
     web.post("/login", login),
     web.post("/token", token),
+    web.get("/authorize", authorize),
+    web.post("/device", device),
     web.route("*", "/wanted", wanted),
     web.route("*", "/digest", digest),
     web.get("/logout", logout),

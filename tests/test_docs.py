@@ -25,6 +25,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import webbrowser
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ import requests
 import arya_api_framework
 from arya_api_framework import Response
 from tests.app import Server
+from tests.patience import LATE
 from tests.servers import Certificate
 
 ROOT = Path(__file__).parent.parent
@@ -162,6 +164,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificate: Certifi
     return tmp_path
 
 
+class Browser(webbrowser.BaseBrowser):
+    """Goes where it is sent, as that of a person who is logged in."""
+
+    def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:
+        """Follow an address to its end."""
+        requests.get(url, timeout=LATE).raise_for_status()
+        return True
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page(
     page: Path,
@@ -186,6 +197,7 @@ def test_page(
     for origin, url in origins.items():
         text = text.replace(origin, url)
     program = Program(str(page), runner)
+    webbrowser.register("suite", None, Browser(), preferred=True)
     monkeypatch.setitem(
         sys.modules, "page", program.module
     )  # Pickles and generic models look it up.

@@ -152,6 +152,10 @@ class MutualTLSScheme(Scheme):
     @override
     def make(self, name: str, value: Any) -> TLS:
         if isinstance(value, TLS):
+            if value.cert is None and value.context is None:
+                raise ConfigurationError(
+                    f"{name!r} takes a TLS with a `cert`, or with a `context` that holds one"
+                )
             return value
         if not is_tuple(value) or not 2 <= len(value) <= 3:
             raise ConfigurationError(

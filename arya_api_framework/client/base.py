@@ -371,8 +371,8 @@ class BaseClient(Node, metaclass=ClientMeta):
                 other than that.
 
         Raises:
-            ConfigurationError: There is no such scheme, or a value is no credential of it. Then
-                nothing is kept.
+            ConfigurationError: There is no such scheme, a value is no credential of it, or the
+                connections of the client cannot show a certificate. Then nothing is kept.
 
         Example:
             ```python
@@ -400,8 +400,8 @@ class BaseClient(Node, metaclass=ClientMeta):
             if tls not in self._certified:
                 from .security import with_certificate
 
-                shown = with_certificate(self._own_config.tls, tls)
-                self._certified[tls] = self.with_options(tls=shown)
+                shown = with_certificate(self._own_config, tls)
+                self._certified[tls] = self.with_options(tls=shown.tls)
             return self._certified[tls]._open_transport()
 
     @property
@@ -825,7 +825,7 @@ def _make_security(config: ClientConfig, earlier: Security | None) -> Security |
         return None
     from .security import Security
 
-    security = Security(config.security_schemes)
+    security = Security(config)
     if earlier is not None:
         security.take(earlier)
     return security

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from typing_extensions import override
 
 from ..auth.base import Auth
-from ..auth.schemes import Scheme
+from ..auth.schemes import ApiKeyScheme, Scheme
 from ..errors import ConfigurationError, MissingCredentials
 from ..tls import TLS
-from .checks import near_miss
+from .checks import CHECKS, near_miss
 from .shapes import is_iterable
 
 if TYPE_CHECKING:
+    from .config import ClientConfig
     from .request import Request
 
-__all__ = ["Found", "Requirements", "Security", "check_requirements"]
+__all__ = ["Found", "Requirements", "Security", "check_requirements", "with_certificate"]
 
 Requirements: TypeAlias = tuple[tuple[str, ...], ...]
 """Alternatives, each of them the names of schemes that must hold together."""
@@ -55,10 +56,11 @@ class Security:
         schemes: The schemes by name.
     """
 
-    __slots__ = ("_lock", "_values", "schemes")
+    __slots__ = ("_config", "_lock", "_values", "schemes")
 
-    def __init__(self, schemes: Mapping[str, Scheme]) -> None:
-        self.schemes = schemes
+    def __init__(self, config: ClientConfig) -> None:
+        self.schemes = config.security_schemes
+        self._config = config
         self._lock = threading.Lock()
         self._values: Mapping[str, Auth | TLS] = {}
 
@@ -66,12 +68,20 @@ class Security:
         return f"<Security {', '.join(self.schemes)}>"
 
     def take(self, other: Security) -> None:
-        """Take the credentials of another client, for schemes that are the same."""
-        self._values = {
+        """Take the credentials of another client, for schemes that are the same.
+
+        Raises:
+            ConfigurationError: The connections of this client cannot show a certificate of it.
+        """
+        taken = {
             name: value
             for name, value in other._values.items()
             if self.schemes.get(name) == other.schemes[name]
         }
+        for value in taken.values():
+            if isinstance(value, TLS):
+                with_certificate(self._config, value)
+        self._values = taken
 
     def forget(self) -> None:
         """Forget all credentials."""
@@ -82,14 +92,17 @@ class Security:
         """Keep credentials, each for its scheme; `None` forgets one. All are taken, or none.
 
         Raises:
-            ConfigurationError: There is no such scheme, or a value is no credential of it.
+            ConfigurationError: There is no such scheme, a value is no credential of it, or the
+                connections of the client cannot show a certificate.
         """
         made: dict[str, Auth | TLS | None] = {}
         for name, value in values.items():
             scheme = self.schemes.get(name)
             if scheme is None:
                 raise ConfigurationError(_unknown(name, self.schemes))
-            made[name] = None if value is None else scheme.make(name, value)
+            one = made[name] = None if value is None else scheme.make(name, value)
+            if isinstance(one, TLS):
+                CHECKS["tls"](None, with_certificate(self._config, one).tls)
         with self._lock:
             laid = {**self._values, **made}
             self._values = {name: value for name, value in laid.items() if value is not None}
@@ -110,17 +123,21 @@ class Security:
             needed = [name for name in names if not self._is_given(name, fields)]
             if all(name in values for name in needed):
                 return _found([values[name] for name in needed])
-        if not required or "authorization" in fields:
+        if not required:
             return NOTHING
-        return Found((Incomplete(self._describe(required, values)),), None)
+        return Found((Incomplete(self._describe(required, values, fields)),), None)
 
     def _is_given(self, name: str, fields: set[str]) -> bool:
         return (self.schemes[name].header or "").lower() in fields
 
-    def _describe(self, required: Requirements, values: Mapping[str, Any]) -> str:
+    def _describe(self, required: Requirements, values: Mapping[str, Any], fields: set[str]) -> str:
         parts: list[str] = []
         for names in required:
-            missing = [repr(name) for name in names if name not in values]
+            missing = [
+                repr(name)
+                for name in names
+                if name not in values and not self._is_given(name, fields)
+            ]
             known = [repr(name) for name in names if name in values]
             part = " and ".join(missing)
             parts.append(f"{part} (beside {' and '.join(known)})" if known else part)
@@ -135,7 +152,7 @@ def check_requirements(value: Any, schemes: Mapping[str, Scheme]) -> Requirement
 
     Raises:
         ConfigurationError: It is no list of sets, a name is unknown, or two schemes of one
-            alternative fill the same field.
+            alternative fill the same place.
     """
     if isinstance(value, str | Mapping) or not is_iterable(value):
         raise ConfigurationError(
@@ -151,17 +168,28 @@ def check_requirements(value: Any, schemes: Mapping[str, Scheme]) -> Requirement
         names = tuple(alternative)
         if isinstance(alternative, set | frozenset):
             names = tuple(sorted(names, key=str))
+        filled: dict[str, str] = {}
         for name in names:
-            if name not in schemes:
+            if not isinstance(name, str) or name not in schemes:
                 raise ConfigurationError(_unknown(name, schemes))
-        fields = [field.lower() for name in names if (field := schemes[name].header) is not None]
-        if len(set(fields)) < len(fields):
-            raise ConfigurationError(
-                f"{' and '.join(map(repr, names))} fill the same header, so that they cannot hold "
-                "together in one alternative of `security`"
-            )
+            place = _place(schemes[name])
+            if place in filled:
+                raise ConfigurationError(
+                    f"{filled[place]!r} and {name!r} fill the same {place}, so that they cannot "
+                    "hold together in one alternative of `security`"
+                )
+            filled[place] = name
         required.append(names)
     return tuple(required)
+
+
+def _place(scheme: Scheme) -> str:
+    if scheme.header is not None:
+        return f"header {scheme.header.title()}"
+    if isinstance(scheme, ApiKeyScheme):
+        what = "parameter of the query" if scheme.location == "query" else "cookie"
+        return f"{what} {scheme.name!r}"
+    return "certificate of a connection"
 
 
 def _found(values: list[Auth | TLS]) -> Found:
@@ -172,11 +200,42 @@ def _found(values: list[Auth | TLS]) -> Found:
     return Found(auth, tls[0] if tls else None)
 
 
-def with_certificate(own: TLS | None, shown: TLS) -> TLS:
-    """Return the TLS of a client with the certificate of another laid over it."""
-    if own is None or shown.context is not None:
-        return shown
-    return dataclasses.replace(own, cert=shown.cert, key=shown.key, password=shown.password)
+def with_certificate(config: ClientConfig, shown: TLS) -> ClientConfig:
+    """Return the configuration of connections that show a certificate given to `authenticate`.
+
+    What its `TLS` says beside the certificate goes before what that of the client says.
+
+    Raises:
+        ConfigurationError: The connections of this client cannot show it.
+    """
+    own = config.tls
+    if config.session is not None:
+        raise ConfigurationError(
+            "a certificate given to `authenticate` does not reach the connections of a `session` "
+            "of yours; set it up there, or use `session_factory`"
+        )
+    if own is None:
+        laid = shown
+    elif shown.context is not None:
+        if own.pins:
+            raise ConfigurationError(
+                "a TLS with a `context` takes the place of the client's `tls`, whose `pins` would "
+                "no longer hold; give `authenticate` a certificate alone"
+            )
+        laid = dataclasses.replace(shown, server_name=shown.server_name or own.server_name)
+    elif own.context is not None:
+        raise ConfigurationError(
+            "a certificate given to `authenticate` cannot be laid over the `context` in the "
+            "client's `tls`; give it as a TLS with a `context` that holds the certificate"
+        )
+    else:
+        changes = {"cert": shown.cert, "key": shown.key, "password": shown.password}
+        for spec in dataclasses.fields(TLS):
+            value = getattr(shown, spec.name)
+            if value != spec.default:
+                changes[spec.name] = value
+        laid = dataclasses.replace(own, **changes)
+    return dataclasses.replace(config, tls=laid)
 
 
 def _unknown(name: object, schemes: Mapping[str, Scheme]) -> str:

@@ -131,6 +131,30 @@ async def test_what_goes_before_security(kind: Kind) -> None:
         ]
 
 
+async def test_a_field_of_a_call_stands_in_for_what_fills_it(kind: Kind) -> None:
+    """And for nothing else: what is lacking beside it is told, and it is not."""
+    async with Scripted() as server:
+        client = api(kind, server.url, security=[{"tokenAuth", "user"}])
+        for security, own, lacking in (
+            (None, {"Authorization": "mine"}, "it lacks 'user': give"),
+            (None, {"x-USER": "mine"}, "it lacks 'tokenAuth': give"),
+            ([{"inQuery"}], {"Authorization": "mine"}, "it lacks 'inQuery': give"),
+            ([{"tls"}, {"inCookie", "user"}], {"X-User": "u"}, "it lacks 'tls', or 'inCookie': "),
+        ):
+            options = {} if security is None else {"security": security}
+            with pytest.raises(MissingCredentials, match=lacking):
+                await client.get("/", headers=own, **options)
+            request = client.build("GET", "/", headers=own)
+            with pytest.raises(MissingCredentials, match=lacking):
+                await client.send(request, **options)
+        client.target.authenticate(user="u")
+        with pytest.raises(MissingCredentials, match=r"it lacks 'tokenAuth' \(beside 'user'\): "):
+            await client.get("/")
+        await client.get("/", headers={"Authorization": "mine"})
+        await client.get("/", headers={"Authorization": "mine", "X-User": "mine"})
+        assert sent(server) == [("mine", "u", None), ("mine", "mine", None)]
+
+
 async def test_security_of_a_call_in_place_of_other_credentials(kind: Kind) -> None:
     """Of `auth` and `bearer_token` of the client."""
     async with Scripted() as server:
@@ -196,6 +220,7 @@ async def test_keys_in_query_and_cookie(kind: Kind) -> None:
         ({"user": ""}, "the key 'user' is empty"),
         ({"tls": "hunter2"}, "'tls' takes .cert, key., .cert, key, password. or a TLS, got str"),
         ({"tls": BearerAuth("hunter2")}, "'tls' takes"),
+        ({"tls": TLS()}, "'tls' takes a TLS with a `cert`, or with a `context`"),
         ({"tls": ("/no/cert", "/no/key", "hunter2")}, "FileNotFoundError"),
         ({}, "by the names of their schemes, or None alone"),
     ],
@@ -235,7 +260,16 @@ def test_authenticate_takes_none_alone_or_names() -> None:
         ({"security": 5}, "must be a list of alternatives"),
         ({"security": ["basicAuth"]}, "an alternative of `security` must be a set of names"),
         ({"security": [5]}, "an alternative of `security` must be a set of names"),
-        ({"security": [["basicAuth", "tokenAuth"]]}, "fill the same header"),
+        ({"security": [[["basicAuth"]]]}, r"no security scheme \['basicAuth'\]; "),
+        ({"security": [[{"basicAuth"}]]}, r"no security scheme {'basicAuth'}; "),
+        (
+            {"security": [["user", "basicAuth", "tokenAuth"]]},
+            "'basicAuth' and 'tokenAuth' fill the same header Authorization",
+        ),
+        ({"security": [["user", "USER"]]}, "'user' and 'USER' fill the same header X-User"),
+        ({"security": [["inQuery", "query"]]}, "fill the same parameter of the query 'key'"),
+        ({"security": [["inCookie", "cookie"]]}, "fill the same cookie 'key'"),
+        ({"security": [["tls", "mutual"]]}, "fill the same certificate of a connection"),
         ({"security": [{"user"}], "bearer_token": "t"}, "bearer_token and security are given"),
         ({"security": [{"user"}], "auth": ("a", "b")}, "auth and security are given together"),
         ({"security_schemes": {"one": BasicScheme}}, "security_schemes.'one'. must be a scheme"),
@@ -246,13 +280,31 @@ def test_authenticate_takes_none_alone_or_names() -> None:
 )
 def test_what_cannot_be_declared(options: Any, words: str) -> None:
     """It is refused at class definition, and for an instance."""
+    twice: dict[str, Any] = {
+        "USER": ApiKeyScheme("X-USER"),
+        "query": ApiKeyScheme("key", location="query", prefix="Token"),
+        "cookie": ApiKeyScheme("key", location="cookie"),
+        "mutual": MutualTLSScheme(),
+    }
 
-    class API(SyncClient, uri="http://api.test", security_schemes=SCHEMES):
+    class API(SyncClient, uri="http://api.test", security_schemes={**SCHEMES, **twice}):
         pass
 
     with pytest.raises(ConfigurationError, match=words) as caught:
         API(**options)
     assert "hunter2" not in str(caught.value)
+
+
+def test_places_of_one_name_are_places_of_their_own() -> None:
+    """A key may go into a header, the query and a cookie, and names of keys have a case."""
+    schemes = {
+        **SCHEMES,
+        "header": ApiKeyScheme("key"),
+        "KEY": ApiKeyScheme("KEY", location="query"),
+    }
+    names = ["header", "inQuery", "KEY", "inCookie", "tls"]
+    with SyncClient("http://api.test", security_schemes=schemes, security=[names]) as client:
+        assert client.config.security == (tuple(names),)
 
 
 @pytest.mark.parametrize(
