@@ -5,6 +5,7 @@ import json
 import logging
 import pprint
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from arya_api_framework import auth
 from arya_api_framework.auth import (
     ApiKeyAuth,
     ApiKeyScheme,
+    Authorization,
     AWSAuth,
     BasicAuth,
     BasicScheme,
@@ -28,12 +30,15 @@ from arya_api_framework.auth import (
     HMACAuth,
     MemoryTokenStore,
     NetrcAuth,
-    OAuth2,
+    OAuth2AuthorizationCode,
     OAuth2ClientCredentials,
+    OAuth2DeviceCode,
+    OAuth2JWTBearer,
     OAuth2RefreshToken,
     Signing,
     Token,
     Webhook,
+    signed_jwt,
 )
 from arya_api_framework.client.request import Request
 from arya_api_framework.client.url import Origin
@@ -73,6 +78,11 @@ def in_signature(secret: Any, **more: Any) -> HMACAuth:
 def in_aws(secret: Any, **more: Any) -> AWSAuth:
     """Return one that signs with a secret key."""
     return AWSAuth("AKIA", secret, region="eu-central-1", service="execute-api", **more)
+
+
+def in_jwt(secret: Any, **more: Any) -> Callable[[], str]:
+    """Return what signs JWTs with a key."""
+    return signed_jwt(secret, issuer="bot", audience="https://login.test/token", **more)
 
 
 def plain(secret: Any) -> str:
@@ -150,18 +160,38 @@ async def test_no_text_tells_it(
         assert formats.texts, "there was something to tell"
 
 
-def login(secret: Any, **options: Any) -> OAuth2:
-    """Return one whose secret and tokens are all the same."""
+def issued(kind: Any, secret: Any, *arguments: Any, **options: Any) -> Any:
+    """Return an object of a grant, with a secret of the client."""
     given = {"token_url": "https://login.test/token", "client_id": "shop", "client_secret": secret}
-    return OAuth2ClientCredentials(**{**given, **options})
+    return kind(*arguments, **{**given, **options})
 
 
-def refresh(secret: Any, **options: Any) -> OAuth2:
-    """Return one with a refresh token, too."""
-    given = {"token_url": "https://login.test/token", "client_id": "shop", "client_secret": secret}
-    return OAuth2RefreshToken(secret, **{**given, **options})
+def logged_in(secret: Any, **options: Any) -> OAuth2AuthorizationCode:
+    """Return one that a person has come back to with a code."""
+    url = "https://login.test/authorize"
+    made: OAuth2AuthorizationCode = issued(
+        OAuth2AuthorizationCode, secret, authorization_url=url, **options
+    )
+    begun = made.begin("https://app.test/back")
+    made.finish(begun, f"https://app.test/back?state={begun.state}&code={SECRET}")
+    return made
 
 
+def on_device(secret: Any, **options: Any) -> OAuth2DeviceCode:
+    """Return one that tells nobody what to do."""
+    given = {"device_url": "https://login.test/device", "show": lambda _: None, **options}
+    made: OAuth2DeviceCode = issued(OAuth2DeviceCode, secret, **given)
+    return made
+
+
+GRANTS: dict[str, Callable[..., Any]] = {
+    "OAuth2AuthorizationCode": logged_in,
+    "OAuth2ClientCredentials": partial(issued, OAuth2ClientCredentials),
+    "OAuth2DeviceCode": on_device,
+    "OAuth2JWTBearer": lambda one, **more: issued(OAuth2JWTBearer, one, one, **more),
+    "OAuth2RefreshToken": lambda one, **more: issued(OAuth2RefreshToken, one, one, **more),
+}
+DEVICE = {"device_code": SECRET, "user_code": "A-B", "verification_uri": "https://login.test"}
 GIVEN = {"access_token": SECRET, "refresh_token": SECRET, "expires_in": 3600}
 SPOILT: list[dict[str, Any]] = [
     {"access_token": f"{SECRET} {SECRET}"},
@@ -177,19 +207,25 @@ TOKEN_ANSWERS: list[Step] = [
 ]
 
 
-@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("client_auth", ["basic", "post"])
-@pytest.mark.parametrize("make", [login, refresh])
+@pytest.mark.parametrize("grant", GRANTS)
 async def test_no_text_tells_what_a_token_is_fetched_with(
-    lane: Lane, formats: Formats, tmp_path: Path, make: Any, client_auth: str, form: Any
+    lane: Lane, formats: Formats, tmp_path: Path, grant: str, client_auth: str
 ) -> None:
     """Nor the token that is given, in whatever answer, and wherever it is kept."""
     watch, seen = Watch(), list[Any]()
-    async with Scripted(*TOKEN_ANSWERS) as tokens, Scripted() as server:
-        url = f"{tokens.url}/token"
+    codes = [answer(200, body=json.dumps({**DEVICE, "interval": 0}).encode())] * len(TOKEN_ANSWERS)
+    async with (
+        Scripted(*TOKEN_ANSWERS) as tokens,
+        Scripted(*codes) as devices,
+        Scripted() as server,
+    ):
+        urls = {"token_url": f"{tokens.url}/token"}
+        if grant == "OAuth2DeviceCode":
+            urls["device_url"] = f"{devices.url}/device"
         for number, step in enumerate(TOKEN_ANSWERS):
             store = FileTokenStore(tmp_path / f"{number}.json")
-            auth = make(form, token_url=url, client_auth=client_auth, store=store)
+            auth = GRANTS[grant](lambda: SECRET, **urls, client_auth=client_auth, store=store)
             client = lane.client(server.url, hooks=[watch], auth=auth, retry=None)
             seen += [auth, store]
             try:
@@ -198,10 +234,10 @@ async def test_no_text_tells_what_a_token_is_fetched_with(
             except FrameworkException as error:
                 seen.append(error)
         assert [read.headers["Authorization"] for read in server.log] == [f"Bearer {SECRET}"]
-        carried = [f"{read.headers} {read.body!r}" for read in tokens.log]
+        carried = [f"{read.headers} {read.body!r}" for read in [*tokens.log, *devices.log]]
         forms = (SECRET, "c2hvcDpodW50ZXIyLWNhbmFyeQ")
         assert all(any(canary in one for canary in forms) for one in carried), carried
-        assert len(carried) == len(TOKEN_ANSWERS)
+        assert len(tokens.log) == len(TOKEN_ANSWERS)
         # The content of a response is the token, and hooks that pickle one keep that.
         answers = [one for one in watch.seen if getattr(one, "content", b"{}") != b"{}"]
         texts = [text for one in answers for text in (repr(one), repr(one.info))]
@@ -238,6 +274,12 @@ OBJECTS: dict[str, Maker] = {
         secret, secret, region="r", service="s", session_token=secret
     ),
     "ApiKeyAuth": MAKERS["header"],
+    "Authorization": lambda secret, _: Authorization(
+        f"https://login.test/?state={plain(secret)}",
+        "https://app.test/back",
+        plain(secret),
+        plain(secret),
+    ),
     "BasicAuth": lambda secret, _: BasicAuth(secret, secret),
     "BearerAuth": MAKERS["bearer"],
     "DigestAuth": lambda secret, _: DigestAuth(secret, secret),
@@ -245,11 +287,11 @@ OBJECTS: dict[str, Maker] = {
     "HMACAuth": lambda secret, _: in_signature(secret, key_id=secret),
     "MemoryTokenStore": lambda secret, _: kept(MemoryTokenStore(), secret),
     "NetrcAuth": in_netrc,
-    "OAuth2ClientCredentials": lambda secret, _: login(secret, parameters={"assertion": SECRET}),
-    "OAuth2RefreshToken": lambda secret, _: refresh(secret),
     "Signing": lambda secret, _: signing(secret),
     "Token": lambda secret, _: Token(plain(secret), refresh_token=plain(secret)),
     "Webhook": lambda secret, _: Webhook.github(secret),
+    "signed_jwt": lambda secret, _: in_jwt(plain(secret) * 3, algorithm="HS256"),
+    **{name: lambda secret, _, make=make: make(secret) for name, make in GRANTS.items()},
 }
 """An object of each public class that can hold a secret, with one wherever it takes one."""
 
@@ -257,10 +299,12 @@ NO_SECRET = set(
     # Declarations, names of types, and functions that look for a secret somewhere.
     "ApiKeyScheme BasicScheme BearerScheme DigestScheme MutualTLSScheme Scheme "
     "ClientAuth Flow KeyLocation Secret Step from_env from_keyring "
-    # What others are made of.
-    "Auth OAuth2 TokenAuth TokenStore".split()
+    # What others are made of, and what a person is shown.
+    "Auth OAuth2 OAuth2Login TokenAuth TokenStore DevicePrompt Loopback".split()
 )
-TEXT_ONLY = {"FileTokenStore", "MemoryTokenStore", "NetrcAuth", "Signing", "Token"}
+TEXT_ONLY = set(
+    "Authorization FileTokenStore MemoryTokenStore NetrcAuth Signing Token signed_jwt".split()
+)
 """They take a secret as it is, from a server or a file."""
 
 
@@ -276,7 +320,7 @@ def test_no_text_of_an_object_tells_it(
 ) -> None:
     """Whatever text it is made into, within others too."""
     made = OBJECTS[name](form, tmp_path)
-    assert type(made) is getattr(auth, name)
+    assert type(made) is getattr(auth, name) or name == "signed_jwt"
     logging.getLogger("arya_api_framework").debug("made %s, %r", made, {"it": made})
     texts = [f"{made}", f"{made!a}", pprint.pformat(made), pprint.pformat([made]), *formats.texts]
     tells_nothing([made, [made], {"it": made}], texts)
@@ -310,6 +354,7 @@ async def test_no_refusal_tells_it(
         lambda secret: in_signature(secret, secret_encoding="base64"),
         lambda secret: in_signature(secret, secret_encoding="hex"),
         Webhook.standard,
+        lambda secret: issued(OAuth2JWTBearer, "x", in_jwt(secret)),
     ],
 )
 async def test_no_encoding_tells_it(kind: Kind, make: Any, late: bool) -> None:
