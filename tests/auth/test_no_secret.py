@@ -269,6 +269,11 @@ def signing(secret: Any) -> Signing:
     )
 
 
+def of_grant(name: str) -> Maker:
+    """Return what makes an object of a grant."""
+    return lambda secret, _: GRANTS[name](secret)
+
+
 OBJECTS: dict[str, Maker] = {
     "AWSAuth": lambda secret, _: AWSAuth(
         secret, secret, region="r", service="s", session_token=secret
@@ -291,7 +296,7 @@ OBJECTS: dict[str, Maker] = {
     "Token": lambda secret, _: Token(plain(secret), refresh_token=plain(secret)),
     "Webhook": lambda secret, _: Webhook.github(secret),
     "signed_jwt": lambda secret, _: in_jwt(plain(secret) * 3, algorithm="HS256"),
-    **{name: lambda secret, _, make=make: make(secret) for name, make in GRANTS.items()},
+    **{name: of_grant(name) for name in GRANTS},
 }
 """An object of each public class that can hold a secret, with one wherever it takes one."""
 
