@@ -89,7 +89,10 @@ class BearerAuth(Auth):
 def _bearer(token: str, error: type[ConfigurationError | MissingCredentials]) -> str:
     if token[:7].lower() == "bearer ":
         raise error("token of a BearerAuth starts with 'Bearer ', which is added; leave it out")
-    return _field("Authorization", "token of a BearerAuth", f"Bearer {token}", error)
+    field = _field("Authorization", "token of a BearerAuth", f"Bearer {token}", error)
+    if " " in token:
+        raise error("token of a BearerAuth holds a blank, which no such token can (RFC 6750 2.1)")
+    return field
 
 
 class ApiKeyAuth(Auth):
@@ -115,6 +118,8 @@ class ApiKeyAuth(Auth):
         ```
     """
 
+    _what = "key of an ApiKeyAuth"
+
     def __init__(
         self,
         key: Secret,
@@ -138,7 +143,7 @@ class ApiKeyAuth(Auth):
         self.location: KeyLocation = location
         self.header = name if location == "header" else None
         self._prefix = f"{prefix} " if prefix else ""
-        self._key = SecretSource("key of an ApiKeyAuth", key)
+        self._key = SecretSource(self._what, key)
         if not self._key.is_read_late:
             self._value(ConfigurationError)
 
@@ -156,17 +161,20 @@ class ApiKeyAuth(Auth):
     def __repr__(self) -> str:
         return f"<ApiKeyAuth {self.name!r} in {self.location}>"
 
+    def _text(self, key: str) -> str:
+        return self._prefix + key
+
     def _value(self, error: type[ConfigurationError | MissingCredentials]) -> str:
-        value = self._prefix + self._key.get()
+        value = self._text(self._key.get())
         if self.location == "query":
             return value
         if self.location == "header":
-            return _field(self.name, "key of an ApiKeyAuth", value, error)
+            return _field(self.name, self._what, value, error)
         try:
             encode_cookies([(self.name, value)])
         except ConfigurationError:
             raise error(
-                "key of an ApiKeyAuth holds what no cookie can, such as a blank or a ';'"
+                f"{self._what} holds what no cookie can, such as a blank or a ';'"
             ) from None
         return value
 

@@ -47,6 +47,7 @@ from .prepare import SEND_OPTIONS, automatic_headers, build_request, check_optio
 from .redaction import is_safe_header, redact_url
 from .request import Request
 from .server_variables import resolve_uri
+from .shapes import is_mapping
 from .url import Origin
 
 if TYPE_CHECKING:
@@ -384,6 +385,12 @@ class BaseClient(Node, metaclass=ClientMeta):
             client.authenticate(None)
             ```
         """
+        given: object = forget
+        if is_mapping(given):
+            raise ConfigurationError(
+                "authenticate takes credentials by the names of their schemes, not as a mapping: "
+                "write `authenticate(**...)`"
+            )
         if (forget is None) == bool(credentials) or forget not in (None, UNSET):
             raise ConfigurationError(
                 "authenticate takes credentials by the names of their schemes, or None alone"

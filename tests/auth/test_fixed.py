@@ -137,6 +137,7 @@ async def test_secrets_that_can_never_be_sent(kind: Kind, make: Any, what: str, 
         (lambda: BasicAuth("a:b", "c"), "user of a BasicAuth holds a colon"),
         (lambda: BearerAuth(""), "token of a BearerAuth is empty"),
         (lambda: BearerAuth("Bearer abc"), "starts with 'Bearer '"),
+        (lambda: BearerAuth("Token abc"), "holds a blank, which no such token can"),
         (lambda: BearerAuth("ключ"), "beyond latin-1"),
         (lambda: BearerAuth("abc "), "a blank at its end"),
         (lambda: ApiKeyAuth("", name="X-Key"), "key of an ApiKeyAuth is empty"),
@@ -162,8 +163,12 @@ def test_what_they_refuse(make: Any, words: str) -> None:
 async def test_what_is_found_out_late(kind: Kind) -> None:
     """When a secret is read."""
     async with Scripted() as server:
-        for auth in (BasicAuth(lambda: "a:b", "c"), BearerAuth(lambda: "Bearer abc")):
-            with pytest.raises(MissingCredentials):
+        for auth, words in (
+            (BasicAuth(lambda: "a:b", "c"), "holds a colon"),
+            (BearerAuth(lambda: "Bearer abc"), "starts with 'Bearer '"),
+            (BearerAuth(lambda: "a b"), "holds a blank"),
+        ):
+            with pytest.raises(MissingCredentials, match=words):
                 await kind.client(server.url, auth=auth).get("/")
         assert server.log == []
 
