@@ -223,12 +223,14 @@ def _with_parameter(target: str, name: str, value: str) -> str:
 
 def _set_cookie(request: Request, name: str, value: str) -> None:
     """Put a cookie into a request, in place of any of its name."""
-    given = request.headers.get("Cookie", "")
-    text = CookieText(_with_cookie(given, name, value))
-    # A jar changes what it gave, and leaves the key alone.
-    text.own = _with_cookie(given.own, name, value) if isinstance(given, CookieText) else text
+    given = request.headers.get("Cookie") or CookieText.of("")
+    made = _with_cookie(given, name, value)
+    if isinstance(given, CookieText):
+        # For the next hop a jar changes what it gave, before the key is put in again.
+        own, made = given.own, CookieText(made)
+        made.own = own
     request.headers.popall("Cookie", None)
-    request.headers["Cookie"] = text if isinstance(given, CookieText) or not given else str(text)
+    request.headers["Cookie"] = made
 
 
 def _with_cookie(text: str, name: str, value: str) -> str:
