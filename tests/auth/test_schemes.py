@@ -1,6 +1,7 @@
 """`security_schemes`, `security` and `authenticate`: which credentials a call is sent with."""
 
 import asyncio
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -489,18 +490,27 @@ async def test_a_key_with_a_password_and_a_tls_value(
 
 
 def test_threads_may_authenticate_at_once() -> None:
-    """Nothing that one of them gave is lost."""
-    schemes = {f"s{number}": ApiKeyScheme(f"x-{number}") for number in range(50)}
+    """Nothing that one of them gave is lost, however often they take turns."""
+    schemes = {f"s{number}": ApiKeyScheme(f"x-{number}") for number in range(600)}
+
+    def give(names: list[str]) -> None:
+        for name in names:
+            client.authenticate(**{name: "key"})
+
+    before = sys.getswitchinterval()
     with SyncClient("http://api.test", security_schemes=schemes) as client:
-        threads = [
-            threading.Thread(target=client.authenticate, kwargs={name: "key"}) for name in schemes
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert client._security is not None
-        assert client._security._values.keys() == schemes.keys()
+        names = list(schemes)
+        threads = [threading.Thread(target=give, args=[names[first::2]]) for first in (0, 1)]
+        sys.setswitchinterval(1e-6)
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            sys.setswitchinterval(before)
+        security: Any = client._security
+        assert security._values.keys() == schemes.keys()
 
 
 async def test_a_class_of_a_user() -> None:
