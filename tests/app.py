@@ -17,6 +17,7 @@ import hashlib
 import io
 import json
 import random
+import re
 import ssl
 import threading
 import zlib
@@ -30,6 +31,7 @@ from aiohttp import BodyPartReader, web
 from multidict import CIMultiDict
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
+from yarl import URL
 
 from tests import resources
 
@@ -432,11 +434,67 @@ async def login(request: web.Request) -> web.Response:
 async def token(request: web.Request) -> web.Response:
     """Give a token, as an authorization server does (RFC 6749 5.1)."""
     form = await request.post()
-    if form["grant_type"] not in ("client_credentials", "refresh_token"):
-        return web.json_response({"error": "unsupported_grant_type"}, status=400)
+    wanted = {
+        "client_credentials": {},
+        "refresh_token": {},
+        "authorization_code": {"code": "c0de"},
+        "urn:ietf:params:oauth:grant-type:device_code": {"device_code": "d3vice"},
+        "urn:ietf:params:oauth:grant-type:jwt-bearer": {},
+        "urn:ietf:params:oauth:grant-type:token-exchange": {"subject_token": "t0ken"},
+    }.get(str(form["grant_type"]))
+    if wanted is None or not wanted.items() <= form.items():
+        return web.json_response({"error": "invalid_grant"}, status=400)
     return web.json_response(
         {"access_token": "t0ken", "token_type": "Bearer", "expires_in": 3600, "scope": "orders"}
     )
+
+
+async def authorize(request: web.Request) -> web.Response:
+    """Send a person back with a code, as if they had logged in (RFC 6749 4.1.2)."""
+    back = URL(request.query["redirect_uri"])
+    location = back.update_query(code="c0de", state=request.query["state"])
+    return web.Response(status=302, headers={"Location": str(location)})
+
+
+async def device(request: web.Request) -> web.Response:
+    """Begin the login of a device (RFC 8628 3.2)."""
+    return web.json_response(
+        {
+            "device_code": "d3vice",
+            "user_code": "WDJB-MJHT",
+            "verification_uri": str(request.url.with_path("/activate")),
+            "expires_in": 1800,
+            "interval": 0,
+        }
+    )
+
+
+async def wanted(request: web.Request) -> web.Response:
+    """Tell the request back to who answers the question of the challenge."""
+    if request.headers.get("Authorization") != "Answer 42":
+        challenge = {"WWW-Authenticate": 'Answer question="6 * 7"'}
+        return web.json_response({"message": "Who are you?"}, status=401, headers=challenge)
+    return await echo(request)
+
+
+async def digest(request: web.Request) -> web.Response:
+    """Let Ann in, whose password is "secret", by Digest with SHA-256, and prove to know it."""
+
+    def hashed(*parts: str) -> str:
+        return hashlib.sha256(":".join(parts).encode()).hexdigest()
+
+    text = request.headers.get("Authorization", "")
+    given = {name: value.strip('"') for name, value in re.findall(r'(\w+)=("[^"]*"|[^,]+)', text)}
+    key = hashed("ann", "orders", "secret")
+    middle = ["n0nce", given.get("nc", ""), given.get("cnonce", ""), "auth"]
+    target = request.raw_path
+    if given.get("response") != hashed(key, *middle, hashed(request.method, target)):
+        challenge = 'Digest realm="orders", nonce="n0nce", qop="auth", algorithm=SHA-256'
+        headers = {"WWW-Authenticate": challenge}
+        return web.json_response({"message": "Who are you?"}, status=401, headers=headers)
+    proof = f'rspauth="{hashed(key, *middle, hashed("", target))}", qop=auth'
+    told = {"user": given["username"], "count": int(given["nc"], 16)}
+    return web.json_response(told, headers={"Authentication-Info": proof})
 
 
 async def logout(request: web.Request) -> web.Response:
@@ -488,6 +546,10 @@ ROUTES = [
     web.get(r"/set-cookie/{code:\d+}", set_cookie),
     web.post("/login", login),
     web.post("/token", token),
+    web.get("/authorize", authorize),
+    web.post("/device", device),
+    web.route("*", "/wanted", wanted),
+    web.route("*", "/digest", digest),
     web.get("/logout", logout),
     web.get("/cookies", cookies),
     web.get("/etag", etag),

@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 import requests
+from requests.auth import HTTPDigestAuth
 
 from tests.app import Server
 from tests.conftest import Kind, Wrapped
@@ -258,6 +259,19 @@ def test_cookies(server: Server) -> None:
             "a=1; Path=/", "b=2; Path=/cookies; HttpOnly",
         ]  # fmt: skip
         assert session.get(server.url + "/cookies").json() == {"cookies": {"a": "1", "b": "2"}}
+
+
+def test_challenges(server: Server) -> None:
+    """Who answers a challenge is let in, and nobody else; the server proves itself, too."""
+    url = f"{server.url}/wanted"
+    assert requests.get(url).headers["WWW-Authenticate"] == 'Answer question="6 * 7"'
+    assert requests.get(url, headers={"Authorization": "Answer 42"}).status_code == 200
+    url = f"{server.url}/digest?a=1"
+    assert requests.get(url).status_code == 401
+    assert requests.get(url, auth=HTTPDigestAuth("ann", "wrong")).status_code == 401
+    response = requests.get(url, auth=HTTPDigestAuth("ann", "secret"))
+    assert response.json() == {"user": "ann", "count": 1}
+    assert response.headers["Authentication-Info"].startswith("rspauth=")
 
 
 def test_etag(server: Server) -> None:

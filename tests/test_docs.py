@@ -22,8 +22,10 @@ import io
 import pkgutil
 import re
 import shutil
+import ssl
 import subprocess
 import sys
+import webbrowser
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +38,7 @@ import requests
 import arya_api_framework
 from arya_api_framework import Response
 from tests.app import Server
+from tests.patience import LATE
 from tests.servers import Certificate
 
 ROOT = Path(__file__).parent.parent
@@ -139,6 +142,16 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
+@pytest.fixture(scope="module")
+def mutual_server(certificate: Certificate) -> Iterator[Server]:
+    """The test application over TLS, for clients that show a certificate."""
+    context = certificate.server_context()
+    context.load_verify_locations(certificate.authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with Server(tls=context) as server:
+        yield server
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificate: Certificate) -> Path:
     """A folder to work in, with the files that pages take as given."""
@@ -151,11 +164,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificate: Certifi
     return tmp_path
 
 
+class Browser(webbrowser.BaseBrowser):
+    """Goes where it is sent, as that of a person who is logged in."""
+
+    def open(self, url: str, new: int = 0, autoraise: bool = True) -> bool:
+        """Follow an address to its end."""
+        requests.get(url, timeout=LATE).raise_for_status()
+        return True
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page(
     page: Path,
     server: Server,
     tls_server: Server,
+    mutual_server: Server,
     folder: Path,
     runner: asyncio.Runner,
     monkeypatch: pytest.MonkeyPatch,
@@ -168,11 +191,13 @@ def test_page(
         "https://cdn.example.com": server.at("localhost"),
         "https://shop.example.com": server.at("localhost"),
         "https://intranet.example.com": tls_server.at("localhost"),
+        "https://vault.example.com": mutual_server.at("localhost"),
     }
     text = page.read_text(encoding="utf-8")
     for origin, url in origins.items():
         text = text.replace(origin, url)
     program = Program(str(page), runner)
+    webbrowser.register("suite", None, Browser(), preferred=True)
     monkeypatch.setitem(
         sys.modules, "page", program.module
     )  # Pickles and generic models look it up.

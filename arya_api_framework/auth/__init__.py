@@ -5,8 +5,12 @@ from .base import Auth, Flow, Step
 from .canonical import Signing
 from .digest import DigestAuth
 from .fixed import ApiKeyAuth, BasicAuth, BearerAuth, KeyLocation
+from .loopback import Loopback
 from .netrc import NetrcAuth
 from .oauth2 import ClientAuth, OAuth2, OAuth2ClientCredentials, OAuth2RefreshToken
+from .oauth2_device import DevicePrompt, OAuth2DeviceCode
+from .oauth2_jwt import OAuth2JWTBearer, signed_jwt
+from .oauth2_login import Authorization, OAuth2AuthorizationCode, OAuth2Login
 from .schemes import (
     ApiKeyScheme,
     BasicScheme,
@@ -26,22 +30,29 @@ __all__ = [
     "ApiKeyAuth",
     "ApiKeyScheme",
     "Auth",
+    "Authorization",
     "BasicAuth",
     "BasicScheme",
     "BearerAuth",
     "BearerScheme",
     "ClientAuth",
+    "DevicePrompt",
     "DigestAuth",
     "DigestScheme",
     "FileTokenStore",
     "Flow",
     "HMACAuth",
     "KeyLocation",
+    "Loopback",
     "MemoryTokenStore",
     "MutualTLSScheme",
     "NetrcAuth",
     "OAuth2",
+    "OAuth2AuthorizationCode",
     "OAuth2ClientCredentials",
+    "OAuth2DeviceCode",
+    "OAuth2JWTBearer",
+    "OAuth2Login",
     "OAuth2RefreshToken",
     "Scheme",
     "Secret",
@@ -53,4 +64,5 @@ __all__ = [
     "Webhook",
     "from_env",
     "from_keyring",
+    "signed_jwt",
 ]

@@ -73,6 +73,8 @@ class AWSAuth(HMACAuth):
         ```
     """
 
+    repeatable = True
+
     def __init__(
         self,
         access_key: Secret,

@@ -29,6 +29,8 @@ class Auth:
     Attributes:
         header: The field that it fills. A call that gives the field itself is sent without this
             `Auth`. `None` where it fills none.
+        repeatable: Whether what it makes is good for two requests at once. Only then are its calls
+            [hedged](../guides/retries.md#hedge-a-slow-call); a nonce, or a count, is not.
 
     Example:
         ```python
@@ -41,6 +43,7 @@ class Auth:
     """
 
     header: str | None = "Authorization"
+    repeatable: bool = False
 
     def apply(self, request: Request) -> None:
         """Put fixed credentials into a request that is about to be sent.

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from typing_extensions import override
+from yarl import URL
 
+from ..client.shapes import is_iterable
+from ..client.url import Origin
 from ..errors import AuthError, ConfigurationError
 from ..fork import start_over_in_child
 from .base import Auth, Flow
@@ -21,7 +25,6 @@ from .secret import Secret, SecretSource
 if TYPE_CHECKING:
     from ..client.request import Request
     from ..client.response import RawResponse
-    from ..client.url import Origin
 
 __all__ = ["DigestAuth"]
 
@@ -36,9 +39,10 @@ class DigestAuth(Auth):
     """User and password that are proved to the server and never sent (RFC 7616).
 
     The first request to an origin is sent without them, and again with the answer to its
-    challenge. The nonce is kept, so that later requests need no challenge. Of several challenges
-    the strongest is answered; Basic never is. One that cannot be answered ends in the 401 itself,
-    as does a body that cannot be sent twice; the nonce is kept for the next call all the same.
+    challenge. The nonce is kept, so that later requests need no challenge, save those outside of
+    the paths that `domain` of the challenge names. Of several challenges the strongest is
+    answered; Basic never is. One that cannot be answered ends in the 401 itself, as does a body
+    that cannot be sent twice; the nonce is kept for the next call all the same.
 
     Args:
         user: The user.
@@ -48,7 +52,8 @@ class DigestAuth(Auth):
 
     Raises:
         ConfigurationError: One of them can never be used.
-        AuthError: In a call: the server asks for `auth-int` alone, and the body is no bytes.
+        AuthError: In a call: the server asks for `auth-int` alone, and the body is no bytes; or
+            its `rspauth` does not prove that it knows the password.
     """
 
     def __init__(
@@ -56,36 +61,40 @@ class DigestAuth(Auth):
     ) -> None:
         self._user = SecretSource("user of a DigestAuth", user, may_be_empty=True)
         self._password = SecretSource("password of a DigestAuth", password, may_be_empty=True)
-        given = [algorithms] if isinstance(algorithms, str) else list(algorithms)
-        if not given or not set(given) <= set(_HASHES):
-            raise ConfigurationError(
-                f"algorithms of a DigestAuth must be some of {', '.join(_HASHES)}, got {given!r}"
-            )
-        self._algorithms = [one for one in _HASHES if one in given]
-        self._lock = threading.RLock()
-        start_over_in_child(self._lock, "_at_fork_reinit")
-        self._sessions: OrderedDict[Origin, _Session] = OrderedDict()
+        self._algorithms = _check_algorithms(algorithms)
+        self._start_over()
+        # A nonce that the child went on with would be counted twice.
+        start_over_in_child(self, "_start_over")
+
+    def _start_over(self) -> None:
+        self._lock = threading.Lock()
+        self._sessions: dict[Origin, _Session] = {}
 
     @override
     def flow(self, request: Request) -> Flow:
-        session = self._known(request.origin)
+        session = self._sessions.get(request.origin)
+        if session is not None and not request.target.startswith(session.space):
+            session = None
         # One request that is challenged, one that answers, and one more where the nonce was stale.
         for attempt in range(3):
+            answer = None
             if session is not None:
-                request.headers["Authorization"] = self._sign(session, request)
+                answer = session.answer(self._user.get(), self._password.get(), request)
+                request.headers["Authorization"] = answer.field
             response = yield request
             if response.status != 401:
-                self._take_next(request.origin, session, response)
+                if answer is not None:
+                    self._take_info(request.origin, answer, response)
                 return
-            fresh, stale = self._challenged(response)
+            fresh, stale = self._challenged(request, response)
             if fresh is None or (attempt and not stale):
-                self._forget(request.origin)
+                self._sessions.pop(request.origin, None)
                 return
             session = self._keep(request.origin, fresh)
             if not request.replayable:
                 return
 
-    def _challenged(self, response: RawResponse) -> tuple[_Session | None, bool]:
+    def _challenged(self, request: Request, response: RawResponse) -> tuple[_Session | None, bool]:
         best: tuple[int, dict[str, str]] | None = None
         for scheme, given in read_challenges(response.headers.getall("WWW-Authenticate", [])):
             rank = self._rank(given) if scheme == "digest" else None
@@ -93,7 +102,9 @@ class DigestAuth(Auth):
                 best = rank, given
         if best is None:
             return None, False
-        return _Session(best[1]), best[1].get("stale", "").lower() == "true"
+        given = best[1]
+        space = _space(given.get("domain", ""), request)
+        return _Session(given, space=space), given.get("stale", "").lower() == "true"
 
     def _rank(self, given: dict[str, str]) -> int | None:
         name = _plain(given.get("algorithm", "MD5"))
@@ -103,7 +114,7 @@ class DigestAuth(Auth):
             return None
         if "realm" not in given or not given.get("nonce"):
             return None
-        for key in ("realm", "nonce", "opaque", "algorithm"):
+        for key in ("realm", "nonce", "opaque", "algorithm", "domain"):
             if len(given.get(key, "")) > _LONGEST or not given.get(key, "").isprintable():
                 return None
         if not (given["nonce"] + given.get("opaque", "")).isascii():
@@ -114,88 +125,147 @@ class DigestAuth(Auth):
             return None
         return self._algorithms.index(name)
 
-    def _sign(self, session: _Session, request: Request) -> str:
-        user, password = self._user.get(), self._password.get()
-        with self._lock:
-            session.count += 1
-            count = session.count
-        return session.answer(user, password, request, count)
-
-    def _known(self, origin: Origin) -> _Session | None:
-        with self._lock:
-            return self._sessions.get(origin)
-
     def _keep(self, origin: Origin, session: _Session) -> _Session:
         with self._lock:
             kept = self._sessions.get(origin)
             if kept is not None and {**kept.given, "stale": ""} == {**session.given, "stale": ""}:
                 return kept  # Several calls were given one nonce: its count goes on.
+            self._sessions.pop(origin, None)  # So that it is the last.
             self._sessions[origin] = session
-            self._sessions.move_to_end(origin)
             if len(self._sessions) > _MOST_ORIGINS:
-                self._sessions.popitem(last=False)
+                self._sessions.pop(next(iter(self._sessions)), None)
             return session
 
-    def _forget(self, origin: Origin) -> None:
-        with self._lock:
-            self._sessions.pop(origin, None)
-
-    def _take_next(self, origin: Origin, session: _Session | None, response: RawResponse) -> None:
-        if session is None:
-            return
-        nonce = read_parameters(response.headers.get("Authentication-Info", "")).get("nextnonce")
+    def _take_info(self, origin: Origin, answer: _Answer, response: RawResponse) -> None:
+        info = read_parameters(response.headers.get("Authentication-Info", ""))
+        if not answer.is_proved(info, response):
+            raise AuthError(
+                "the `rspauth` of the server is wrong: it does not know the password, or what it "
+                "sent was changed on the way"
+            )
+        nonce = info.get("nextnonce")
         if nonce and len(nonce) <= _LONGEST and nonce.isascii() and nonce.isprintable():
-            self._keep(origin, _Session({**session.given, "nonce": nonce}))
+            session = answer.session
+            self._keep(origin, _Session({**session.given, "nonce": nonce}, space=session.space))
 
 
 class _Session:
     """A nonce of a server, and how often it was used; all text is UTF-8, as it is sent."""
 
-    __slots__ = ("cnonce", "count", "given")
+    __slots__ = ("cnonce", "counts", "given", "space")
 
-    def __init__(self, given: dict[str, str], cnonce: str | None = None) -> None:
+    def __init__(
+        self,
+        given: dict[str, str],
+        cnonce: str | None = None,
+        space: tuple[str, ...] = ("",),
+    ) -> None:
         self.given = given
-        self.count = 0
+        self.counts = count(1)
         # One for each nonce, so that a `-sess` has one key (RFC 7616 3.4.2); `nc` differs.
         self.cnonce = cnonce or secrets.token_urlsafe(24)
+        self.space = space
 
-    def answer(self, user: str, password: str, request: Request, count: int) -> str:
-        """Return the field `Authorization` (RFC 7616 3.4)."""
-        given = self.given
+    def answer(self, user: str, password: str, request: Request) -> _Answer:
+        """Return the answer for a request, with the next count (RFC 7616 3.4)."""
+        return _Answer(self, user, password, request)
+
+
+class _Answer:
+    """What a request says of the password, and what its response must say, if anything.
+
+    Attributes:
+        session: The nonce.
+        field: The field `Authorization`.
+    """
+
+    __slots__ = ("_key", "_nc", "_qop", "_target", "field", "session")
+
+    def __init__(self, session: _Session, user: str, password: str, request: Request) -> None:
+        self.session = session
+        given = session.given
         realm, nonce = given["realm"], given["nonce"]
-        algorithm = given.get("algorithm", "MD5")
-
-        def digest(text: str | bytes) -> str:
-            data = text if isinstance(text, bytes) else text.encode()
-            name = _HASHES[_plain(algorithm)]
-            return hashlib.new(name, data, usedforsecurity=False).hexdigest()
-
-        key = digest(f"{user}:{realm}:{password}")
-        if algorithm.lower().endswith("-sess"):
-            key = digest(f"{key}:{nonce}:{self.cnonce}")
-        act = f"{request.method}:{request.target}"
-        qop = _choose(given, request)
-        if qop == "auth-int":
-            body = request.body or b""
-            assert isinstance(body, bytes)
-            act += f":{digest(body)}"
-        middle = f"{nonce}:{count:08x}:{self.cnonce}:{qop}" if qop else nonce
+        is_sess = given.get("algorithm", "").lower().endswith("-sess")
+        self._key = self._hash(f"{user}:{realm}:{password}")
+        if is_sess:
+            self._key = self._hash(f"{self._key}:{nonce}:{session.cnonce}")
+        self._nc = f"{next(session.counts):08x}"
+        self._target = request.target
+        self._qop = _choose(given, request)
+        body = request.body if isinstance(request.body, bytes) else b""
         fields = [
-            *_name_fields(user, digest(f"{user}:{realm}"), given),
+            *_name_fields(user, self._hash(f"{user}:{realm}"), given),
             f"realm={_quote(realm)}",
             f"uri={_quote(request.target)}",
             f"nonce={_quote(nonce)}",
-            f'response="{digest(f"{key}:{middle}:{digest(act)}")}"',
+            f'response="{self._digest(request.method, self._qop, body)}"',
         ]
         if "algorithm" in given:
-            fields.append(f"algorithm={algorithm}")
-        if qop:
-            fields += [f"nc={count:08x}", f"qop={qop}"]
-        if qop or algorithm.lower().endswith("-sess"):
-            fields.append(f'cnonce="{self.cnonce}"')
+            fields.append(f"algorithm={given['algorithm']}")
+        if self._qop:
+            fields += [f"nc={self._nc}", f"qop={self._qop}"]
+        if self._qop or is_sess:
+            fields.append(f'cnonce="{session.cnonce}"')
         if "opaque" in given:
             fields.append(f"opaque={_quote(given['opaque'])}")
-        return f"Digest {', '.join(fields)}"
+        self.field = f"Digest {', '.join(fields)}"
+
+    def is_proved(self, info: dict[str, str], response: RawResponse) -> bool:
+        """Return whether `rspauth` is right (RFC 7616 3.5), or there is none that can be checked.
+
+        A body that was compressed is there no more as it was sent.
+        """
+        qop = info.get("qop", self._qop or "").lower()
+        if "rspauth" not in info or self._qop is None:
+            return True
+        if qop == "auth-int" and "Content-Encoding" in response.headers:
+            return True
+        return info["rspauth"].lower() == self._digest("", qop, response.content)
+
+    def _digest(self, method: str, qop: str | None, body: bytes) -> str:
+        act = f"{method}:{self._target}"
+        if qop == "auth-int":
+            act += f":{self._hash(body)}"
+        nonce = self.session.given["nonce"]
+        middle = f"{nonce}:{self._nc}:{self.session.cnonce}:{qop}" if qop else nonce
+        return self._hash(f"{self._key}:{middle}:{self._hash(act)}")
+
+    def _hash(self, text: str | bytes) -> str:
+        data = text if isinstance(text, bytes) else text.encode()
+        name = _HASHES[_plain(self.session.given.get("algorithm", "MD5"))]
+        return hashlib.new(name, data, usedforsecurity=False).hexdigest()
+
+
+def _check_algorithms(algorithms: object) -> list[str]:
+    """Return the known ones that are given, the strongest first."""
+    given = [algorithms] if isinstance(algorithms, str) else algorithms
+    names: list[Any] = list(given) if is_iterable(given) else []
+    known = list(_HASHES)
+    if not names or not all(one in known for one in names):
+        from ..client.checks import near_miss
+
+        odd = next((one for one in names if isinstance(one, str) and one not in known), "")
+        raise ConfigurationError(
+            f"algorithms of a DigestAuth must be some of {', '.join(known)}, got "
+            f"{algorithms!r}{near_miss(odd.upper(), known)}"
+        )
+    return [one for one in known if one in names]
+
+
+def _space(domain: str, request: Request) -> tuple[str, ...]:
+    """Return how the targets begin that `domain` of a challenge holds (RFC 7616 3.3).
+
+    All of them, where it says nothing that holds the request which was challenged.
+    """
+    found: list[str] = []
+    root = URL(request.origin.prefix)
+    for one in domain.split():
+        with contextlib.suppress(ValueError):
+            url = root.join(URL(one))
+            if Origin.of(url) == request.origin:
+                found.append(url.raw_path_qs)
+    space = tuple(found)
+    return space if request.target.startswith(space) else ("",)
 
 
 def _plain(algorithm: str) -> str:

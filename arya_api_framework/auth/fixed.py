@@ -42,6 +42,8 @@ class BasicAuth(Auth):
         ```
     """
 
+    repeatable = True
+
     def __init__(self, user: Secret, password: Secret) -> None:
         self._user = SecretSource("user of a BasicAuth", user, may_be_empty=True)
         self._password = SecretSource("password of a BasicAuth", password, may_be_empty=True)
@@ -75,6 +77,8 @@ class BearerAuth(Auth):
     Raises:
         ConfigurationError: It can never be sent.
     """
+
+    repeatable = True
 
     def __init__(self, token: Secret) -> None:
         self._token = SecretSource("token of a BearerAuth", token)
@@ -118,6 +122,7 @@ class ApiKeyAuth(Auth):
         ```
     """
 
+    repeatable = True
     _what = "key of an ApiKeyAuth"
 
     def __init__(

@@ -41,6 +41,8 @@ class NetrcAuth(Auth):
         ```
     """
 
+    repeatable = True
+
     def __init__(self, file: str | os.PathLike[str] | None = None) -> None:
         self._file: str | None = None
         if file is not None:

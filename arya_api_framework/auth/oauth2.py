@@ -4,50 +4,47 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 import random
 from abc import abstractmethod
 from collections.abc import Generator, Iterable, Mapping
 from hashlib import sha256
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Literal, Required, TypeAlias, cast
-from urllib.parse import quote, quote_plus, urlencode
+from typing import TYPE_CHECKING, Any, Literal, Required, TypeAlias
+from urllib.parse import quote_plus, urlencode
 
 from multidict import CIMultiDict
 from typing_extensions import TypedDict, Unpack, override
-from yarl import URL
 
-from ..client.redaction import clean_text, hide_secrets
 from ..client.request import Request
-from ..client.url import Origin
 from ..errors import ConfigurationError, TokenRefreshError, TransportError
-from ..options import LARGEST
 from ..retry import find_wait
 from .base import Step
 from .secret import Secret, SecretSource
-from .token import Token, TokenAuth, can_be_sent, is_own_end
+from .token import Token, TokenAuth, is_own_end
+from .token_endpoint import Endpoint, find_endpoint, read_answer, read_token
 
 if TYPE_CHECKING:
+    from yarl import URL
+
     from ..client.response import RawResponse
     from .token_store import TokenStore
 
 __all__ = ["ClientAuth", "OAuth2", "OAuth2ClientCredentials", "OAuth2RefreshToken"]
 
-ClientAuth: TypeAlias = Literal["basic", "post"]
-"""How a client tells who it is: in the field `Authorization`, or in the form (RFC 6749 2.3.1)."""
+ClientAuth: TypeAlias = Literal["basic", "post", "jwt"]
+"""How a client tells who it is: in the field `Authorization`, in the form (RFC 6749 2.3.1), or
+with a signed assertion in place of a secret (RFC 7523 2.2)."""
 
-_GRANTS = ("client_credentials", "refresh_token")
+_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ATTEMPTS = 3
 _PASSING = (429, 500, 502, 503, 504)
 _LONGEST_WAIT = 30.0
-_LONGEST_ANSWER = 64 * 1024
 
 
 class OAuth2Options(TypedDict, total=False):
     """The arguments of `OAuth2`, for classes that add some of their own."""
 
     token_url: Required[str | URL]
-    client_id: Required[str]
+    client_id: Required[str | None]
     client_secret: Secret | None
     scopes: Iterable[str]
     client_auth: ClientAuth
@@ -66,7 +63,8 @@ class OAuth2(TokenAuth):
         client_id: The name of the client.
         client_secret: Its secret; `None` for a public client.
         scopes: What is asked for; none asks for what the server gives by default.
-        client_auth: `"basic"` or `"post"`.
+        client_auth: `"basic"` or `"post"`; `"jwt"` where `client_secret` is a signed assertion,
+            such as `signed_jwt` makes.
         parameters: Further fields of the form, such as `audience`.
         store: Where tokens are kept; by default in memory, for this object alone.
         skew: How long before its end a token is renewed, in seconds.
@@ -75,11 +73,13 @@ class OAuth2(TokenAuth):
         ConfigurationError: A value can never work.
     """
 
+    _needs_client = True
+
     def __init__(
         self,
         *,
         token_url: str | URL,
-        client_id: str,
+        client_id: str | None,
         client_secret: Secret | None = None,
         scopes: Iterable[str] = (),
         client_auth: ClientAuth = "basic",
@@ -89,15 +89,18 @@ class OAuth2(TokenAuth):
     ) -> None:
         super().__init__(store=store, skew=skew)
         me = type(self).__name__
-        self._origin, self._target = _endpoint(me, token_url)
-        SecretSource(f"client_id of {me}", client_id)
+        self._endpoint = find_endpoint(me, "token_url", "token endpoint", token_url)
+        if client_id is not None or self._needs_client or client_secret is not None:
+            SecretSource(f"client_id of {me}", client_id)  # type: ignore[arg-type]
         self._client_id = client_id
         self._secret = (
             None if client_secret is None else SecretSource(f"client_secret of {me}", client_secret)
         )
         way: object = client_auth
-        if way not in ("basic", "post"):
-            raise ConfigurationError(f"client_auth of {me} must be 'basic' or 'post', got {way!r}")
+        if way not in ("basic", "post", "jwt"):
+            raise ConfigurationError(
+                f"client_auth of {me} must be 'basic', 'post' or 'jwt', got {way!r}"
+            )
         self._client_auth = client_auth
         self._scope = " ".join((scopes,) if isinstance(scopes, str) else scopes)
         self._parameters = dict(parameters or {})
@@ -108,7 +111,7 @@ class OAuth2(TokenAuth):
         """What its tokens are for, as a hash of endpoint, client, scopes and parameters."""
         parts = [
             type(self).__qualname__,
-            self._origin.prefix + self._target,
+            self._endpoint.origin.prefix + self._endpoint.target,
             self._client_id,
             self._scope,
             sorted(self._parameters.items()),
@@ -135,63 +138,64 @@ class OAuth2(TokenAuth):
         Raises:
             TokenRefreshError: It gives none. It names what the server says, and shows no secret.
         """
-        secret = None if self._secret is None else self._secret.get()
-        for attempt in range(1, _ATTEMPTS + 1):
-            request = self._request(form, secret)
-            is_last = attempt == _ATTEMPTS
+        answer = yield from self._post(self._endpoint, {**form, **self._parameters})
+        return read_token(answer, self._clock(), self._endpoint.refusal)
+
+    def refresh(self, refresh_token: str) -> Generator[Step, Any, Token]:
+        """Return a token for a refresh token, which it keeps if it gets no new one (RFC 6749 6).
+
+        Raises:
+            TokenRefreshError: There is none; `refused` says whether another try can help.
+        """
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        token = yield from self.ask(form)
+        if token.refresh_token is not None:
+            return token
+        return Token(
+            token.access_token, token.expires_at, refresh_token, token.issued_at, token.scope
+        )
+
+    def _post(
+        self, endpoint: Endpoint, form: Mapping[str, str]
+    ) -> Generator[Step, Any, dict[str, Any]]:
+        # A refresh token may be good once, and a lost answer have held the next one.
+        may_repeat = form.get("grant_type", "client_credentials") == "client_credentials"
+        for attempt in range(1, _ATTEMPTS):
             wait = random.uniform(0, 0.5 * 2**attempt)
+            secret = None if self._secret is None else self._secret.get()
             try:
-                response: RawResponse = yield request
+                response: RawResponse = yield self._request(endpoint, form, secret)
             except TransportError as error:
-                # A refresh token may be good once, and a lost answer have held the next one.
-                may_repeat = error.sent == "no" or form.get("grant_type") == "client_credentials"
-                if is_last or not may_repeat or is_own_end(error):
+                if is_own_end(error) or not (may_repeat or error.sent == "no"):
                     raise
             else:
                 asked = find_wait(response.headers)
                 wait = wait if asked is None else asked
-                is_passing = response.status in _PASSING and wait <= _LONGEST_WAIT
-                if is_last or not is_passing:
-                    sent = (*form.values(), *self._parameters.values(), secret or "")
-                    secrets = [text for text in sent if len(text) > 2 and text not in _GRANTS]
-                    return self._read(response, secrets)
+                if response.status not in _PASSING or wait > _LONGEST_WAIT:
+                    return read_answer(endpoint, response, form, secret)
             yield wait
-        raise AssertionError("the last attempt ends the loop")  # pragma: no cover
+        secret = None if self._secret is None else self._secret.get()
+        response = yield self._request(endpoint, form, secret)
+        return read_answer(endpoint, response, form, secret)
 
-    def _request(self, form: Mapping[str, str], secret: str | None) -> Request:
-        fields = {**form, **self._parameters}
+    def _request(self, endpoint: Endpoint, form: Mapping[str, str], secret: str | None) -> Request:
+        fields = dict(form)
         if self._scope:
             fields.setdefault("scope", self._scope)
         headers = CIMultiDict(
             {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
         )
         if secret is not None and self._client_auth == "basic":
-            login = f"{quote_plus(self._client_id)}:{quote_plus(secret)}".encode()
+            login = f"{quote_plus(self._client_id or '')}:{quote_plus(secret)}".encode()
             headers["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
-        else:
+        elif self._client_id is not None:
             fields["client_id"] = self._client_id
-            if secret is not None:
+            if secret is not None and self._client_auth == "jwt":
+                fields |= {"client_assertion_type": _ASSERTION, "client_assertion": secret}
+            elif secret is not None:
                 fields["client_secret"] = secret
-        return Request("POST", self._origin, self._target, headers, urlencode(fields).encode())
-
-    def _read(self, response: RawResponse, secrets: list[str]) -> Token:
-        content = response.content
-        try:
-            data: Any = json.loads(content) if len(content) <= _LONGEST_ANSWER else None
-        except (ValueError, RecursionError):
-            data = None
-        answer = cast("dict[str, Any]", data) if isinstance(data, dict) else None
-        if response.status != 200:
-            told = "" if answer is None else _told(answer, secrets)
-            raise self._refusal(f"answered {response.status}{told}", response.status)
-        if answer is None:
-            raise self._refusal("gave no JSON object of at most 64 KiB")
-        return _read_token(answer, self._clock(), self._refusal)
-
-    def _refusal(self, what: str, status: int = 0) -> TokenRefreshError:
-        error = TokenRefreshError(f"the token endpoint {self._origin.prefix} {what}")
-        error.refused = status in (400, 401)
-        return error
+        body = urlencode(fields).encode()
+        return Request("POST", endpoint.origin, endpoint.target, headers, body)
 
 
 class OAuth2ClientCredentials(OAuth2):
@@ -240,80 +244,8 @@ class OAuth2RefreshToken(OAuth2):
         given = self._given.get()
         kept = given if token is None or token.refresh_token is None else token.refresh_token
         try:
-            found = yield from self._refresh(kept)
+            return (yield from self.refresh(kept))
         except TokenRefreshError as error:
             if kept == given or not error.refused:
                 raise
-            found = yield from self._refresh(given)
-        return found
-
-    def _refresh(self, refresh_token: str) -> Generator[Step, Any, Token]:
-        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        token = yield from self.ask(form)
-        if token.refresh_token is not None:
-            return token
-        return Token(
-            token.access_token, token.expires_at, refresh_token, token.issued_at, token.scope
-        )
-
-
-def _endpoint(me: str, url: object) -> tuple[Origin, str]:
-    if not isinstance(url, str | URL):
-        raise ConfigurationError(f"token_url of {me} must be a URL, got {type(url).__name__}")
-    try:
-        given = URL(url)
-        origin = Origin.of(given)
-    except (ConfigurationError, ValueError):
-        raise ConfigurationError(f"token_url of {me} must be an absolute http(s) URL") from None
-    if given.user is not None or given.password is not None or given.raw_fragment:
-        raise ConfigurationError(f"token_url of {me} must hold no login and no fragment")
-    if origin.scheme != "https" and not _is_here(origin.host):
-        raise ConfigurationError(
-            f"token_url of {me} must be https: the secrets of the client go there (RFC 6749 3.2)"
-        )
-    return origin, given.raw_path_qs
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _told(answer: Mapping[str, Any], secrets: Iterable[str]) -> str:
-    """Return what an error answer says, without what it was sent (RFC 6749 5.2)."""
-    texts = [answer.get(name) for name in ("error", "error_description")]
-    forms = {form for one in secrets for form in (one, quote_plus(one), quote(one, safe=""))}
-    ordered = sorted(forms, key=len, reverse=True)
-    # Hidden before it is cut: half a secret would not be known as one.
-    told = [clean_text(hide_secrets(one, ordered), 200) for one in texts if isinstance(one, str)]
-    return f", {': '.join(filter(None, told))}" if any(told) else ""
-
-
-def _read_token(answer: Mapping[str, Any], now: float, refuse: Any) -> Token:
-    """Return the token of an answer (RFC 6749 5.1)."""
-    token, kind = answer.get("access_token"), answer.get("token_type", "Bearer")
-    if not isinstance(token, str) or not can_be_sent(token):
-        raise refuse("gave no access_token that can be sent")
-    if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise refuse("gave a token of a type that is not Bearer")
-    refresh, scope = answer.get("refresh_token"), answer.get("scope")
-    return Token(
-        token,
-        _expires_at(answer.get("expires_in"), now, refuse),
-        refresh if isinstance(refresh, str) and refresh else None,
-        now,
-        scope if isinstance(scope, str) else None,
-    )
-
-
-def _expires_at(given: object, now: float, refuse: Any) -> float | None:
-    if given is None:
-        return None
-    if isinstance(given, str) and given.isascii() and given.isdigit() and len(given) < 20:
-        given = int(given)  # Some servers write it so.
-    if isinstance(given, bool) or not isinstance(given, int | float) or not given >= 0:
-        raise refuse("gave an expires_in that is no number of seconds")
-    # What is longer than any program runs has no end.
-    return None if given > LARGEST or math.isinf(given) else now + given
+        return (yield from self.refresh(given))

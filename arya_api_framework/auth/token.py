@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from typing_extensions import override
 
 from ..errors import (
+    AuthError,
+    BudgetExhausted,
+    ClientClosedError,
+    ConfigurationError,
     DeadlineExceeded,
+    FrameworkException,
     PoolTimeout,
+    RateLimitTimeout,
     RequestTimeout,
     TokenRefreshError,
-    TransportError,
 )
 from ..fork import start_over_in_child
 from ..options import check_number
@@ -35,10 +41,21 @@ _POLL = 0.05
 _REST = 1.0
 """Seconds for which a failure is the answer to all who ask: a server that fails is not stormed."""
 
+_OWN_ENDS = (
+    BudgetExhausted,
+    CancelledError,
+    ClientClosedError,
+    DeadlineExceeded,
+    PoolTimeout,
+    RateLimitTimeout,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
     """An access token and what is known of it; no text of it shows a secret.
+
+    What takes it apart does, such as `dataclasses.asdict`, pydantic and a debugger: so it is kept.
 
     Attributes:
         access_token: The token itself.
@@ -72,14 +89,13 @@ class Token:
 
 
 class _Failure(NamedTuple):
-    text: str
-    cause: BaseException | None
+    error: FrameworkException
     until: float
 
-    def error(self) -> TokenRefreshError:
-        """Return an error of its own for each who is told."""
-        error = TokenRefreshError(self.text)
-        error.__cause__ = self.cause
+    def copy(self) -> FrameworkException:
+        """Return an error of its own for each who is told, as a call writes into it."""
+        error = copy.copy(self.error)
+        error.__cause__ = self.error.__cause__
         return error
 
 
@@ -89,14 +105,18 @@ class TokenAuth(Auth):
     It is fetched before the first request, again before it expires, and once more when a server
     answers 401 to it. However many threads and tasks need it, one of them fetches it, and all
     others wait for that; with a store that processes share, one of these processes does. If it
-    cannot be had, all who wait get the same error, and so do those who ask within a second.
+    cannot be had, all who wait get the same error, and so do those who ask within a second: a
+    `TokenRefreshError` with what `fetch` raised as its cause, or an `AuthError` or
+    `ConfigurationError` of its own. What ends only the call of the one who fetches, as when its
+    time is over, has the next one fetch it.
 
     Args:
         store: Where tokens are kept; by default in memory, for this object alone.
         skew: How long before its end a token is renewed, in seconds.
 
     Raises:
-        ConfigurationError: `skew` is no number of seconds above 0.
+        ConfigurationError: `skew` is no number of seconds above 0, or there is a `store`, and the
+            class does not override `key`.
 
     Example:
         ```python
@@ -107,9 +127,16 @@ class TokenAuth(Auth):
         ```
     """
 
+    repeatable = True
+
     def __init__(self, *, store: TokenStore | None = None, skew: float = 30.0) -> None:
         from .token_store import MemoryTokenStore
 
+        if store is not None and type(self).key is TokenAuth.key:
+            raise ConfigurationError(
+                f"{type(self).__name__} with a store must override `key`, which tells its tokens "
+                "from those of others in there"
+            )
         self._store = MemoryTokenStore() if store is None else store
         self._skew = check_number(f"skew of {type(self).__name__}", skew)
         self._clock: Callable[[], float] = time.time
@@ -118,7 +145,11 @@ class TokenAuth(Auth):
 
     @property
     def key(self) -> str:
-        """What its tokens are for, so that one store can hold those of several objects."""
+        """What its tokens are for, so that one store can hold those of several objects.
+
+        Override it for objects with a `store`: with what the tokens are got from, such as the
+        address of the server and the name of the user. A file holds it as it is.
+        """
         return type(self).__qualname__
 
     @abstractmethod
@@ -130,7 +161,8 @@ class TokenAuth(Auth):
                 there was none.
 
         Raises:
-            TokenRefreshError: There is none to be had.
+            TokenRefreshError: There is none to be had. Whatever else is raised becomes the cause of
+                one.
         """
 
     @override
@@ -160,7 +192,7 @@ class TokenAuth(Auth):
                 if token is not None and self._is_usable(token, refused):
                     return token
                 if failure is not None and time.monotonic() < failure.until:
-                    raise failure.error()
+                    raise failure.copy()
                 if future is None:
                     mine = self._fetching = Future[Token | _Failure | None]()
                     mine.set_running_or_notify_cancel()  # Nobody else can cancel it.
@@ -168,7 +200,7 @@ class TokenAuth(Auth):
             yield future
             found = future.result() if future.done() else None
             if isinstance(found, _Failure):
-                raise found.error()
+                raise found.copy()
             # It may be short of life, or the same again: it is used as by the one who fetched it.
             if found is not None:
                 return found
@@ -182,31 +214,47 @@ class TokenAuth(Auth):
         try:
             found = token = yield from self._renew(refused)
             return token
-        except TokenRefreshError as error:
-            found = _Failure(str(error), error.__cause__, time.monotonic() + _REST)
+        except (AuthError, ConfigurationError) as error:
+            failure = _Failure(error, time.monotonic() + _REST)
+            found = failure._replace(error=failure.copy())
             raise
         finally:
-            with self._lock:
-                if self._fetching is future:  # A forked child has forgotten it.
+            if self._fetching is future:  # A forked child has forgotten it.
+                with self._lock:
                     self._fetching = None
                     self._failure = found if isinstance(found, _Failure) else None
                     self._token = found if isinstance(found, Token) else self._token
-            future.set_result(found)
+                future.set_result(found)
 
     def _renew(self, refused: Token | None) -> Generator[Step, Any, Token]:
-        while (release := self._store.try_lock()) is None:
+        """Fetch a token; any failure but the end of this call is one that others can be told."""
+        try:
+            return (yield from self._load_or_fetch(refused))
+        except (AuthError, ConfigurationError):
+            raise
+        except Exception as error:
+            if is_own_end(error):
+                raise
+            # What others put into the text of an error may be secret.
+            what = str(error) if isinstance(error, FrameworkException) else type(error).__name__
+            raise TokenRefreshError(f"no token could be fetched: {what}") from error
+
+    def _load_or_fetch(self, refused: Token | None) -> Generator[Step, Any, Token]:
+        key = self.key
+        while (release := self._store.try_lock(key)) is None:
             yield _POLL
         try:
-            kept = self._store.load(self.key)
+            kept = self._store.load(key)
             if kept is not None and self._is_usable(kept, refused):
                 return kept  # Another process was faster.
-            try:
-                token = yield from self.fetch(kept or self._token or refused)
-            except TransportError as error:
-                if is_own_end(error):
-                    raise  # The time of this call is over: another one may have more.
-                raise TokenRefreshError(f"no token could be fetched: {error}") from error
-            self._store.save(self.key, token)
+            token: object = yield from self.fetch(_newest(kept, self._token, refused))
+            if not isinstance(token, Token):
+                raise ConfigurationError(
+                    f"fetch of {type(self).__name__} must return a Token, got "
+                    f"{type(token).__name__}"
+                )
+            self._token = token  # It is used, though it may turn out that it cannot be kept.
+            self._store.save(key, token)
             return token
         finally:
             release()
@@ -215,9 +263,9 @@ class TokenAuth(Auth):
         return token.is_fresh(self._clock(), self._skew) and not _is_same(token, refused)
 
 
-def is_own_end(error: TransportError) -> bool:
+def is_own_end(error: Exception) -> bool:
     """Return whether an error ends a call by its own limits, and tells nothing of the server."""
-    return isinstance(error, DeadlineExceeded | PoolTimeout) or type(error) is RequestTimeout
+    return isinstance(error, _OWN_ENDS) or type(error) is RequestTimeout
 
 
 def can_be_sent(token: object) -> bool:
@@ -229,3 +277,9 @@ def can_be_sent(token: object) -> bool:
 
 def _is_same(token: Token, other: Token | None) -> bool:
     return other is not None and token.access_token == other.access_token
+
+
+def _newest(*tokens: Token | None) -> Token | None:
+    """Return the one that was got last: a refresh token may be good once."""
+    known = [one for one in tokens if one is not None]
+    return max(known, key=lambda one: one.issued_at or 0, default=None)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
 import sys
 import tempfile
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, fields
+from hashlib import sha256
 from typing import Any, cast
 
 from typing_extensions import override
@@ -25,6 +29,13 @@ _LARGEST = 1024 * 1024
 _LAST = 1e11
 """No token is of that time, in seconds since 1970."""
 
+_TRIES = 200
+_PAUSE = 0.01
+"""Others write for milliseconds; a process that was stopped while it did is not waited for."""
+
+_BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
+"""What the system says of a lock that somebody else holds."""
+
 
 class TokenStore(ABC):
     """Keeps tokens by what they are for; subclass it to keep them elsewhere.
@@ -38,11 +49,14 @@ class TokenStore(ABC):
 
     @abstractmethod
     def save(self, key: str, token: Token) -> None:
-        """Keep a token in place of the one before; called with the lock held."""
+        """Keep a token in place of the one before; called with the lock of its key held."""
 
     @abstractmethod
-    def try_lock(self) -> Callable[[], object] | None:
-        """Take the right to fetch a token, and return what gives it back.
+    def try_lock(self, key: str) -> Callable[[], object] | None:
+        """Take the right to fetch the token of a key, and return what gives it back.
+
+        What is returned may be called in another thread, and in a forked child, where it must leave
+        the lock of the parent alone.
 
         Returns:
             `None` where somebody else has it: it is asked for again, a little later.
@@ -58,8 +72,8 @@ class MemoryTokenStore(TokenStore):
         start_over_in_child(self)
 
     def start_over(self) -> None:
-        """Free the lock: in a forked child nobody holds it."""
-        self._lock = threading.Lock()
+        """Free all locks: in a forked child nobody holds them."""
+        self._locks: dict[str, threading.Lock] = {}
 
     @override
     def load(self, key: str) -> Token | None:
@@ -70,28 +84,37 @@ class MemoryTokenStore(TokenStore):
         self._tokens[key] = token
 
     @override
-    def try_lock(self) -> Callable[[], object] | None:
-        lock = self._lock
+    def try_lock(self, key: str) -> Callable[[], object] | None:
+        lock = self._locks.setdefault(key, threading.Lock())
         return lock.release if lock.acquire(blocking=False) else None
 
 
 class FileTokenStore(TokenStore):
     """Keeps tokens in a JSON file that only its owner can read, for any number of processes.
 
-    The file has mode 0600 from the start, and is replaced as a whole. A second file, with `.lock`
-    after its name, is locked while a token is fetched, so that one process fetches it for all. A
-    file that is not there, or is no such file, holds no tokens.
+    The file has mode 0600 from the start, and is replaced as a whole. Empty files beside it, with
+    names that end in `.lock`, are locked: one for each key while its token is fetched, so that one
+    process fetches it for all, and one for the moment in which the file is written. A file that is
+    not there, or is no such file, holds no tokens.
 
     Args:
         path: Where the file is; its folder must exist.
 
     Raises:
-        TokenRefreshError: In a call: the file is a link or no file, others can read it, or it
-            cannot be read or written.
+        TokenRefreshError: In a call: the file is a link or no file, is of another user, others can
+            read it, or it cannot be read, locked or written.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = os.path.abspath(path)
+        self._held: set[int] = set()
+        start_over_in_child(self)
+
+    def start_over(self) -> None:
+        """Close what is locked: a forked child holds no lock, and none is kept by its copy."""
+        held, self._held = self._held, set()
+        for handle in held:
+            os.close(handle)
 
     @override
     def load(self, key: str) -> Token | None:
@@ -106,13 +129,80 @@ class FileTokenStore(TokenStore):
 
     @override
     def save(self, key: str, token: Token) -> None:
-        tokens = {**self._read(), key: asdict(token)}
+        release = self._lock_to_write()
+        try:
+            self._write({**self._read(), key: asdict(token)})
+        finally:
+            release()
+
+    @override
+    def try_lock(self, key: str) -> Callable[[], object] | None:
+        return self._try_lock(f"{self._path}.{sha256(key.encode()).hexdigest()[:12]}.lock")
+
+    def _lock_to_write(self) -> Callable[[], object]:
+        for _ in range(_TRIES):
+            release = self._try_lock(f"{self._path}.lock")
+            if release is not None:
+                return release
+            time.sleep(_PAUSE)
+        raise self._fault("cannot be written: another process does so, and does not end")
+
+    def _try_lock(self, path: str) -> Callable[[], object] | None:
+        held = self._held
+        try:
+            handle = _open_locked(path)
+        except OSError as error:
+            raise self._fault("cannot be locked", error) from error
+        if handle is None:
+            return None
+        held.add(handle)
+
+        def release() -> None:
+            if held is self._held:  # Else in a forked child, where it is closed.
+                held.remove(handle)
+                _unlock(handle)
+                os.close(handle)
+
+        return release
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            handle = os.open(self._path, os.O_RDONLY | _NO_LINK | _NO_WAIT)
+            try:
+                self._check(os.fstat(handle))
+                with os.fdopen(handle, "rb", closefd=False) as file:
+                    content = file.read(_LARGEST + 1)
+            finally:
+                os.close(handle)
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise self._fault("is a link, or cannot be read", error) from error
+        try:
+            data: Any = json.loads(content) if len(content) <= _LARGEST else None
+        except (ValueError, RecursionError):
+            return {}
+        tokens = cast("dict[str, Any]", data).get("tokens") if isinstance(data, dict) else None
+        return cast("dict[str, Any]", tokens) if isinstance(tokens, dict) else {}
+
+    def _check(self, found: os.stat_result) -> None:
+        if not stat.S_ISREG(found.st_mode):
+            raise self._fault("is no file")
+        if sys.platform != "win32" and found.st_uid != os.geteuid():
+            raise self._fault("is the file of another user")
+        if sys.platform != "win32" and stat.S_IMODE(found.st_mode) & 0o077:
+            raise self._fault("can be read by others; give it mode 0600")
+
+    def _write(self, tokens: dict[str, Any]) -> None:
+        content = json.dumps({"version": 1, "tokens": tokens}).encode("ascii")
+        if len(content) > _LARGEST:
+            raise self._fault("cannot be written: it would be larger than 1 MiB")
         folder, name = os.path.split(self._path)
         try:
             handle, made = tempfile.mkstemp(dir=folder, prefix=f".{name}.")  # Of mode 0600.
             try:
-                with os.fdopen(handle, "w", encoding="ascii") as file:
-                    json.dump({"version": 1, "tokens": tokens}, file)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
                 os.replace(made, self._path)
@@ -121,45 +211,7 @@ class FileTokenStore(TokenStore):
                 raise
         except OSError as error:
             raise self._fault("cannot be written", error) from error
-
-    @override
-    def try_lock(self) -> Callable[[], object] | None:
-        try:
-            handle = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | _NO_LINK, 0o600)
-        except OSError as error:
-            raise self._fault("cannot be locked", error) from error
-        if not _lock(handle):
-            os.close(handle)
-            return None
-
-        def release() -> None:
-            _unlock(handle)
-            os.close(handle)
-
-        return release
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            handle = os.open(self._path, os.O_RDONLY | _NO_LINK | _NO_WAIT)
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise self._fault("is a link, or cannot be read", error) from error
-        try:
-            found = os.fstat(handle)
-            if not stat.S_ISREG(found.st_mode):
-                raise self._fault("is no file")
-            if sys.platform != "win32" and stat.S_IMODE(found.st_mode) & 0o077:
-                raise self._fault("can be read by others; give it mode 0600")
-            content = os.read(handle, _LARGEST + 1)
-        finally:
-            os.close(handle)
-        try:
-            data: Any = json.loads(content) if len(content) <= _LARGEST else None
-        except (ValueError, RecursionError):
-            return {}
-        tokens = cast("dict[str, Any]", data).get("tokens") if isinstance(data, dict) else None
-        return cast("dict[str, Any]", tokens) if isinstance(tokens, dict) else {}
+        _sync_folder(folder)
 
     def _fault(self, what: str, error: OSError | None = None) -> TokenRefreshError:
         reason = f": {error.strerror}" if error is not None and error.strerror else ""
@@ -180,32 +232,67 @@ def _is_time(value: object) -> bool:
     return isinstance(value, int | float) and 0 <= value <= _LAST
 
 
+def _open_locked(path: str) -> int | None:
+    """Open a file and lock it; `None` where somebody else has, or it was deleted just now."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o600)
+    is_ours = False
+    try:
+        # Who locks a file that is not there any more shuts out nobody.
+        is_ours = _is_locked(handle) and _is_at(handle, path)
+    finally:
+        if not is_ours:
+            os.close(handle)
+    return handle if is_ours else None
+
+
+def _is_locked(handle: int) -> bool:
+    """Lock a file, unless somebody else has."""
+    try:
+        _lock(handle)
+    except OSError as error:
+        if error.errno not in _BUSY:
+            raise
+        return False
+    return True
+
+
+def _is_at(handle: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+
+
 if sys.platform == "win32":  # pragma: no cover - Windows
     import msvcrt
 
     _NO_LINK = _NO_WAIT = 0
 
-    def _lock(handle: int) -> bool:
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
+    def _lock(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 
     def _unlock(handle: int) -> None:
         os.lseek(handle, 0, os.SEEK_SET)
         msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
+
+    def _sync_folder(folder: str) -> None:
+        """Do nothing: no folder can be opened here."""
 else:
     import fcntl
 
     _NO_LINK, _NO_WAIT = os.O_NOFOLLOW, os.O_NONBLOCK
 
-    def _lock(handle: int) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _unlock(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_UN)
+
+    def _sync_folder(folder: str) -> None:
+        """Have the name of a new file outlive a crash of the system."""
+        with suppress(OSError):  # The file is in place, though this folder cannot be opened.
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)

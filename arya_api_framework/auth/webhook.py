@@ -161,10 +161,10 @@ class Webhook:
                     include_input=False, include_url=False, include_context=False
                 )
             ]
-            # The error of pydantic would show what the sender sent.
-            raise WebhookVerificationError(
-                f"the webhook is from its sender, and does not fit: {', '.join(places[:5])}"
-            ) from None
+        # Raised here, it has not the error of pydantic with it, which shows what was sent.
+        raise WebhookVerificationError(
+            f"the webhook is from its sender, and does not fit: {', '.join(places[:5])}"
+        )
 
     def sign(self, body: bytes, *, id: str = "msg_1") -> dict[str, str]:
         """Return the header fields that the sender would add, for tests.

@@ -489,8 +489,10 @@ class Call:
         error.elapsed = time.monotonic() - self.started
         text = str(error)
         if not isinstance(error, HTTPError):
-            # A server may have told back what it was sent, in any place that is quoted.
-            text = hide_secrets(text, secrets_of(self.request.headers.items(), ""))
+            # A server may have told back what it was sent, in any place that is quoted. Of the
+            # query that is what others than the caller put there, such as a key.
+            added = _added(self._planned.target, self.request.target)
+            text = hide_secrets(text, secrets_of(self.request.headers.items(), added))
             error.args = (text, *error.args[1:])
         if error.url not in text:
             error.args = (f"{self.request.method} {error.url}: {text}", *error.args[1:])
@@ -501,6 +503,13 @@ class Call:
             retry = self.policy.retry
             names = () if retry is None else retry.wait_headers
             error.retry_after = find_wait(error.raw.headers, names)
+
+
+def _added(planned: str, sent: str) -> str:
+    """Return the parameters of a target that another one does not have, as a target."""
+    known = set(planned.partition("?")[2].split("&"))
+    pairs = sent.partition("?")[2].split("&")
+    return f"?{'&'.join(pair for pair in pairs if pair not in known)}"
 
 
 def _with_key(request: Request, retry: Retry) -> Request:

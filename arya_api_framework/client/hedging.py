@@ -35,11 +35,13 @@ _RULES = Retry()
 def may_hedge(call: Call) -> bool:
     """Return whether the request of a call may be sent twice, at once and with the effect of once.
 
-    A body must be in memory: two would share the position of a file.
+    A body must be in memory: two would share the position of a file. And what authenticates it must
+    be good for both: the second of two equal proofs may be refused, which would be the answer.
     """
     request, rules = call.request, _rules_of(call)
     is_safe = request.method in rules.methods or rules.idempotency_header in request.headers
-    return is_safe and (request.body is None or isinstance(request.body, bytes))
+    is_in_memory = request.body is None or isinstance(request.body, bytes)
+    return is_safe and is_in_memory and all(one.repeatable for one in call.policy.auth)
 
 
 def _rules_of(call: Call) -> Retry:

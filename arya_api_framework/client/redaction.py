@@ -6,7 +6,7 @@ import base64
 import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote_plus, unquote, unquote_plus
 
 from .shapes import is_mapping, is_model, is_sequence
 
@@ -105,13 +105,16 @@ def secrets_of(headers: Iterable[tuple[str, str]], target: str) -> list[str]:
             values += (pair.partition("=")[2] for pair in value.split("; "))
         if scheme.lower() == "basic":
             login = _decode_login(last)
-            values += (login, login.partition(":")[2])
+            user, _, password = login.partition(":")
+            values += (login, password or user)  # A token may stand for the user.
         found.update(one for one in values if len(one) >= shortest)
     for pair in target.partition("?")[2].split("&"):
         name, _, value = pair.partition("=")
         if name not in SAFE_PARAMETERS:
             shortest = 3 if _CREDENTIAL.search(name) else _SHORTEST_SECRET
-            found.update(one for one in (value, unquote(value)) if len(one) >= shortest)
+            plain = {unquote(value), unquote_plus(value)}
+            forms = {value, *plain, *map(quote_plus, plain)}
+            found.update(one for one in forms if len(one) >= shortest)
     return sorted(found, key=len, reverse=True)
 
 

@@ -120,6 +120,10 @@ class Request:
         copy.state = dict(self.state)
         return copy
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Request:
+        # The default would go by what a pickle may hold, and lose the credentials.
+        return self.__copy__()
+
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         """Return what a pickle may hold: nothing of the body, no header outside the safe list."""
         shown = redact_url(self.url)

@@ -324,13 +324,15 @@ class TokenRefreshError(AuthError):
 
     Attributes:
         refused: Whether the server refused what it was shown, and did not merely fail.
+        code: The error that the server names, such as `"invalid_grant"` (RFC 6749 5.2).
     """
 
     refused: bool = False
+    code: str | None = None
 
 
 class OAuthStateError(AuthError):
-    """The OAuth 2 answer carries another `state` than was sent (RFC 6749 10.12)."""
+    """An OAuth 2 answer has another `state` (RFC 6749 10.12), or issuer (RFC 9207), than asked."""
 
 
 class WebhookVerificationError(AuthError):

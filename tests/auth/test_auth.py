@@ -21,7 +21,15 @@ from arya_api_framework import (
     Retry,
     SyncClient,
 )
-from arya_api_framework.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, Flow
+from arya_api_framework.auth import (
+    ApiKeyAuth,
+    Auth,
+    BasicAuth,
+    BearerAuth,
+    DigestAuth,
+    Flow,
+    HMACAuth,
+)
 from arya_api_framework.client.url import Origin
 from arya_api_framework.errors import (
     ConfigurationError,
@@ -31,6 +39,7 @@ from arya_api_framework.errors import (
     RateLimitTimeout,
     ReadTimeout,
     RequestTimeout,
+    ResponseParseError,
 )
 from tests.client.conftest import Lane
 from tests.conftest import Kind
@@ -285,6 +294,69 @@ async def test_hedged_calls_carry_it(kind: Kind) -> None:
         client = kind.client(server.url, auth=LOGIN, hedge=Hedge(after=0.05))
         await client.get("/")
         assert sent(server) == [BASIC] * 2
+
+
+@pytest.mark.parametrize(
+    "auth", [DigestAuth("ann", "secret"), HMACAuth("k" * 32, canonical="{timestamp}")]
+)
+async def test_proofs_for_one_request_are_not_hedged(kind: Kind, auth: Auth) -> None:
+    """The second of two could be refused, and its 401 be the answer."""
+    async with Scripted(HANG) as server:
+        client = kind.client(server.url, auth=auth, hedge=Hedge(after=0.02))
+        with pytest.raises(RequestTimeout):
+            await client.get("/", timeout=0.5)
+        assert len(server.log) == 1
+
+
+@pytest.mark.parametrize(
+    ("auth", "told"),
+    [
+        (ApiKeyAuth("hunter2 hunter3", name="appid", location="query"), "hunter2+hunter3"),
+        (ApiKeyAuth("hunter2 hunter3", name="appid", location="query"), "hunter2%20hunter3"),
+        (ApiKeyAuth("hunter2hunter3", name="appid", location="query"), "hunter2hunter3"),
+        (BasicAuth("hunter2hunter3", ""), "hunter2hunter3"),
+    ],
+)
+async def test_a_key_that_a_server_tells_back_is_hidden(kind: Kind, auth: Auth, told: str) -> None:
+    """In whatever place an error quotes; a parameter of the caller is not."""
+    async with Scripted(answer(200, f"Content-Type: text/{told}; q=connect", body=b"x")) as server:
+        client = kind.client(server.url, auth=auth)
+        with pytest.raises(ResponseParseError, match=r"text/\*\*\*; q=connect") as caught:
+            await client.get("/", parameters={"q": "connect"}, response_format=int)
+        assert "hunter" not in f"{caught.value} {caught.value!r}"
+        copied = pickle.loads(pickle.dumps(caught.value))
+        assert "hunter" not in f"{copied} {vars(copied)}"
+
+
+async def test_a_deep_copy_of_a_request_keeps_its_credentials(kind: Kind) -> None:
+    """As any copy does."""
+    async with Scripted() as server:
+        client = kind.client(server.url, auth=LOGIN, headers={"X-Key": "k"})
+        request = client.build("POST", "/", body=[1])
+        copied = copy.deepcopy(request)
+        del request.headers["X-Key"]
+        await client.send(copied)
+        assert sent(server) == [BASIC]
+        assert server.log[0].headers["X-Key"] == "k"
+        assert server.log[0].body == b"[1]"
+
+
+async def test_a_response_keeps_the_request_that_was_sent(kind: Kind) -> None:
+    """Whatever a flow makes of its own afterwards."""
+
+    class Steps(Auth):
+        def flow(self, request: Request) -> Flow:
+            request.headers["X-Step"] = "1"
+            first = yield request
+            request.headers["X-Step"] = "2"
+            assert first.request.headers["X-Step"] == "1"
+            yield request
+            request.headers["X-Step"] = "3"
+
+    async with Scripted() as server:
+        response = await kind.client(server.url, auth=Steps()).get("/", raw=True)
+        assert response.request.headers["X-Step"] == "2"
+        assert [read.headers["X-Step"] for read in server.log] == ["1", "2"]
 
 
 async def test_waits(kind: Kind) -> None:

@@ -1,6 +1,8 @@
 """`DigestAuth` against httpbin, and the examples of RFC 7616."""
 
 import asyncio
+import contextlib
+import gzip
 import hashlib
 import pickle
 import re
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 from multidict import CIMultiDict
+from yarl import URL
 
 from arya_api_framework import AsyncClient, Retry, SyncClient
 from arya_api_framework.auth import Auth, BasicAuth, DigestAuth, DigestScheme
@@ -20,8 +23,9 @@ from arya_api_framework.client.request import Request
 from arya_api_framework.client.url import Origin
 from arya_api_framework.errors import AuthError, ConfigurationError, HTTPUnauthorized
 from tests.client.conftest import Lane
-from tests.conftest import Kind
+from tests.conftest import Kind, needs_fork
 from tests.counterparts import lighttpd
+from tests.forks import in_child
 from tests.scripted import Read, Scripted, Step, answer
 
 ORIGIN = Origin("http", "www.example.org", 80)
@@ -57,7 +61,7 @@ def test_rfc_7616_3_9_1(algorithm: str, response: str) -> None:
     }
     session = _Session(given, "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ")
     request = Request("GET", ORIGIN, "/dir/index.html", CIMultiDict())
-    field = session.answer("Mufasa", "Circle of Life", request, 1)
+    field = session.answer("Mufasa", "Circle of Life", request).field
     assert f'response="{response}"' in field
 
 
@@ -72,10 +76,24 @@ def test_challenges() -> None:
     assert read_challenges(["Digest nonce=a, nonce=b"]) == []
 
 
-def test_unknown_algorithm() -> None:
-    """What is not known is refused when it is given."""
-    with pytest.raises(ConfigurationError, match="SHA-1"):
-        DigestAuth("a", "b", algorithms=["SHA-1"])
+@pytest.mark.parametrize(
+    ("algorithms", "words"),
+    [
+        (["SHA-1"], r"got \['SHA-1'\]; did you mean 'SHA-512'"),
+        ("sha256", "got 'sha256'; did you mean 'SHA-256'"),
+        (["MD5", "sha-512"], "did you mean 'SHA-512'"),
+        (["MD5", "other"], r"got \['MD5', 'other'\]$"),
+        ([None], r"got \[None\]$"),
+        ([[]], r"got \[\[\]\]$"),
+        ([], r"got \[\]$"),
+        (None, "got None$"),
+        (5, "got 5$"),
+    ],
+)
+def test_unknown_algorithm(algorithms: Any, words: str) -> None:
+    """What is not known is refused when it is given, with what was probably meant."""
+    with pytest.raises(ConfigurationError, match=f"some of SHA-512, .*{words}"):
+        DigestAuth("a", "b", algorithms=algorithms)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +118,7 @@ def test_unknown_algorithm() -> None:
         'Digest realm="r", nonce="n", nonce="m"',
         'Digest realm="r", nonce="n", qop="other"',
         f'Digest realm="r", nonce="{"n" * 5000}"',
+        f'Digest realm="r", nonce="n", domain="{"/ " * 3000}"',
         'Basic realm="r"',
         'Digest realm="r", nonce="n',
         "Digest a=b, " * 1000,
@@ -161,7 +180,7 @@ def test_rfc_7616_3_9_2() -> None:
         return
     session = _Session(given, "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v")
     request = Request("GET", ORIGIN, "/doe.json", CIMultiDict())
-    field = session.answer("J\u00e4s\u00f8n Doe", "Secret, or not?", request, 1)
+    field = session.answer("J\u00e4s\u00f8n Doe", "Secret, or not?", request).field
     assert "793263caabb707a56211940d90411ea4a575adeccb7e360aeb624ed06ece9b0b" in field
     assert "3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5" in field
 
@@ -240,20 +259,21 @@ async def test_many_first_calls_use_no_count_twice(kind: Kind) -> None:
 
 
 @pytest.fixture(params=["MD5", "SHA-256"])
-def other(request: pytest.FixtureRequest, httpbin_url: str) -> Iterator[tuple[str, str]]:
-    """A server of others, and a path of it that Ann may read."""
+def other(request: pytest.FixtureRequest, httpbin_url: str) -> Iterator[tuple[str, str, str]]:
+    """A server of others, a path of it that Ann may read, and a query that it knows to read."""
     with lighttpd("ann", "sesame", request.param) as url:
         if url is None:
-            yield httpbin_url, f"/digest-auth/auth/ann/sesame/{request.param}"
+            # It answers a query beside a digest with 500, whoever sends it.
+            yield httpbin_url, f"/digest-auth/auth/ann/sesame/{request.param}", ""
         else:
-            yield url, "/ok"
+            yield url, "/ok", "?a=%2F&b=c%20d"
 
 
 async def test_a_server_of_others_takes_one_nonce_from_threads_and_tasks(
-    other: tuple[str, str],
+    other: tuple[str, str, str],
 ) -> None:
     """Twenty threads and fifty tasks with one object."""
-    url, path = other
+    url, path, query = other
     auth = DigestAuth("ann", "sesame")
     with SyncClient(url, auth=auth) as client, ThreadPoolExecutor(20) as pool:
         async with AsyncClient(url, auth=auth) as both:
@@ -261,7 +281,7 @@ async def test_a_server_of_others_takes_one_nonce_from_threads_and_tasks(
             calls: list[Any] = [loop.run_in_executor(pool, client.get, path) for _ in range(60)]
             calls += [both.get(path) for _ in range(50)]
             await asyncio.gather(*calls)
-            await both.get(f"{path}?a=%2F&b=c d".replace(" ", "%20"))
+            await both.get(f"{path}{query}")
             with pytest.raises(HTTPUnauthorized):
                 await both.get(path, auth=DigestAuth("ann", "wrong"))
             with pytest.raises(HTTPUnauthorized):
@@ -348,8 +368,10 @@ async def test_without_qop(kind: Kind) -> None:
         (", charset=UTF-8", {"username*": "UTF-8''J%C3%A4s%C3%B8n%20%E6%97%A5"}),
     ],
 )
-async def test_a_user_beyond_ascii(lane: Lane, more: str, expected: dict[str, str]) -> None:
-    """Is percent-encoded, and hashed as UTF-8."""
+async def test_a_user_and_a_realm_beyond_ascii(
+    lane: Lane, more: str, expected: dict[str, str]
+) -> None:
+    """The user is percent-encoded, the realm told back as it came, and both hashed as UTF-8."""
     field = f'WWW-Authenticate: Digest realm="r\xe4", nonce="n", qop="auth"{more}'
     async with Scripted(answer(401, field)) as server:
         await lane.client(server.url, auth=DigestAuth("J\xe4s\xf8n \u65e5", "p\xe4ss")).get("/a")
@@ -363,13 +385,60 @@ async def test_a_user_beyond_ascii(lane: Lane, more: str, expected: dict[str, st
 
 
 def test_what_is_kept_of_origins_is_bounded() -> None:
-    """The one that was first is forgotten."""
+    """The one whose nonce is the oldest is forgotten."""
     auth = DigestAuth("ann", "secret")
-    for number in range(150):
-        auth._keep(Origin("http", f"{number}.test", 80), _Session({"nonce": "n"}))
+    origins = [Origin("http", f"{number}.test", 80) for number in range(101)]
+    for origin in origins[:100]:
+        auth._keep(origin, _Session({"nonce": "n"}))
+    auth._keep(origins[0], _Session({"nonce": "m"}))
     assert len(auth._sessions) == 100
-    assert auth._known(Origin("http", "49.test", 80)) is None
-    assert auth._known(Origin("http", "50.test", 80)) is not None
+    auth._keep(origins[100], _Session({"nonce": "n"}))
+    assert list(auth._sessions) == [*origins[2:100], origins[0], origins[100]]
+
+
+class Slow(Origin):
+    """An origin that does something when it is put into a dictionary, as if a thread took turns."""
+
+    meanwhile: Any = None
+
+    def __hash__(self) -> int:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return super().__hash__()
+
+
+def test_threads_that_were_given_one_nonce_share_its_count() -> None:
+    """One that comes while another is about to keep the nonce waits for that."""
+    auth = DigestAuth("ann", "secret")
+    origin, kept = Slow("http", "a.test", 80), list[_Session]()
+
+    def keep() -> None:
+        kept.append(auth._keep(Origin("http", "a.test", 80), _Session({"nonce": "n"})))
+
+    def first() -> None:
+        # After this look-up comes that of the nonce to be replaced, and what is done in it.
+        origin.meanwhile = second
+
+    def second() -> None:
+        thread.start()
+        thread.join(0.2)
+
+    thread = threading.Thread(target=keep)
+    origin.meanwhile = first
+    kept.append(auth._keep(origin, _Session({"nonce": "n"})))
+    thread.join()
+    assert len({id(one) for one in kept}) == 1
+
+
+async def test_what_was_refused_is_forgotten(kind: Kind) -> None:
+    """The next call proves nothing unasked: a wrong password is tried once in a call."""
+    async with Scripted(CHALLENGE, CHALLENGE, CHALLENGE) as server:
+        client = kind.client(server.url, auth=DigestAuth("ann", "wrong"), retry=None)
+        for _ in range(2):
+            with contextlib.suppress(HTTPUnauthorized):
+                await client.get("/")
+        assert ["Authorization" in read.headers for read in server.log] == [False, True] * 2
 
 
 async def test_what_the_end_of_a_nonce_says(kind: Kind) -> None:
@@ -384,6 +453,116 @@ async def test_what_the_end_of_a_nonce_says(kind: Kind) -> None:
             for _ in range(3):
                 await client.get("/")
             assert [fields(read)["nc"] for read in server.log[2:]] == ["00000001", "00000002"]
+
+
+def proving(password: str, *more: str, body: bytes = b"{}", qop: str = "auth") -> Any:
+    """Return a step that answers with the `rspauth` of who knows this password."""
+
+    def step(read: Read) -> Step:
+        given = fields(read)
+        key = hashlib.md5(f"ann:r:{password}".encode()).hexdigest()
+        act = f":{read.target}"
+        if qop == "auth-int":
+            act += f":{hashlib.md5(body).hexdigest()}"
+        middle = f"n:{given['nc']}:{given['cnonce']}:{qop}"
+        text = f"{key}:{middle}:{hashlib.md5(act.encode()).hexdigest()}"
+        proof = hashlib.md5(text.encode()).hexdigest().upper()
+        info = f'Authentication-Info: rspauth="{proof}"{"".join(more)}'
+        return answer(200, info, body=body)
+
+    return step
+
+
+@pytest.mark.parametrize("qop", ["auth", "auth-int"])
+async def test_the_server_proves_that_it_knows_the_password(lane: Lane, qop: str) -> None:
+    """A wrong `rspauth` is an error, and none, or one without a count to check it by, is fine."""
+    field = f'WWW-Authenticate: Digest realm="r", nonce="n", qop="{qop}"'
+    async with Scripted(
+        answer(401, field),
+        proving("secret", qop=qop),
+        proving("secret", ", qop=auth"),
+        answer(200, 'Authentication-Info: nc=00000003, cnonce="x"'),
+        proving("other", ', nextnonce="m"', qop=qop),
+        answer(200, 'Authentication-Info: rspauth=""'),
+        answer(200),
+    ) as server:
+        client = lane.client(server.url, auth=DigestAuth("ann", "secret"), retry=Retry(3))
+        for _ in range(3):
+            await client.get("/a?b=1")
+        for _ in range(2):
+            with pytest.raises(AuthError, match="`rspauth` of the server is wrong") as caught:
+                await client.get("/a?b=1")
+            assert caught.value.sent == "yes"
+        await client.get("/")
+        assert [fields(read)["nc"][-1] for read in server.log[1:]] == list("123456")
+    info = 'Authentication-Info: rspauth="00"'
+    async with Scripted(answer(401, 'WWW-Authenticate: Digest realm="r", nonce="n"')) as server:
+        server.script.append(answer(200, info))
+        await lane.client(server.url, auth=DigestAuth("ann", "secret")).get("/")
+
+
+async def test_a_proof_over_what_is_there_no_more(lane: Lane) -> None:
+    """Of a body that was compressed, nobody can tell whether `auth-int` is right."""
+    field = 'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth-int"'
+    info = 'Authentication-Info: rspauth="00"'
+    packed = answer(200, info, "Content-Encoding: gzip", body=gzip.compress(b"{}"))
+    async with Scripted(answer(401, field), packed) as server:
+        assert await lane.client(server.url, auth=DigestAuth("ann", "secret")).get("/") == {}
+
+
+@pytest.mark.parametrize("is_absolute", [False, True])
+async def test_domain(lane: Lane, is_absolute: bool) -> None:
+    """What it does not hold is sent without credentials first; other origins are sent nothing."""
+    async with Scripted() as server, Scripted() as other:
+        root = server.url if is_absolute else ""
+        domain = f"{other.url}/ {root}/a/ http://[ {root}/b?c"
+        field = f'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth", domain="{domain}"'
+        server.script += [answer(401, field), answer(200, 'Authentication-Info: nextnonce="m"')]
+        client = lane.client(
+            server.url, auth=DigestAuth("ann", "secret"), trusted_origins=[other.url]
+        )
+        for path in ("/a/1", "/a/2", "/b?c=1", "/b", "/A/", "/a"):
+            await client.get(path)
+        await client.get(f"{other.url}/a/1")
+        signed = [read.target for read in server.log if "Authorization" in read.headers]
+        assert signed == ["/a/1", "/a/2", "/b?c=1"]
+        assert "Authorization" not in other.log[0].headers
+        server.script += [answer(401, field), answer(200)]
+        await client.get("/c")
+        assert fields(server.log[-1])["uri"] == "/c"
+
+
+@pytest.mark.parametrize("domain", ["", "http://127.0.0.1:1/ /elsewhere", "http://["])
+async def test_a_domain_without_what_was_challenged(kind: Kind, domain: str) -> None:
+    """Is that of a server behind another, and so the origin counts."""
+    field = f'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth", domain="{domain}"'
+    async with Scripted(answer(401, field)) as server:
+        client = kind.client(server.url, auth=DigestAuth("ann", "secret"))
+        await client.get("/a")
+        await client.get("/b")
+        assert [read.target for read in server.log] == ["/a", "/a", "/b"]
+
+
+@needs_fork
+async def test_a_forked_child_starts_over() -> None:
+    """The counts of its parent's nonce are the parent's; and nobody holds a lock in it."""
+    async with Scripted(CHALLENGE) as server:
+        auth = DigestAuth("ann", "secret")
+        async with AsyncClient(server.url, auth=auth) as client:
+            await client.get("/")
+
+        def sent() -> Any:
+            request = Request("GET", Origin.of(URL(server.url)), "/", CIMultiDict())
+            step: Any = next(auth.flow(request))
+            return step.headers.get("Authorization", "")
+
+        def child() -> None:
+            assert not sent()
+            assert auth._lock.acquire(timeout=1)
+
+        with auth._lock:
+            assert in_child(child) == ""
+        assert "nc=00000002" in sent()
 
 
 async def test_by_a_scheme(kind: Kind) -> None:
