@@ -93,7 +93,10 @@ class BearerAuth(Auth):
 def _bearer(token: str, error: type[ConfigurationError | MissingCredentials]) -> str:
     if token[:7].lower() == "bearer ":
         raise error("token of a BearerAuth starts with 'Bearer ', which is added; leave it out")
-    return _field("Authorization", "token of a BearerAuth", f"Bearer {token}", error)
+    field = _field("Authorization", "token of a BearerAuth", f"Bearer {token}", error)
+    if " " in token:
+        raise error("token of a BearerAuth holds a blank, which no such token can (RFC 6750 2.1)")
+    return field
 
 
 class ApiKeyAuth(Auth):
@@ -120,6 +123,7 @@ class ApiKeyAuth(Auth):
     """
 
     repeatable = True
+    _what = "key of an ApiKeyAuth"
 
     def __init__(
         self,
@@ -144,7 +148,7 @@ class ApiKeyAuth(Auth):
         self.location: KeyLocation = location
         self.header = name if location == "header" else None
         self._prefix = f"{prefix} " if prefix else ""
-        self._key = SecretSource("key of an ApiKeyAuth", key)
+        self._key = SecretSource(self._what, key)
         if not self._key.is_read_late:
             self._value(ConfigurationError)
 
@@ -162,17 +166,20 @@ class ApiKeyAuth(Auth):
     def __repr__(self) -> str:
         return f"<ApiKeyAuth {self.name!r} in {self.location}>"
 
+    def _text(self, key: str) -> str:
+        return self._prefix + key
+
     def _value(self, error: type[ConfigurationError | MissingCredentials]) -> str:
-        value = self._prefix + self._key.get()
+        value = self._text(self._key.get())
         if self.location == "query":
             return value
         if self.location == "header":
-            return _field(self.name, "key of an ApiKeyAuth", value, error)
+            return _field(self.name, self._what, value, error)
         try:
             encode_cookies([(self.name, value)])
         except ConfigurationError:
             raise error(
-                "key of an ApiKeyAuth holds what no cookie can, such as a blank or a ';'"
+                f"{self._what} holds what no cookie can, such as a blank or a ';'"
             ) from None
         return value
 
@@ -221,12 +228,14 @@ def _with_parameter(target: str, name: str, value: str) -> str:
 
 def _set_cookie(request: Request, name: str, value: str) -> None:
     """Put a cookie into a request, in place of any of its name."""
-    given = request.headers.get("Cookie", "")
-    text = CookieText(_with_cookie(given, name, value))
-    # A jar changes what it gave, and leaves the key alone.
-    text.own = _with_cookie(given.own, name, value) if isinstance(given, CookieText) else text
+    given = request.headers.get("Cookie") or CookieText.of("")
+    made = _with_cookie(given, name, value)
+    if isinstance(given, CookieText):
+        # For the next hop a jar changes what it gave, before the key is put in again.
+        own, made = given.own, CookieText(made)
+        made.own = own
     request.headers.popall("Cookie", None)
-    request.headers["Cookie"] = text if isinstance(given, CookieText) or not given else str(text)
+    request.headers["Cookie"] = made
 
 
 def _with_cookie(text: str, name: str, value: str) -> str:

@@ -15,7 +15,6 @@ from ..tls import TLS
 from .base import Auth
 from .digest import DigestAuth
 from .fixed import ApiKeyAuth, BasicAuth, KeyLocation, check_key_name
-from .secret import SecretSource
 
 __all__ = [
     "ApiKeyScheme",
@@ -96,9 +95,8 @@ class BearerScheme(Scheme):
     def make(self, name: str, value: Any) -> Auth:
         if isinstance(value, Auth):
             return value
-        secret = SecretSource(f"the token {name!r}", value)
-        has_word = not secret.is_read_late and " " in secret.get()
-        return ApiKeyAuth(value, name="Authorization", prefix=None if has_word else self.prefix)
+        what = f"the token {name!r}"
+        return _SchemeToken(what, value, name="Authorization", prefix=self.prefix)
 
 
 @strict
@@ -134,8 +132,8 @@ class ApiKeyScheme(Scheme):
     def make(self, name: str, value: Any) -> Auth:
         if isinstance(value, Auth):
             return value
-        SecretSource(f"the key {name!r}", value)
-        return ApiKeyAuth(value, name=self.name, location=self.location, prefix=self.prefix)
+        what = f"the key {name!r}"
+        return _SchemeKey(what, value, name=self.name, location=self.location, prefix=self.prefix)
 
 
 @strict
@@ -164,6 +162,22 @@ class MutualTLSScheme(Scheme):
             )
         cert, key, *password = value
         return TLS(cert=cert, key=key, password=password[0] if password else None)
+
+
+class _SchemeKey(ApiKeyAuth):
+    """A key that errors call by the name of its scheme."""
+
+    def __init__(self, what: str, key: Any, **place: Any) -> None:
+        self._what = what
+        super().__init__(key, **place)
+
+
+class _SchemeToken(_SchemeKey):
+    """A token that may have a word before it."""
+
+    @override
+    def _text(self, key: str) -> str:
+        return key if " " in key else super()._text(key)
 
 
 def _pair(name: str, value: Any) -> tuple[Any, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from ..client.encoding import reveal
 from ..errors import ConfigurationError, MissingCredentials
@@ -27,7 +28,8 @@ class SecretSource:
         may_be_empty: Whether empty text is one, as for a password.
 
     Raises:
-        ConfigurationError: It is none, or empty, or holds a CR, LF, NUL or other control character.
+        ConfigurationError: It is none, or empty, is read by a coroutine function, or holds a CR,
+            LF, NUL or other control character or half of a pair of surrogates.
     """
 
     __slots__ = ("_may_be_empty", "_read", "_text", "what")
@@ -38,12 +40,20 @@ class SecretSource:
         self._text: str | None = None
         self._read: Callable[[], object] | None = None
         if callable(secret) and not isinstance(secret, str):
+            if any(map(inspect.iscoroutinefunction, (secret, type(secret).__call__))):
+                raise ConfigurationError(
+                    f"{what} is read by a plain function, written with `def`, got a coroutine "
+                    "function"
+                )
             self._read = secret
         else:
             self._text = self._check(secret, ConfigurationError)
 
     def __repr__(self) -> str:
         return f"<{self.what}>"
+
+    def __reduce_ex__(self, protocol: Any, /) -> NoReturn:
+        raise TypeError(f"{self.what} cannot be pickled or copied; make it anew")
 
     @property
     def is_read_late(self) -> bool:
@@ -76,6 +86,8 @@ class SecretSource:
             raise error(f"{self.what} is empty")
         if any(character < " " or character == "\x7f" for character in text):
             raise error(f"{self.what} holds a control character, such as a line break")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise error(f"{self.what} holds half of a pair of surrogates, which is no character")
         return text
 
 
@@ -106,11 +118,18 @@ class _FromKeyring:
     def __call__(self) -> str:
         try:
             import keyring
+            import keyring.errors
         except ImportError:
             raise MissingCredentials(
                 "from_keyring needs the package keyring: pip install arya-api-framework[keyring]"
             ) from None
-        text: str | None = keyring.get_password(self._service, self._user)
+        try:
+            text: str | None = keyring.get_password(self._service, self._user)
+        except keyring.errors.KeyringError as error:
+            raise MissingCredentials(
+                f"the keyring of the system could not be asked for {self._user!r} of "
+                f"{self._service!r} ({type(error).__name__}); it needs a backend that is unlocked"
+            ) from error
         if not text:
             raise MissingCredentials(
                 f"the keyring has no entry for {self._user!r} of {self._service!r}"
@@ -145,7 +164,7 @@ def from_keyring(service: str, user: str) -> Callable[[], str]:
 
     Raises:
         ConfigurationError: The names are no text. When it is read: `MissingCredentials`, if there
-            is no such entry.
+            is no such entry, or no keyring that can be read.
     """
     for given in (service, user):
         one: object = given

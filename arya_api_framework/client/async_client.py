@@ -18,7 +18,7 @@ from .body import check_async_body
 from .budget import end_of
 from .call import REDIRECTS, Call
 from .call_log import DEBUG
-from .config import check_async_connections
+from .config import ClientConfig, check_async_connections
 from .forgotten import Made
 from .hook_chain import HookChain
 from .request import Request, check_request
@@ -88,6 +88,8 @@ class AsyncClient(AsyncVerbs, BaseClient):
         self._closed = True
         for copy in tuple(self._copies):
             await copy.close()
+        for transport in tuple(self._certified.values()):
+            await transport.close()
         if self._owns_transport and self._transport is not None:
             await self._transport.close()
 
@@ -102,12 +104,14 @@ class AsyncClient(AsyncVerbs, BaseClient):
     def _open_transport(self) -> AsyncTransport:
         with self._mutex:
             if self._transport is None:
-                from .async_transport import AsyncTransport
-
-                self._transport = AsyncTransport(
-                    self._own_config, self._trusted(), Made(type(self).__name__, *self._made_at)
-                )
+                self._transport = self._make_transport(self._own_config)
             return self._transport
+
+    @override
+    def _make_transport(self, config: ClientConfig) -> AsyncTransport:
+        from .async_transport import AsyncTransport
+
+        return AsyncTransport(config, self._trusted(), Made(type(self).__name__, *self._made_at))
 
     @override
     def _check_hooks(self, hooks: HookChain) -> None:

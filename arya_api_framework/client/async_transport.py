@@ -449,6 +449,12 @@ class AsyncTransport:
             else:
                 room.drop()
 
+    def let_go(self) -> None:
+        """Close the sessions once nobody can use them any more, and say nothing of that."""
+        with self._lock:
+            self._made = None
+            self._watch()
+
     def start_over(self) -> None:
         """Leave the connections to the parent process; a child that closed them would rob it."""
         self._lock = threading.Lock()

@@ -8,6 +8,7 @@ import os
 import threading
 import weakref
 from abc import abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -46,6 +47,7 @@ from .prepare import SEND_OPTIONS, automatic_headers, build_request, check_optio
 from .redaction import is_safe_header, redact_url
 from .request import Request
 from .server_variables import resolve_uri
+from .shapes import is_mapping
 from .url import Origin
 
 if TYPE_CHECKING:
@@ -61,6 +63,9 @@ if TYPE_CHECKING:
     from .subclient import SubClient
 
 __all__ = ["BaseClient"]
+
+_MOST_CERTIFICATES = 8
+"""Of how many that were given to `authenticate` the connections are kept."""
 
 
 @functools.cache
@@ -103,7 +108,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     _controls: Controls | None
     _credentials: Credentials | None
     _security: Security | None
-    _certified: dict[TLS, BaseClient]
+    _certified: OrderedDict[tuple[TLS, frozenset[Origin]], Any]
     _log: logging.Logger
     _made_at: tuple[str, int]
     _mutex: threading.RLock
@@ -145,7 +150,7 @@ class BaseClient(Node, metaclass=ClientMeta):
         self._children = {}
         self._extensions = Extensions(self)
         self._security = None
-        self._certified = {}
+        self._certified = OrderedDict()
         self._configure(cls._class_config)
         return self
 
@@ -380,6 +385,12 @@ class BaseClient(Node, metaclass=ClientMeta):
             client.authenticate(None)
             ```
         """
+        given: object = forget
+        if is_mapping(given):
+            raise ConfigurationError(
+                "authenticate takes credentials by the names of their schemes, not as a mapping: "
+                "write `authenticate(**...)`"
+            )
         if (forget is None) == bool(credentials) or forget not in (None, UNSET):
             raise ConfigurationError(
                 "authenticate takes credentials by the names of their schemes, or None alone"
@@ -395,14 +406,24 @@ class BaseClient(Node, metaclass=ClientMeta):
             self._security.forget()
 
     def _with_certificate(self, tls: TLS) -> Any:
-        """Return the transport whose connections show a certificate given to `authenticate`."""
-        with self._mutex:
-            if tls not in self._certified:
+        """Return the transport whose connections show a certificate given to `authenticate`.
+
+        It is shared by copies, as all connections are. Of too many, the one used last ends with
+        the calls that use it.
+        """
+        owner = self if self._owns_transport else self._copied_from or self
+        key = tls, self._trusted()
+        with owner._mutex:
+            kept = owner._certified
+            transport = kept.pop(key, None)
+            if transport is None:
                 from .security import with_certificate
 
-                shown = with_certificate(self._own_config, tls)
-                self._certified[tls] = self.with_options(tls=shown.tls)
-            return self._certified[tls]._open_transport()
+                transport = self._make_transport(with_certificate(self._own_config, tls))
+            kept[key] = transport
+            if len(kept) > _MOST_CERTIFICATES:
+                kept.popitem(last=False)[1].let_go()
+            return transport
 
     @property
     def credentials(self) -> Credentials | None:
@@ -801,6 +822,10 @@ class BaseClient(Node, metaclass=ClientMeta):
     @abstractmethod
     def _open_transport(self) -> Any:
         """Return the transport, made at the first call; its copies share it."""
+
+    @abstractmethod
+    def _make_transport(self, config: ClientConfig) -> Any:
+        """Return a transport of its own, with the connections of a configuration."""
 
     def _unload(self) -> None:
         """Unload extensions and sub-clients, whatever they raise."""

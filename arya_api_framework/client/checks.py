@@ -329,6 +329,8 @@ def _check_token(_: Any, value: Any) -> SecretStr | None:
             "bearer_token holds a control character, a character beyond latin-1, or a blank at "
             "its end"
         ) from error
+    if " " in text:
+        raise ConfigurationError("bearer_token holds a blank, which no such token can")
     from pydantic import SecretStr
 
     return SecretStr(text)
@@ -360,6 +362,11 @@ def check_auth(_: Any, value: Any) -> Auth | None:
         user, password = value
         return BasicAuth(user, password)
     given: object = value
+    if isinstance(given, list):
+        raise ConfigurationError(
+            "`auth` must be an Auth or a pair, got a list; write user and password as a tuple, "
+            "(user, password), and declare what holds together in `security`"
+        )
     # Not the value, which may be a secret.
     got = f"{type(given).__module__}.{type(given).__qualname__}"
     if isinstance(given, type):

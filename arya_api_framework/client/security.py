@@ -229,7 +229,7 @@ def with_certificate(config: ClientConfig, shown: TLS) -> ClientConfig:
             "client's `tls`; give it as a TLS with a `context` that holds the certificate"
         )
     else:
-        changes = {"cert": shown.cert, "key": shown.key, "password": shown.password}
+        changes: dict[str, Any] = {"cert": shown.cert, "key": shown.key, "password": shown.password}
         for spec in dataclasses.fields(TLS):
             value = getattr(shown, spec.name)
             if value != spec.default:

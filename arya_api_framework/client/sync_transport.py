@@ -253,6 +253,14 @@ class SyncTransport:
             pool.close()
         self._limits.close()
 
+    def let_go(self) -> None:
+        """Close the session once nobody can use it any more, and say nothing of that."""
+        with self._lock:
+            self._made = None
+            self._forgive()
+            if self._session is not None:
+                self._watch(self._session)
+
     def start_over(self) -> None:
         """Leave the connections to the parent process; a child that read from them would rob it."""
         self._lock = threading.Lock()

@@ -529,6 +529,7 @@ async def test_a_flow_that_yields_what_it_must_not(kind: Kind) -> None:
         ({"auth": "token"}, "`auth` must be an Auth.* got builtins.str"),
         ({"auth": BasicAuth}, "got the class BasicAuth"),
         ({"auth": ("a", "b", "c")}, "got builtins.tuple"),
+        ({"auth": ["ann", "secret"]}, "got a list; write user and password as a tuple"),
         ({"auth": LOGIN, "bearer_token": "t"}, "auth and bearer_token are given together"),
         ({"auth": LOGIN, "credentials": CredentialPool(["k"])}, "credentials and auth are both"),
     ],

@@ -99,6 +99,37 @@ async def test_a_key_in_a_cookie(lane: Lane) -> None:
         assert all(len(read.headers.getall("Cookie")) == 1 for read in server.log)
 
 
+@pytest.mark.parametrize(
+    ("own", "first", "second"),
+    [
+        ({}, "jar=1; key=secret", "jar=2; key=secret"),
+        ({"cookies": {"a": "1"}}, "a=1; jar=1; key=secret", "a=1; jar=2; key=secret"),
+        ({"cookies": {"jar": "0"}}, "jar=0; key=secret", "jar=0; key=secret"),
+        ({"headers": {"Cookie": "by=hand"}}, "by=hand; key=secret", "by=hand; key=secret"),
+    ],
+)
+async def test_a_jar_changes_its_cookies_beside_a_key(
+    kind: Kind, own: dict[str, Any], first: str, second: str
+) -> None:
+    """From one hop to the next, and none that others gave."""
+    login = answer(200, "Set-Cookie: jar=1")
+    async with Scripted(login, answer(302, "Set-Cookie: jar=2", "Location: /b")) as server:
+        auth = ApiKeyAuth("secret", name="key", location="cookie")
+        client = kind.client(server.url, auth=auth, cookie_policy="any")
+        await client.get("/login")
+        await client.get("/a", **own)
+        assert [read.headers["Cookie"] for read in server.log] == ["key=secret", first, second]
+
+
+async def test_a_jar_gets_its_first_cookie_beside_a_key(kind: Kind) -> None:
+    """Along the way, where no other was given."""
+    async with Scripted(answer(302, "Set-Cookie: jar=1", "Location: /b")) as server:
+        auth = ApiKeyAuth("secret", name="key", location="cookie")
+        await kind.client(server.url, auth=auth, cookie_policy="any").get("/a")
+        found = [read.headers["Cookie"] for read in server.log]
+        assert found == ["key=secret", "jar=1; key=secret"]
+
+
 async def test_a_key_in_the_only_cookie(kind: Kind) -> None:
     """The field is made for it."""
     async with Scripted(answer(302, "Location: /b")) as server:
@@ -137,6 +168,7 @@ async def test_secrets_that_can_never_be_sent(kind: Kind, make: Any, what: str, 
         (lambda: BasicAuth("a:b", "c"), "user of a BasicAuth holds a colon"),
         (lambda: BearerAuth(""), "token of a BearerAuth is empty"),
         (lambda: BearerAuth("Bearer abc"), "starts with 'Bearer '"),
+        (lambda: BearerAuth("Token abc"), "holds a blank, which no such token can"),
         (lambda: BearerAuth("ключ"), "beyond latin-1"),
         (lambda: BearerAuth("abc "), "a blank at its end"),
         (lambda: ApiKeyAuth("", name="X-Key"), "key of an ApiKeyAuth is empty"),
@@ -162,8 +194,12 @@ def test_what_they_refuse(make: Any, words: str) -> None:
 async def test_what_is_found_out_late(kind: Kind) -> None:
     """When a secret is read."""
     async with Scripted() as server:
-        for auth in (BasicAuth(lambda: "a:b", "c"), BearerAuth(lambda: "Bearer abc")):
-            with pytest.raises(MissingCredentials):
+        for auth, words in (
+            (BasicAuth(lambda: "a:b", "c"), "holds a colon"),
+            (BearerAuth(lambda: "Bearer abc"), "starts with 'Bearer '"),
+            (BearerAuth(lambda: "a b"), "holds a blank"),
+        ):
+            with pytest.raises(MissingCredentials, match=words):
                 await kind.client(server.url, auth=auth).get("/")
         assert server.log == []
 

@@ -1,6 +1,7 @@
 """`security_schemes`, `security` and `authenticate`: which credentials a call is sent with."""
 
 import asyncio
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,8 @@ async def test_without_security_nothing_is_asked_for(kind: Kind) -> None:
         (BearerScheme(), "Token abc", "Token abc"),
         (BearerScheme(), "Bearer abc", "Bearer abc"),
         (BearerScheme(), lambda: "abc", "Bearer abc"),
+        (BearerScheme(), lambda: "Token abc", "Token abc"),
+        (BearerScheme("Token"), lambda: SecretStr("Bearer abc"), "Bearer abc"),
         (BearerScheme(), BearerAuth("own"), "Bearer own"),
         (BearerScheme("Token"), SecretStr("abc"), "Token abc"),
         (BearerScheme(prefix=None), "abc", "abc"),
@@ -217,7 +220,10 @@ async def test_keys_in_query_and_cookie(kind: Kind) -> None:
         ({"basicAuth": "hunter2"}, "'basicAuth' takes .user, password., got str"),
         ({"basicAuth": ("a:b", "hunter2")}, "holds a colon"),
         ({"tokenAuth": "hunter2\n"}, "the token 'tokenAuth' holds a control character"),
+        ({"tokenAuth": "ключ"}, "the token 'tokenAuth' holds .* beyond latin-1"),
+        ({"tokenAuth": "abc "}, "the token 'tokenAuth' holds .* a blank at its end"),
         ({"user": ""}, "the key 'user' is empty"),
+        ({"inCookie": "a;b"}, "the key 'inCookie' holds what no cookie can"),
         ({"tls": "hunter2"}, "'tls' takes .cert, key., .cert, key, password. or a TLS, got str"),
         ({"tls": BearerAuth("hunter2")}, "'tls' takes"),
         ({"tls": TLS()}, "'tls' takes a TLS with a `cert`, or with a `context`"),
@@ -236,6 +242,24 @@ def test_what_is_no_credential(values: Any, words: str) -> None:
         assert repr(client._security).startswith("<Security basicAuth, ")
 
 
+async def test_what_is_no_credential_when_it_is_read(kind: Kind) -> None:
+    """The error names the scheme, which the function does not know."""
+    async with Scripted() as server:
+        client = api(kind, server.url, security=[{"tokenAuth"}, {"user"}, {"inCookie"}])
+        for name, value, words in (
+            ("tokenAuth", None, "the token 'tokenAuth' must be text"),
+            ("tokenAuth", "ключ", "the token 'tokenAuth' holds"),
+            ("user", "", "the key 'user' is empty"),
+            ("user", "ключ", "the key 'user' holds"),
+            ("inCookie", "a b", "the key 'inCookie' holds what no cookie can"),
+        ):
+            client.target.authenticate(None)
+            client.target.authenticate(**{name: lambda value=value: value})
+            with pytest.raises(MissingCredentials, match=words):
+                await client.get("/")
+        assert server.log == []
+
+
 def test_authenticate_takes_none_alone_or_names() -> None:
     """And a client must declare something to authenticate with."""
     with SyncClient("http://api.test", security_schemes=SCHEMES) as client:
@@ -243,6 +267,11 @@ def test_authenticate_takes_none_alone_or_names() -> None:
             client.authenticate(None, user="u")
         with pytest.raises(ConfigurationError, match="or None alone"):
             client.authenticate("token")  # type: ignore[arg-type]
+        with pytest.raises(
+            ConfigurationError, match=r"write `authenticate\(\*\*\.\.\.\)`"
+        ) as caught:
+            client.authenticate({"user": "hunter2"})  # type: ignore[arg-type]
+        assert "hunter2" not in str(caught.value)
     with (
         SyncClient("http://api.test") as client,
         pytest.raises(ConfigurationError, match="declares no `security_schemes`"),
@@ -461,18 +490,27 @@ async def test_a_key_with_a_password_and_a_tls_value(
 
 
 def test_threads_may_authenticate_at_once() -> None:
-    """Nothing that one of them gave is lost."""
-    schemes = {f"s{number}": ApiKeyScheme(f"x-{number}") for number in range(50)}
+    """Nothing that one of them gave is lost, however often they take turns."""
+    schemes = {f"s{number}": ApiKeyScheme(f"x-{number}") for number in range(600)}
+
+    def give(names: list[str]) -> None:
+        for name in names:
+            client.authenticate(**{name: "key"})
+
+    before = sys.getswitchinterval()
     with SyncClient("http://api.test", security_schemes=schemes) as client:
-        threads = [
-            threading.Thread(target=client.authenticate, kwargs={name: "key"}) for name in schemes
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert client._security is not None
-        assert client._security._values.keys() == schemes.keys()
+        names = list(schemes)
+        threads = [threading.Thread(target=give, args=[names[first::2]]) for first in (0, 1)]
+        sys.setswitchinterval(1e-6)
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            sys.setswitchinterval(before)
+        security: Any = client._security
+        assert security._values.keys() == schemes.keys()
 
 
 async def test_a_class_of_a_user() -> None:

@@ -1,10 +1,15 @@
 """Secrets that are read when a request is sent: functions, the environment, a keyring."""
 
+import functools
+import pickle
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import keyring
 import keyring.backend
+import keyring.backends.fail
+import keyring.errors
 import pytest
 
 from arya_api_framework.auth import BearerAuth, from_env, from_keyring
@@ -80,6 +85,30 @@ async def test_an_entry_of_the_keyring_is_read_for_each_request(kind: Kind, memo
         assert [read.headers["Authorization"] for read in server.log] == ["Bearer kept"]
 
 
+@pytest.mark.usefixtures("memory")
+async def test_a_keyring_that_cannot_be_read(kind: Kind) -> None:
+    """A system without a backend, or one that is locked, is a clear error too."""
+
+    class Locked(Memory):
+        def get_password(self, service: str, username: str) -> str | None:
+            raise keyring.errors.KeyringLocked("hunter2")
+
+    fail: Any = keyring.backends.fail
+    async with Scripted() as server:
+        client = kind.client(server.url, auth=BearerAuth(from_keyring("api", "ann")))
+        for backend, cause in (
+            (fail.Keyring(), keyring.errors.NoKeyringError),
+            (Locked(), keyring.errors.KeyringLocked),
+        ):
+            keyring.set_keyring(backend)
+            words = rf"could not be asked for 'ann' of 'api' \({cause.__name__}\)"
+            with pytest.raises(MissingCredentials, match=words) as caught:
+                await client.get("/")
+            assert isinstance(caught.value.__cause__, cause)
+            assert "hunter2" not in str(caught.value)
+        assert server.log == []
+
+
 def test_without_the_package_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to install."""
     monkeypatch.setitem(sys.modules, "keyring", None)
@@ -107,15 +136,51 @@ def test_reprs() -> None:
     assert repr(SecretSource("the key", "hunter2")) == "<the key>"
 
 
-def test_a_coroutine_function_is_no_secret() -> None:
+async def read() -> str:
+    """Read a secret as nobody waits for it."""
+    return "never"
+
+
+class Reader:
+    """An object that reads as the function does."""
+
+    async def __call__(self) -> str:
+        """Return it."""
+        return await read()
+
+
+@pytest.mark.parametrize("given", [read, Reader(), functools.partial(read)])
+def test_a_coroutine_function_is_no_secret(given: Any) -> None:
+    """The error says at once what is expected."""
+    with pytest.raises(ConfigurationError, match="the key is read by a plain function, written"):
+        SecretSource("the key", given)
+
+
+def test_a_coroutine_is_no_secret() -> None:
     """The error says what is expected; nothing is left that was never awaited."""
-
-    async def read() -> str:
-        return "never"
-
-    source = SecretSource("the key", read)  # type: ignore[arg-type]
+    made: Any = read()
+    source = SecretSource("the key", lambda: made)
     with pytest.raises(MissingCredentials, match="a function that returns one, got coroutine"):
         source.get()
+
+
+def test_half_a_pair_of_surrogates_is_no_character() -> None:
+    """It is refused, whether it is given or read."""
+    for half in ("hunter2\ud83d", "\udfff"):
+        with pytest.raises(ConfigurationError, match="half of a pair of surrogates") as caught:
+            SecretSource("the key", half)
+        assert "hunter2" not in str(caught.value)
+        with pytest.raises(MissingCredentials, match="half of a pair of surrogates"):
+            SecretSource("the key", lambda half=half: half).get()  # type: ignore[misc]
+    assert SecretSource("the key", "\ud7ff\ue000🔑").get() == "\ud7ff\ue000🔑"
+
+
+def test_secrets_are_not_pickled() -> None:
+    """Neither by themselves nor within another object."""
+    source = SecretSource("the key", "hunter2")
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        with pytest.raises(TypeError, match="the key cannot be pickled"):
+            pickle.dumps([source], protocol)
 
 
 def test_what_a_function_raises_goes_on() -> None:

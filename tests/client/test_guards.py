@@ -65,6 +65,7 @@ def test_names_of_other_libraries_are_known(base: type[Any], name: str, here: st
     ("options", "text"),
     [
         ({"bearer_token": "Bearer abc"}, "starts with 'Bearer '"),
+        ({"bearer_token": "Token abc"}, "bearer_token holds a blank"),
         ({"bearer_token": ""}, "is empty"),
         ({"timeout": (3, 5)}, "Timeout(connect=..., read=...)"),
         ({"tls": "ca.pem"}, "TLS(ca='ca.pem')"),
