@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from functools import cached_property
 from string import Formatter
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
 
 from ..client.body import Body
 from ..errors import ConfigurationError
@@ -70,6 +70,9 @@ class Signing:
         self._algorithm: HashName = algorithm
         self._digest_encoding: Encoding = digest_encoding
         self._unsigned_body = unsigned_body
+
+    def __reduce_ex__(self, protocol: Any, /) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds credentials and cannot be pickled")
 
     @property
     def method(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,10 +58,7 @@ class BasicScheme(Scheme):
 
     @override
     def make(self, name: str, value: Any) -> Auth:
-        if isinstance(value, Auth):
-            return value
-        user, password = _pair(name, value)
-        return BasicAuth(user, password)
+        return _of_pair(BasicAuth, name, value)
 
 
 @strict
@@ -70,10 +68,7 @@ class DigestScheme(Scheme):
 
     @override
     def make(self, name: str, value: Any) -> Auth:
-        if isinstance(value, Auth):
-            return value
-        user, password = _pair(name, value)
-        return DigestAuth(user, password)
+        return _of_pair(DigestAuth, name, value)
 
 
 @strict
@@ -180,9 +175,11 @@ class _SchemeToken(_SchemeKey):
         return key if " " in key else super()._text(key)
 
 
-def _pair(name: str, value: Any) -> tuple[Any, Any]:
+def _of_pair(make: Callable[[Any, Any], Auth], name: str, value: Any) -> Auth:
+    if isinstance(value, Auth):
+        return value
     if is_tuple(value) and len(value) == 2:
-        return value[0], value[1]
+        return make(*value)
     # Not the value, which may be a secret.
     raise ConfigurationError(f"{name!r} takes (user, password), got {type(value).__name__}")
 

@@ -12,6 +12,7 @@ from typing_extensions import override
 from ..auth.base import Auth
 from ..auth.schemes import ApiKeyScheme, Scheme
 from ..errors import ConfigurationError, MissingCredentials
+from ..fork import start_over_in_child
 from ..tls import TLS
 from .checks import CHECKS, near_miss
 from .shapes import is_iterable
@@ -61,7 +62,8 @@ class Security:
     def __init__(self, config: ClientConfig) -> None:
         self.schemes = config.security_schemes
         self._config = config
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        start_over_in_child(self._lock, "_at_fork_reinit")
         self._values: Mapping[str, Auth | TLS] = {}
 
     def __repr__(self) -> str:

@@ -260,7 +260,7 @@ def signing(secret: Any) -> Signing:
     """Return what a signature is made of."""
     return Signing(
         request(Authorization=plain(secret)),
-        key_id="key-1",
+        key_id=plain(secret),
         now=0,
         timestamp="0",
         algorithm="sha256",

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from arya_api_framework.auth import (
 )
 from arya_api_framework.errors import ConfigurationError, HTTPBadRequest, MissingCredentials
 from tests.client.conftest import Lane
-from tests.conftest import Kind
+from tests.conftest import Kind, needs_fork
 from tests.counterparts import Web
+from tests.forks import in_child
 from tests.scripted import Scripted, answer
 from tests.servers import Certificate, httpbin
 
@@ -536,3 +538,16 @@ async def test_a_digest_is_for_the_target_that_is_sent(kind: Kind) -> None:
         await client.get("/p")
         assert server.log[1].target == "/p?k=key"
         assert 'uri="/p?k=key"' in server.log[1].headers["Authorization"]
+
+
+@needs_fork
+def test_a_child_that_is_forked_meanwhile_authenticates_too() -> None:
+    """Nobody in it holds what a thread of its parent has locked."""
+    client = SyncClient("https://api.test", security_schemes={"user": ApiKeyScheme("x-user")})
+    security = client._security
+    assert security is not None
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(security._lock.acquire).result()
+        assert in_child(lambda: client.authenticate(user="u")) == ""
+        thread.submit(security._lock.release).result()
+    client.close()
