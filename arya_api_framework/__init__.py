@@ -20,6 +20,8 @@ from .options import (
     CallOptions,
     ClientOptions,
     FileOptions,
+    ItemOptions,
+    PageOptions,
     RequestOptions,
     SendOptions,
     ServerVariable,
@@ -42,6 +44,7 @@ __all__ = [
     "Cookie",
     "CookieJar",
     "CredentialPool",
+    "Cursor",
     "Dns",
     "Event",
     "Events",
@@ -49,7 +52,15 @@ __all__ = [
     "Hedge",
     "Hook",
     "InsecureTLSWarning",
+    "ItemOptions",
+    "LinkHeader",
+    "NextURL",
+    "Offset",
+    "Page",
+    "PageNumber",
+    "PageOptions",
     "PaginatedResponse",
+    "Pagination",
     "Pool",
     "RateLimit",
     "RawResponse",
@@ -71,6 +82,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .models import BaseModel, PaginatedResponse, Response
+    from .pagination import Cursor, LinkHeader, NextURL, Offset, Page, PageNumber, Pagination
     from .rate_limit.shared import RedisShare
 else:
 
@@ -80,6 +92,16 @@ else:
         # Pydantic's models are slow to import, and whoever only defines a client needs none.
         if name in {"BaseModel", "PaginatedResponse", "Response"}:
             return getattr(import_module(f"{__name__}.models"), name)
+        if name in {
+            "Cursor",
+            "LinkHeader",
+            "NextURL",
+            "Offset",
+            "Page",
+            "PageNumber",
+            "Pagination",
+        }:
+            return getattr(import_module(f"{__name__}.pagination"), name)
         if name == "RedisShare":
             return import_module(f"{__name__}.rate_limit.shared").RedisShare
         # Modules that `import arya_api_framework` brought along in 0.3.9.

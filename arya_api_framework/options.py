@@ -29,9 +29,13 @@ if TYPE_CHECKING:
     from .events import Events
     from .hedge import Hedge
     from .hooks import Hook
+    from .models import PaginatedResponse
+    from .pagination import NextPage, Page, Pagination
     from .rate_limit.limit import RateLimit
     from .retry import Retry
     from .tls import TLS
+
+    AnyPagination: TypeAlias = Pagination | type[PaginatedResponse] | Callable[[Page], NextPage]
 
 else:
 
@@ -65,6 +69,8 @@ __all__ = [
     "Files",
     "FollowRedirects",
     "Headers",
+    "ItemOptions",
+    "PageOptions",
     "Parameters",
     "Progress",
     "Proxies",
@@ -360,6 +366,38 @@ class RequestOptions(CallOptions, total=False):
     data: Data | None
     files: Files | None
     on_progress: Progress | None
+
+
+class PageOptions(RequestOptions, total=False):
+    """The options of `pages`: those of the call for each page, and how they follow one another.
+
+    Attributes:
+        method: The method, `"GET"` when not given.
+        pagination: What leads from page to page: a `Pagination` such as `LinkHeader()`, a
+            `PaginatedResponse` class, or a function that is given a `Page` and returns the URL of
+            the next one, parameters for it, or `None`. Where the pages are to become a
+            `PaginatedResponse`, that.
+        at: Where in the page the list stands, as `"data"` or `"result.items"`; the page is the list
+            when not given.
+        max_pages: The most pages that are asked for.
+        state: Where to go on, as `state` of earlier pages or items said.
+    """
+
+    method: str
+    pagination: AnyPagination | None
+    at: str | None
+    max_pages: int | None
+    state: Mapping[str, Any] | None
+
+
+class ItemOptions(PageOptions, total=False):
+    """The options of `items`.
+
+    Attributes:
+        max_items: The most items that are given.
+    """
+
+    max_items: int | None
 
 
 class FileOptions(CallOptions, total=False):

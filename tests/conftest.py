@@ -21,7 +21,7 @@ from tests.servers import Certificate, httpbin
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 # Methods of a client that send nothing. They are called as they are, on both clients.
-PURE = frozenset({"budget", "build", "forecast", "tree", "with_options"})
+PURE = frozenset({"budget", "build", "forecast", "items", "pages", "tree", "with_options"})
 
 # asyncio.to_thread() has a handful of threads only, and a test may well start a hundred calls.
 THREADS = ThreadPoolExecutor(max_workers=256, thread_name_prefix="sync client")
@@ -114,7 +114,7 @@ class Wrapped:
         leave = self.target.__aexit__ if self._kind.is_async else self.target.__exit__
         await self._kind.call(leave, *exception)
 
-    def _pure(self, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    def _pure(self, method: Callable[..., Any], /, *arguments: Any, **options: Any) -> Any:
         result = method(*arguments, **options)
         return self._kind.wrap(result) if isinstance(result, self._kind.base) else result
 

@@ -93,10 +93,12 @@ async def list_posts(request: web.Request) -> web.Response:
 
 def _page(request: web.Request, records: list[Record]) -> web.Response:
     limit = int(request.query.get("_limit", len(records)))
-    start = limit * (int(request.query.get("_page", 1)) - 1)
-    return web.json_response(
-        records[start : start + limit], headers={"X-Total-Count": str(len(records))}
-    )
+    page = int(request.query.get("_page", 1))
+    end = limit * page
+    headers = {"X-Total-Count": str(len(records))}
+    if end < len(records):
+        headers["Link"] = f'<{request.rel_url.update_query(_page=page + 1)}>; rel="next"'
+    return web.json_response(records[end - limit : end], headers=headers)
 
 
 async def get_user(request: web.Request) -> web.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from ..rate_limit.window import SlidingWindow
     from .async_transport import AsyncTransport
+    from .paging import Walk
 
 __all__ = ["AsyncClient"]
 
@@ -116,6 +118,15 @@ class AsyncClient(AsyncVerbs, BaseClient):
     @override
     def _check_hooks(self, hooks: HookChain) -> None:
         _ = hooks.async_plan
+
+    @override
+    def _paged(self, walk: Walk, request: Callable[..., Any]) -> Any:
+        from .async_pages import AsyncItems, AsyncPages
+        from .paging import ItemWalk
+
+        if isinstance(walk, ItemWalk):
+            return AsyncItems[Any](walk, request)
+        return AsyncPages[Any](walk, request)
 
     @override
     def _send(self, request: Request, options: Any) -> Any:

@@ -10,10 +10,22 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from typing_extensions import TypeForm, Unpack
 
-from ..options import CallOptions, FileOptions, RequestOptions, SendOptions, UploadSource, URLPath
+from ..options import (
+    CallOptions,
+    FileOptions,
+    ItemOptions,
+    PageOptions,
+    RequestOptions,
+    SendOptions,
+    UploadSource,
+    URLPath,
+)
 from .request import Request
 from .response import RawResponse
 from .verbs import Verbs
+
+if TYPE_CHECKING:
+    from .async_pages import AsyncItems, AsyncPages
 
 __all__ = ["AsyncVerbs"]
 
@@ -372,3 +384,27 @@ class AsyncVerbs(Verbs):
             self, request: Request, *, raw: bool = ..., **options: Unpack[SendOptions]
         ) -> Any: ...
         def send(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def pages(
+            self, path: URLPath, response_format: type[T], **options: Unpack[PageOptions]
+        ) -> AsyncPages[T]: ...
+        @overload
+        def pages(
+            self, path: URLPath, response_format: TypeForm[T], **options: Unpack[PageOptions]
+        ) -> AsyncPages[T]: ...
+        @overload
+        def pages(self, path: URLPath, **options: Unpack[PageOptions]) -> AsyncPages[Any]: ...
+        def pages(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def items(
+            self, path: URLPath, item_format: type[T], **options: Unpack[ItemOptions]
+        ) -> AsyncItems[T]: ...
+        @overload
+        def items(
+            self, path: URLPath, item_format: TypeForm[T], **options: Unpack[ItemOptions]
+        ) -> AsyncItems[T]: ...
+        @overload
+        def items(self, path: URLPath, **options: Unpack[ItemOptions]) -> AsyncItems[Any]: ...
+        def items(self, *args: Any, **options: Any) -> Any: ...

@@ -14,7 +14,7 @@ from .request import Request
 from .response import ResponseInfo
 from .url import Origin
 
-__all__ = ["REDIRECTS", "follow", "is_same"]
+__all__ = ["REDIRECTS", "follow", "is_same", "resolve"]
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The statuses that lead elsewhere by `Location`."""
@@ -84,32 +84,43 @@ def follow(
 
 
 def _locate(response: ResponseInfo) -> tuple[Origin, str]:
-    """Return origin and target of the `Location`, credentials and fragment left out."""
+    """Return origin and target of the `Location`."""
     locations = response.headers.getall("Location", [])
     if len(locations) != 1 or not locations[0].strip():
         count = f"{len(locations)} Locations" if len(locations) > 1 else "no Location"
         raise UnsafeRedirect(f"{response.status} came with {count} to follow")
     try:
-        # UTF-8 bytes in the field are percent-encoded, as browsers do.
-        text = locations[0].strip().encode("utf-8", "surrogateescape").decode("utf-8")
-        if any(character < " " or character == "\x7f" for character in text):
-            raise ValueError("control character")
-        path, mark, rest = text.partition("?")
-        text = path.replace("\\", "/") + mark + rest
-        written = urlsplit(text)
-        if not written.netloc and (written.scheme or text.startswith("//")):
-            raise ValueError("no host")
-        url = urlsplit(urljoin(response.request.url, text))
-        origin = Origin.of(URL(f"{url.scheme}://{url.netloc}"))
-        target = _without_dots(url.path) or "/"
-        if url.query:
-            target += f"?{url.query}"
-        # Sent as the server wrote it: what it signed may not be written in another way.
-        return origin, quote(target, safe=_MARKS)
+        return resolve(response.request.url, locations[0])
     except ValueError as error:
         raise UnsafeRedirect(
             f"{response.status} leads to no http URL: {redact_url(locations[0])!r}"
         ) from error
+
+
+def resolve(base: str, text: str) -> tuple[Origin, str]:
+    """Return origin and target of a link that a server wrote, seen from the URL it was found at.
+
+    Credentials and fragment are left out.
+
+    Raises:
+        ValueError: It is no link to http or https.
+    """
+    # UTF-8 bytes in a field are percent-encoded, as browsers do.
+    text = text.strip().encode("utf-8", "surrogateescape").decode("utf-8")
+    if any(character < " " or character == "\x7f" for character in text):
+        raise ValueError("control character")
+    path, mark, rest = text.partition("?")
+    text = path.replace("\\", "/") + mark + rest
+    written = urlsplit(text)
+    if not written.netloc and (written.scheme or text.startswith("//")):
+        raise ValueError("no host")
+    url = urlsplit(urljoin(base, text))
+    origin = Origin.of(URL(f"{url.scheme}://{url.netloc}"))
+    target = _without_dots(url.path) or "/"
+    if url.query:
+        target += f"?{url.query}"
+    # Sent as the server wrote it: what it signed may not be written in another way.
+    return origin, quote(target, safe=_MARKS)
 
 
 def _without_dots(path: str) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -23,6 +23,9 @@ from .request import Request
 from .sync_verbs import SyncVerbs
 from .url import compile_path
 from .verbs import path_text
+
+if TYPE_CHECKING:
+    from .paging import Walk
 
 __all__ = ["AsyncSubClient", "SubClient", "SyncSubClient"]
 
@@ -171,6 +174,11 @@ class SubClient(Node):
     def _send(self, request: Any, options: Any) -> Any:
         client, _ = self._locate(None)
         return client._send(request, options)
+
+    @override
+    def _paged(self, walk: Walk, request: Callable[..., Any]) -> Any:
+        client, _ = self._locate(None)
+        return client._paged(walk, request)
 
     def _locate(self, path: URLPath) -> tuple[Any, URLPath]:
         """Return the client at the root and the path from there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import requests
 
     from ..rate_limit.window import SlidingWindow
+    from .paging import Walk
     from .sync_transport import SyncTransport
 
 __all__ = ["SyncClient"]
@@ -116,6 +118,15 @@ class SyncClient(SyncVerbs, BaseClient):
     @override
     def _check_hooks(self, hooks: HookChain) -> None:
         _ = hooks.sync_plan
+
+    @override
+    def _paged(self, walk: Walk, request: Callable[..., Any]) -> Any:
+        from .paging import ItemWalk
+        from .sync_pages import SyncItems, SyncPages
+
+        if isinstance(walk, ItemWalk):
+            return SyncItems[Any](walk, request)
+        return SyncPages[Any](walk, request)
 
     @override
     def _send(self, request: Request, options: Any) -> Any:

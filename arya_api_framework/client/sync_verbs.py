@@ -10,10 +10,22 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from typing_extensions import TypeForm, Unpack
 
-from ..options import CallOptions, FileOptions, RequestOptions, SendOptions, UploadSource, URLPath
+from ..options import (
+    CallOptions,
+    FileOptions,
+    ItemOptions,
+    PageOptions,
+    RequestOptions,
+    SendOptions,
+    UploadSource,
+    URLPath,
+)
 from .request import Request
 from .response import RawResponse
 from .verbs import Verbs
+
+if TYPE_CHECKING:
+    from .sync_pages import SyncItems, SyncPages
 
 __all__ = ["SyncVerbs"]
 
@@ -370,3 +382,27 @@ class SyncVerbs(Verbs):
             self, request: Request, *, raw: bool = ..., **options: Unpack[SendOptions]
         ) -> Any: ...
         def send(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def pages(
+            self, path: URLPath, response_format: type[T], **options: Unpack[PageOptions]
+        ) -> SyncPages[T]: ...
+        @overload
+        def pages(
+            self, path: URLPath, response_format: TypeForm[T], **options: Unpack[PageOptions]
+        ) -> SyncPages[T]: ...
+        @overload
+        def pages(self, path: URLPath, **options: Unpack[PageOptions]) -> SyncPages[Any]: ...
+        def pages(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def items(
+            self, path: URLPath, item_format: type[T], **options: Unpack[ItemOptions]
+        ) -> SyncItems[T]: ...
+        @overload
+        def items(
+            self, path: URLPath, item_format: TypeForm[T], **options: Unpack[ItemOptions]
+        ) -> SyncItems[T]: ...
+        @overload
+        def items(self, path: URLPath, **options: Unpack[ItemOptions]) -> SyncItems[Any]: ...
+        def items(self, *args: Any, **options: Any) -> Any: ...

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NewType, cast, get_args, get_origin
 import pydantic
 from pydantic import PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import SchemaError, SchemaValidator, from_json
-from typing_extensions import override
+from typing_extensions import TypedDict, override
 
 from ..errors import ConfigurationError, ResponseParseError, ResponseValidationError
 from ..models import Response, set_info
@@ -23,7 +23,9 @@ from .shapes import is_mapping, is_sequence, is_tuple
 if TYPE_CHECKING:
     from .response import RawResponse, ResponseInfo
 
-__all__ = ["TypedFormat"]
+__all__ = ["ListFormat", "TypedFormat"]
+
+_make_dict: Any = TypedDict  # Names and types are known at run time only.
 
 _SHOWN_LENGTH = 500
 _QUALIFIER = re.compile(r"\b(?:[A-Za-z_]\w*\.(?:<locals>\.)?)+(?=[A-Za-z_])")
@@ -31,6 +33,8 @@ _QUALIFIER = re.compile(r"\b(?:[A-Za-z_]\w*\.(?:<locals>\.)?)+(?=[A-Za-z_])")
 
 class TypedFormat(Format):
     """JSON validated by pydantic, straight from the bytes."""
+
+    _suggests_list = True
 
     def __init__(self, target: Any) -> None:
         self.name = _name_of(target)
@@ -115,7 +119,7 @@ class TypedFormat(Format):
         )
         more = f"; and {len(rows) - 3} more" if len(rows) > 3 else ""
         hint = ""
-        if content.lstrip().startswith(b"[") and _missed_the_list(rows):
+        if self._suggests_list and content.lstrip().startswith(b"[") and _missed_the_list(rows):
             hint = f" (the content is a list: use response_format=list[{self.name}])"
         explained = ResponseValidationError(
             f"{place(response)}: the response does not fit {self.name}: "
@@ -144,6 +148,34 @@ class TypedFormat(Format):
             for row in rows:
                 row["loc"] = tuple(_without_keys(row["loc"], data, names))
         return rows
+
+
+class ListFormat(TypedFormat):
+    """A list that stands somewhere in the JSON, of which nothing else is looked at.
+
+    Args:
+        at: Where, as names joined by dots.
+        items: The type of the list.
+    """
+
+    _suggests_list = False
+
+    def __init__(self, at: str, items: Any) -> None:
+        target = items
+        for name in reversed(at.split(".")):
+            target = _make_dict(f"a page with a list at {at!r}", {name: target})
+        super().__init__(target)
+        self._names = at.split(".")
+        self._items_carry = _may_carry(items)
+
+    @override
+    def parse(self, response: RawResponse) -> Any:
+        found = super().parse(response)
+        for name in self._names:
+            found = found[name]
+        if self._items_carry:
+            _attach(found, response.info)
+        return found
 
 
 _TELLTALE = {

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from yarl import URL
 
 from ..errors import ConfigurationError
-from ..options import URLPath
+from ..options import UNSET, URLPath
 from ..streaming.multipart import guess_type
 from .body import file_name
 from .redaction import redact_url
@@ -25,7 +26,16 @@ __all__ = ["Verbs", "path_text"]
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ..options import CallOptions, FileOptions, RequestOptions, SendOptions, UploadSource
+    from ..options import (
+        CallOptions,
+        FileOptions,
+        ItemOptions,
+        PageOptions,
+        RequestOptions,
+        SendOptions,
+        UploadSource,
+    )
+    from .paging import Walk
 
     class AnyRequestOptions(RequestOptions, total=False):
         """The options of a verb, with those that choose the result."""
@@ -59,6 +69,10 @@ class Verbs(ABC):
     @abstractmethod
     def _send(self, request: Request, options: Any) -> Any:
         """Send a built request and return its result, or an awaitable of it."""
+
+    @abstractmethod
+    def _paged(self, walk: Walk, request: Callable[..., Any]) -> Any:
+        """Return the iterator that walks, one page for each request."""
 
     def request(
         self, method: str, path: URLPath = None, **options: Unpack[AnyRequestOptions]
@@ -162,6 +176,43 @@ class Verbs(ABC):
             ConfigurationError: A header cannot be sent, or an option belongs to `build`.
         """
         return self._send(request, options)
+
+    def pages(
+        self, path: URLPath, response_format: Any = UNSET, **options: Unpack[PageOptions]
+    ) -> Any:
+        """Return an iterator over the pages of a list, each a call made when it is its turn.
+
+        Args:
+            path: Where the first page is; see `request`.
+            response_format: What each page becomes; see `request`.
+            options: See `PageOptions`; those of a call hold for each page.
+
+        Raises:
+            ConfigurationError: An option can never work. While iterating: the next page would be at
+                another origin, and was not asked for.
+            PaginationError: While iterating: the pages go in a circle, or one says nothing usable
+                of the next.
+        """
+        from .paging import Walk
+
+        return self._paged(Walk(path, response_format, options), self._request)
+
+    def items(self, path: URLPath, item_format: Any = UNSET, **options: Unpack[ItemOptions]) -> Any:
+        """Return an iterator over the items of all pages, which are asked for one by one.
+
+        Args:
+            path: Where the first page is; see `request`.
+            item_format: What each item becomes; any type that pydantic validates.
+            options: See `ItemOptions`; those of a call hold for each page.
+
+        Raises:
+            ConfigurationError: See `pages`.
+            PaginationError: See `pages`.
+            ResponseValidationError: While iterating: an item does not fit, or the page has no list.
+        """
+        from .paging import ItemWalk
+
+        return self._paged(ItemWalk(path, item_format, options), self._request)
 
 
 def _file_call(

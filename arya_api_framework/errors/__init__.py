@@ -37,8 +37,8 @@ FrameworkException
 
 What the libraries underneath raise is the `__cause__`, never what a caller sees.
 
-The classes of `PaginationError`, `OperationFailed` and `ContentChanged` have their place
-here for code that is written to last; nothing raises them yet.
+The classes of `OperationFailed` and `ContentChanged` have their place here for code that is
+written to last; nothing raises them yet.
 """
 
 from . import base, call, status

@@ -340,7 +340,9 @@ class WebhookVerificationError(AuthError):
 
 
 class PaginationError(FrameworkException):
-    """The pages loop, or a promised next page is missing."""
+    """The pages of a list go in a circle, or one says nothing usable of the next."""
+
+    sent: Sent = "yes"
 
 
 class OperationFailed(FrameworkException):

@@ -17,12 +17,14 @@ from arya_api_framework import (
     AsyncClient,
     BaseModel,
     Hedge,
+    LinkHeader,
     RawResponse,
     Request,
     Response,
     Retry,
     Timeout,
 )
+from arya_api_framework.client.async_pages import AsyncItems, AsyncPages
 
 
 class User(Response):
@@ -303,3 +305,16 @@ async def not_awaiting(client: AsyncClient) -> None:
     """Not awaiting one is an error."""
     client.get("/", response_format=User)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
     assert client.get("/", response_format=User).name  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+
+def pages(client: AsyncClient) -> None:
+    """Every kind of page and item."""
+    link = LinkHeader()
+    assert_type(client.pages("/users", list[User], pagination=link), AsyncPages[list[User]])
+    assert_type(client.pages("/users", User | Cat, pagination=link), AsyncPages[User | Cat])
+    assert_type(client.pages("/users", pagination=lambda page: page.find("next")), AsyncPages[Any])
+    assert_type(client.items("/users", User, at="data", pagination=link), AsyncItems[User])
+    assert_type(client.items("/users", int | None, pagination=link), AsyncItems[int | None])
+    assert_type(client.items("/users", pagination=link, max_items=5), AsyncItems[Any])
+    client.items("/users", User, pagination=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    client.pages("/users", User, pagination=link, max_items=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]

@@ -14,6 +14,7 @@ from yarl import URL
 from arya_api_framework import (
     BaseModel,
     Hedge,
+    LinkHeader,
     RawResponse,
     Request,
     Response,
@@ -21,6 +22,7 @@ from arya_api_framework import (
     SyncClient,
     Timeout,
 )
+from arya_api_framework.client.sync_pages import SyncItems, SyncPages
 
 
 class User(Response):
@@ -284,3 +286,16 @@ def nothing_is_awaited(client: SyncClient) -> None:
 async def awaiting(client: SyncClient) -> None:
     """Awaiting one is an error."""
     await client.get("/", response_format=User)  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+
+
+def pages(client: SyncClient) -> None:
+    """Every kind of page and item."""
+    link = LinkHeader()
+    assert_type(client.pages("/users", list[User], pagination=link), SyncPages[list[User]])
+    assert_type(client.pages("/users", User | Cat, pagination=link), SyncPages[User | Cat])
+    assert_type(client.pages("/users", pagination=lambda page: page.find("next")), SyncPages[Any])
+    assert_type(client.items("/users", User, at="data", pagination=link), SyncItems[User])
+    assert_type(client.items("/users", int | None, pagination=link), SyncItems[int | None])
+    assert_type(client.items("/users", pagination=link, max_items=5), SyncItems[Any])
+    client.items("/users", User, pagination=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    client.pages("/users", User, pagination=link, max_items=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]

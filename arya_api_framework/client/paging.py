@@ -1,0 +1,358 @@
+"""`Walk`: which page comes next, and when it is enough; nothing here waits or sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from typing_extensions import override
+from yarl import URL
+
+from ..errors import ConfigurationError
+from ..models import PaginatedResponse
+from ..options import UNSET, URLPath
+from ..pagination import NextPage, Page, Pagination
+from .checks import check_whole
+from .encoding import as_pairs
+from .formats import Format, find_format
+from .prepare import check_options
+from .redaction import redact_url
+from .redirects import resolve
+from .response import RawResponse
+from .shapes import is_mapping
+from .typed_format import ListFormat
+from .url import compile_path
+from .verbs import path_text
+
+__all__ = ["ItemWalk", "Walk"]
+
+_STATE = {"url", "parameters", "before", "skip", "over"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """Where a page is: at the path, or at a URL that the page before named.
+
+    Attributes:
+        url: That URL.
+        parameters: What the strategy puts into the query.
+        before: How many items come before it, as far as they were counted.
+    """
+
+    url: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    before: int = 0
+
+
+class Walk:
+    """The way through the pages, one at a time.
+
+    Whoever walks asks `goes_on`, sends the `call` and gives the response to `take`.
+
+    Attributes:
+        total: How many items there are, as far as the pages told.
+    """
+
+    def __init__(self, path: URLPath, target: Any, options: Mapping[str, Any]) -> None:
+        """Check what can be checked before something is sent.
+
+        Args:
+            path: Where the first page is.
+            target: What each page becomes, or each item.
+            options: Those of `PageOptions` or `ItemOptions`.
+
+        Raises:
+            ConfigurationError: One can never work.
+        """
+        self._path = path
+        self._options = rest = {**options}
+        self._method: str = rest.pop("method", "GET")
+        self._pagination = _as_pagination(rest.pop("pagination", None), target)
+        self._at: str | None = _check_at(rest.pop("at", None))
+        self._pages_left = _check_most("max_pages", rest.pop("max_pages", None))
+        state = rest.pop("state", None)
+        self._take_options(rest)
+        for name in ("raw", "response_format"):
+            if name in rest:
+                raise ConfigurationError(f"{name!r} has no place where pages are asked for")
+        check_options(rest)
+        self._format = self._compile(target)
+        self.total: int | None = None
+        self._seen: set[int] = set()
+        self._content = 0
+        self._last: tuple[Page, _Position] | None = None
+        self._skip = 0
+        self._over = False
+        if state is None:
+            self._next = _Position(None, self._pagination.first())
+        else:
+            self._next, self._skip, self._over = _read_state(state)
+
+    def _take_options(self, options: dict[str, Any]) -> None:
+        """Take the options out that a subclass knows."""
+
+    def _compile(self, target: Any) -> Format:
+        return find_format(target)
+
+    def goes_on(self) -> bool:
+        """Return whether another page is to be asked for.
+
+        Raises:
+            PaginationError: The page before says nothing usable of the next one.
+        """
+        if self._pages_left == 0:
+            return False
+        self._decide()
+        return not self._over
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where to go on, in values that JSON has."""
+        self._decide()
+        return _written(self._next, self._skip, self._over)
+
+    def call(self) -> tuple[str, URLPath, dict[str, Any]]:
+        """Return method, path and options of the call for the next page.
+
+        Raises:
+            ConfigurationError: A call that is foreign to the client would lead to another origin.
+        """
+        options = {**self._options, "raw": True}
+        position = self._next
+        if position.url is not None:
+            # The URL holds it all; parameters of the client are still added.
+            options.pop("parameters", None)
+            options.pop("path_parameters", None)
+            if options.get("foreign"):
+                self._check_origin(position.url)
+            return self._method, position.url, options
+        if position.parameters:
+            given = as_pairs("`parameters`", options.get("parameters") or {})
+            kept = [(name, value) for name, value in given if name not in position.parameters]
+            options["parameters"] = [*kept, *position.parameters.items()]
+        return self._method, self._path, options
+
+    def take(self, response: RawResponse) -> Any:
+        """Return what the next page became, now that it has come.
+
+        Raises:
+            ResponseParseError: It is not what was expected.
+        """
+        position = self._next
+        page = self._read(response, position)
+        asked = response.history[0] if response.history else response
+        self._seen.add(hash(asked.request.url))
+        total = self._pagination.total(page)
+        self.total = self.total if total is None else total
+        self._last = page, position
+        self._skip = 0
+        if self._pages_left is not None:
+            self._pages_left -= 1
+        return page.result
+
+    def _read(self, response: RawResponse, position: _Position) -> Page:
+        result = self._format.parse(response)
+        return Page(
+            response,
+            result,
+            at=self._at,
+            parameters=position.parameters,
+            before=position.before,
+        )
+
+    def _decide(self) -> None:
+        """Find out what comes after the page that came last."""
+        if self._last is None:
+            return
+        (page, position), self._last = self._last, None
+        self._over = True  # Whatever goes wrong here: it is not asked for again.
+        step = self._pagination.next(page)
+        if step is None:
+            return
+        before = position.before + vars(page).get("count", 0)
+        if isinstance(step, str | URL):
+            self._next = _Position(_link(page, str(step)), {}, before)
+        elif is_mapping(step):
+            self._check_content(page)
+            self._next = _Position(None, {**position.parameters, **step}, before)
+        else:
+            raise page.error(
+                f"the next page must be a URL or parameters, got {type(step).__name__}"
+            )
+        key = hash(self._next.url or repr(self._next.parameters))
+        if key in self._seen:
+            raise page.error("the next page is one that came before, which would go on for ever")
+        self._seen.add(key)
+        self._over = False
+
+    def _check_content(self, page: Page) -> None:
+        """Refuse a page that is the one before again: the server takes no notice of parameters."""
+        content = hash(page.response.content) if vars(page).get("count") else 0
+        if content and content == self._content:
+            raise page.error(
+                "the page is the one before again; does the server know the parameters?"
+            )
+        self._content = content
+
+    def _check_origin(self, url: str) -> None:
+        own, other = compile_path(path_text(self._path)).origin, compile_path(url).origin
+        if own != other:
+            error = ConfigurationError(
+                f"the next page, {redact_url(url)!r}, leaves the origin of the first; a `foreign` "
+                "call stays where it was sent"
+            )
+            error.method, error.url = self._method, redact_url(url)
+            raise error
+
+
+class ItemWalk(Walk):
+    """The way through the items of all pages."""
+
+    def __init__(self, path: URLPath, target: Any, options: Mapping[str, Any]) -> None:
+        super().__init__(path, target, options)
+        self._ready: list[Any] = []
+        self._given = 0
+        self._current = self._next
+
+    @override
+    def _take_options(self, options: dict[str, Any]) -> None:
+        self._items_left = _check_most("max_items", options.pop("max_items", None))
+
+    @override
+    def _compile(self, target: Any) -> Format:
+        items: Any = list
+        items = items[Any if target is UNSET else target]
+        if self._at is None:
+            return find_format(items)
+        try:
+            return _list_format(self._at, items, repr(items))
+        except TypeError:  # It has no hash, so it is not kept.
+            return ListFormat(self._at, items)
+
+    @override
+    def goes_on(self) -> bool:
+        return self._items_left != 0 and super().goes_on()
+
+    @property
+    @override
+    def state(self) -> dict[str, Any]:
+        if not self._ready:
+            return super().state
+        return _written(self._current, self._given, over=False)
+
+    def has_item(self) -> bool:
+        """Return whether there is an item to be given before the next page is asked for."""
+        return bool(self._ready) and self._items_left != 0
+
+    def pop(self) -> Any:
+        """Return the next item."""
+        item = self._ready.pop()
+        self._given += 1
+        if self._items_left is not None:
+            self._items_left -= 1
+        return item
+
+    @override
+    def take(self, response: RawResponse) -> Any:
+        self._current, self._given = self._next, self._skip
+        items = super().take(response)
+        self._ready = items[self._given :][::-1]
+        return items
+
+    @override
+    def _read(self, response: RawResponse, position: _Position) -> Page:
+        page = super()._read(response, position)
+        page.count = len(page.result)
+        return page
+
+
+@lru_cache(maxsize=256)
+def _list_format(at: str, items: Any, _: str) -> Format:
+    """Return the format of a list, compiled once; the text tells unions apart, as their order."""
+    return ListFormat(at, items)
+
+
+class _Function(Pagination):
+    """A function of the user's."""
+
+    def __init__(self, function: Callable[[Page], NextPage]) -> None:
+        self._function = function
+
+    @override
+    def next(self, page: Page) -> NextPage:
+        return self._function(page)
+
+
+class _Model(Pagination):
+    """A model that knows the next page."""
+
+    def __init__(self, model: type[PaginatedResponse]) -> None:
+        self._model = model
+
+    @override
+    def next(self, page: Page) -> NextPage:
+        result = page.result
+        if not isinstance(result, self._model):
+            result = page.response.parse(self._model)
+        step: NextPage = result.next() if result.is_paginating() else None
+        return step
+
+
+def _as_pagination(value: Any, target: Any) -> Pagination:
+    """Return the strategy that is meant."""
+    if isinstance(value, Pagination):
+        return value
+    model = target if value is None else value
+    if isinstance(model, type):
+        if issubclass(model, PaginatedResponse):
+            return _Model(model)
+    elif callable(value):
+        function: Any = value
+        return _Function(function)
+    raise ConfigurationError(
+        "pagination must be a strategy such as LinkHeader(), a PaginatedResponse class or a "
+        f"function, got {value!r}"
+    )
+
+
+def _check_at(value: Any) -> str | None:
+    if value is not None and not (isinstance(value, str) and all(value.split("."))):
+        raise ConfigurationError(f"at must be a name, or names joined by dots, got {value!r}")
+    return value
+
+
+def _check_most(name: str, value: Any) -> int | None:
+    return None if value is None else check_whole(name)(None, value)
+
+
+def _link(page: Page, text: str) -> str:
+    """Return a link that a page holds as an absolute URL."""
+    try:
+        origin, target = resolve(page.response.request.url, text)
+    except ValueError as error:
+        raise page.error(f"the next page is no http URL: {redact_url(text)!r}") from error
+    return origin.prefix + target
+
+
+def _written(position: _Position, skip: int, over: bool) -> dict[str, Any]:
+    return {
+        "url": position.url,
+        "parameters": {**position.parameters},
+        "before": position.before,
+        "skip": skip,
+        "over": over,
+    }
+
+
+def _read_state(state: Any) -> tuple[_Position, int, bool]:
+    values: Mapping[str, Any] = state if is_mapping(state) else {}
+    if set(values) != _STATE:
+        raise ConfigurationError("state must be what `state` of pages or items was")
+    url, parameters, over = values["url"], values["parameters"], values["over"]
+    if not (url is None or isinstance(url, str)) or not is_mapping(parameters):
+        raise ConfigurationError("state must be what `state` of pages or items was")
+    count = check_whole("a number of the state")
+    position = _Position(url, {**parameters}, count(None, values["before"]))
+    return position, count(None, values["skip"]), bool(over)

@@ -1,0 +1,71 @@
+"""The strategies of pagination: what they take, and how the `Link` header is read."""
+
+from typing import Any
+
+import pytest
+
+from arya_api_framework import Cursor, LinkHeader, NextURL, Offset, PageNumber
+from arya_api_framework.client.link_header import find_link
+from arya_api_framework.errors import ConfigurationError
+
+NEXT = [
+    ([], None),
+    ([""], None),
+    ([" , "], None),
+    (['</a>; rel="next"'], "/a"),
+    (["</a>;rel=next"], "/a"),
+    (["</a> ; REL = NEXT ;"], "/a"),
+    (['<>; rel="next"'], ""),
+    (["</a>"], None),
+    (["</a>; rel"], None),
+    (['</a>; rel="prev"'], None),
+    (['</a>; rel="next"; rel="prev"'], "/a"),
+    (['</a>; rel="prev"; rel="next"'], None),
+    (['</a>; rel="last next"'], "/a"),
+    (['</a>; rel="nextpage"'], None),
+    (['</a>; rel="prev", </b?x=1,2;3>; rel="next"'], "/b?x=1,2;3"),
+    (['</a>; rel="prev"', "</b>; rel=next"], "/b"),
+    ([r'</a>; title="a, \"b\" <c>; rel=next"; rel="next"'], "/a"),
+    (["</a>; title*=UTF-8''a%20b; rel=\"next\""], "/a"),
+    (['</a>; rel="next"; anchor="/else", </b>; rel=next'], "/b"),
+    (['</a>; rel="next", ,</b>; rel="next",'], "/a"),
+    (['<https://api.test/a>; rel="next" , </b>'], "https://api.test/a"),
+]
+
+
+@pytest.mark.parametrize(("fields", "target"), NEXT)
+def test_links(fields: list[str], target: str | None) -> None:
+    """The next link is found in any spelling that the RFC allows."""
+    assert find_link(fields, "next") == target
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["/a; rel=next", "</a", '</a>; rel="next', "</a> rel=next", "</a>; rel=next </b>", "x, </a>"],
+)
+def test_broken_links(field: str) -> None:
+    """What is no list of links is said to be none."""
+    with pytest.raises(ValueError, match="no"):
+        find_link([field], "next")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: LinkHeader(total=""),
+        lambda: NextURL(5),  # type: ignore[arg-type]
+        lambda: NextURL(total=""),
+        lambda: Cursor(""),
+        lambda: Cursor(header=""),
+        lambda: PageNumber(start=-1),
+        lambda: PageNumber(start=True),
+        lambda: PageNumber(size=0),
+        lambda: PageNumber(size=5, size_parameter=""),
+        lambda: Offset(limit="5"),  # type: ignore[arg-type]
+        lambda: Offset(total_header=b"a"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_a_strategy_refuses(make: Any) -> None:
+    """An argument that can never work is refused where it is given."""
+    with pytest.raises(ConfigurationError, match="must be"):
+        make()
