@@ -380,6 +380,8 @@ class PageOptions(RequestOptions, total=False):
         at: Where in the page the list stands, as `"data"` or `"result.items"`; the page is the list
             when not given.
         max_pages: The most pages that are asked for.
+        ahead: How many pages are asked for before it is their turn, 0 when not given: the next one,
+            and further ones at the same time where the total is known.
         state: Where to go on, as `state` of earlier pages or items said.
     """
 
@@ -387,6 +389,7 @@ class PageOptions(RequestOptions, total=False):
     pagination: AnyPagination | None
     at: str | None
     max_pages: int | None
+    ahead: int
     state: Mapping[str, Any] | None
 
 

@@ -112,6 +112,13 @@ class Pagination(ABC):
         """Return how many items all pages hold together, `None` where the page does not say."""
         return None
 
+    def further(self, page: Page, steps: int) -> Mapping[str, Any] | None:
+        """Return what leads so many pages on, as `next` does one.
+
+        It may be a guess, by which pages are asked for ahead; `None` is none, or past the end.
+        """
+        return None
+
 
 class LinkHeader(Pagination):
     """The next page is the link `rel="next"` of the `Link` header (RFC 8288).
@@ -154,6 +161,10 @@ class _InBody(Pagination):
         """Return whether there is nothing after a page: it is empty, or the total is reached."""
         total = self.total(page)
         return not page.count or (total is not None and page.before + page.count >= total)
+
+    def _reaches(self, page: Page, steps: int) -> bool:
+        """Return whether there is a page so many steps on, if all are as long as this one."""
+        return page.before + steps * page.count < (self.total(page) or 0)
 
 
 class NextURL(_InBody):
@@ -270,6 +281,14 @@ class PageNumber(_InBody):
                 return None
         return None if self._is_last(page) else {self._parameter: number + 1}
 
+    @override
+    def further(self, page: Page, steps: int) -> Mapping[str, Any] | None:
+        number = _sent(page, self._parameter) + steps
+        if self._total_pages is not None:
+            pages = _number(page.find(self._total_pages))
+            return None if number - self._start >= (pages or 0) else {self._parameter: number}
+        return {self._parameter: number} if self._reaches(page, steps) else None
+
 
 class Offset(_InBody):
     """A page begins after so many items.
@@ -307,6 +326,11 @@ class Offset(_InBody):
         if self._is_last(page):
             return None
         return {self._parameter: _sent(page, self._parameter) + page.count}
+
+    @override
+    def further(self, page: Page, steps: int) -> Mapping[str, Any] | None:
+        offset = _sent(page, self._parameter) + steps * page.count
+        return {self._parameter: offset} if self._reaches(page, steps) else None
 
 
 def _find(body: Any, place: str) -> Any:

@@ -3,70 +3,100 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from .paging import ItemWalk, Walk
+from .async_page_tasks import AsyncPageTask
+from .paging import ItemWalk, Position, Walk
 
 __all__ = ["AsyncItems", "AsyncPages"]
 
 T = TypeVar("T")
 
 
-class AsyncPages(AsyncIterator[T], Generic[T]):
+class _AsyncWalker(AsyncIterator[T]):
+    """What pages and items have in common."""
+
+    def __init__(self, walk: Walk, request: Callable[..., Awaitable[Any]]) -> None:
+        self._walk = walk
+        self._request = request
+        self._running: list[tuple[Position, AsyncPageTask]] = []
+
+    @property
+    def total(self) -> int | None:
+        """How many items all pages hold together, `None` while no page has told."""
+        return self._walk.total
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where to go on, to be kept as JSON and given as the option `state`."""
+        return self._walk.state
+
+    async def aclose(self) -> None:
+        """Leave the pages that were asked for ahead; whoever goes on asks for them again."""
+        while self._running:
+            _, task = self._running.pop()
+            await task.cancel()
+
+    async def _take(self) -> Any:
+        """Return what the next page became, and ask for those after it."""
+        position = self._walk.position
+        try:
+            response = await self._find(position)
+            page = self._walk.take(response)
+        except BaseException:
+            await self.aclose()
+            raise
+        wanted = self._walk.look_ahead()
+        for running in [one for one in self._running if one[0] not in wanted]:
+            self._running.remove(running)
+            await running[1].cancel()
+        known = [place for place, _ in self._running]
+        for place in wanted:
+            if place not in known:
+                self._running.append((place, AsyncPageTask(self._ask, place)))
+        return page
+
+    async def _find(self, position: Position) -> Any:
+        """Return a page that is under way, or ask for it."""
+        for running in self._running:
+            if running[0] == position:
+                self._running.remove(running)
+                return await running[1].result()
+        return await self._ask(position)
+
+    async def _ask(self, position: Position) -> Any:
+        return await self._request(*self._walk.call(position))
+
+
+class AsyncPages(_AsyncWalker[T]):
     """The pages of a list, each asked for when it is its turn.
 
     Made by `pages` of a client or sub-client.
     """
 
-    def __init__(self, walk: Walk, request: Callable[..., Awaitable[Any]]) -> None:
-        self._walk = walk
-        self._request = request
-
-    @property
-    def total(self) -> int | None:
-        """How many items all pages hold together, `None` while no page has told."""
-        return self._walk.total
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """Where to go on, to be kept as JSON and given as the option `state`."""
-        return self._walk.state
-
     @override
     async def __anext__(self) -> T:
         if not self._walk.goes_on():
             raise StopAsyncIteration
-        page: T = self._walk.take(await self._request(*self._walk.call()))
+        page: T = await self._take()
         return page
 
 
-class AsyncItems(AsyncIterator[T], Generic[T]):
+class AsyncItems(_AsyncWalker[T]):
     """The items of all pages, one after the other.
 
     Made by `items` of a client or sub-client.
     """
 
-    def __init__(self, walk: ItemWalk, request: Callable[..., Awaitable[Any]]) -> None:
-        self._walk = walk
-        self._request = request
-
-    @property
-    def total(self) -> int | None:
-        """How many items all pages hold together, `None` while no page has told."""
-        return self._walk.total
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """Where to go on, to be kept as JSON and given as the option `state`."""
-        return self._walk.state
+    _walk: ItemWalk
 
     @override
     async def __anext__(self) -> T:
         while not self._walk.has_item():
             if not self._walk.goes_on():
                 raise StopAsyncIteration
-            self._walk.take(await self._request(*self._walk.call()))
+            await self._take()
         item: T = self._walk.pop()
         return item

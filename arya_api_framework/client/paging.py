@@ -26,13 +26,13 @@ from .typed_format import ListFormat
 from .url import compile_path
 from .verbs import path_text
 
-__all__ = ["ItemWalk", "Walk"]
+__all__ = ["ItemWalk", "Position", "Walk"]
 
 _STATE = {"url", "parameters", "before", "skip", "over"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Position:
+class Position:
     """Where a page is: at the path, or at a URL that the page before named.
 
     Attributes:
@@ -43,15 +43,17 @@ class _Position:
 
     url: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    before: int = 0
+    before: int = field(default=0, compare=False)
 
 
 class Walk:
     """The way through the pages, one at a time.
 
-    Whoever walks asks `goes_on`, sends the `call` and gives the response to `take`.
+    Whoever walks asks `goes_on`, sends the `call` of the `position` and gives the response to
+    `take`. Meanwhile it may send those of `look_ahead`.
 
     Attributes:
+        position: Where the next page is.
         total: How many items there are, as far as the pages told.
     """
 
@@ -72,6 +74,7 @@ class Walk:
         self._pagination = _as_pagination(rest.pop("pagination", None), target)
         self._at: str | None = _check_at(rest.pop("at", None))
         self._pages_left = _check_most("max_pages", rest.pop("max_pages", None))
+        self._most_ahead = check_whole("ahead")(None, rest.pop("ahead", 0))
         state = rest.pop("state", None)
         self._take_options(rest)
         for name in ("raw", "response_format"):
@@ -82,13 +85,14 @@ class Walk:
         self.total: int | None = None
         self._seen: set[int] = set()
         self._content = 0
-        self._last: tuple[Page, _Position] | None = None
+        self._last: tuple[Page, Position] | None = None
         self._skip = 0
         self._over = False
+        self._failure: Exception | None = None
         if state is None:
-            self._next = _Position(None, self._pagination.first())
+            self.position = Position(None, self._pagination.first())
         else:
-            self._next, self._skip, self._over = _read_state(state)
+            self.position, self._skip, self._over = _read_state(state)
 
     def _take_options(self, options: dict[str, Any]) -> None:
         """Take the options out that a subclass knows."""
@@ -111,16 +115,15 @@ class Walk:
     def state(self) -> dict[str, Any]:
         """Where to go on, in values that JSON has."""
         self._decide()
-        return _written(self._next, self._skip, self._over)
+        return _written(self.position, self._skip, self._over)
 
-    def call(self) -> tuple[str, URLPath, dict[str, Any]]:
-        """Return method, path and options of the call for the next page.
+    def call(self, position: Position) -> tuple[str, URLPath, dict[str, Any]]:
+        """Return method, path and options of the call for a page.
 
         Raises:
             ConfigurationError: A call that is foreign to the client would lead to another origin.
         """
         options = {**self._options, "raw": True}
-        position = self._next
         if position.url is not None:
             # The URL holds it all; parameters of the client are still added.
             options.pop("parameters", None)
@@ -140,7 +143,7 @@ class Walk:
         Raises:
             ResponseParseError: It is not what was expected.
         """
-        position = self._next
+        position = self.position
         page = self._read(response, position)
         asked = response.history[0] if response.history else response
         self._seen.add(hash(asked.request.url))
@@ -152,7 +155,36 @@ class Walk:
             self._pages_left -= 1
         return page.result
 
-    def _read(self, response: RawResponse, position: _Position) -> Page:
+    def look_ahead(self) -> list[Position]:
+        """Return where the pages are that may be asked for before it is their turn.
+
+        The first is the next one; those after it are guessed from the total. If a guess is wrong,
+        the page is not taken for another: what counts is always what the page before it says.
+        """
+        page = None if self._last is None else self._last[0]
+        most = self._most_ahead and self._bound(page)
+        if page is None or most <= 0:
+            return []
+        places: list[Position] = []
+        try:
+            self._decide()
+            if not self._over:
+                places.append(self.position)
+            while places and len(places) < most:
+                further = self._pagination.further(page, len(places) + 1)
+                if further is None:
+                    break
+                places.append(Position(None, {**page.parameters, **further}))
+        except Exception as error:  # noqa: BLE001 - raised when it is the turn of the next page
+            self._failure = error
+        return places
+
+    def _bound(self, page: Page | None) -> int:
+        """Return how many of the pages after one are needed at most."""
+        left = self._pages_left
+        return self._most_ahead if left is None else min(left, self._most_ahead)
+
+    def _read(self, response: RawResponse, position: Position) -> Page:
         result = self._format.parse(response)
         return Page(
             response,
@@ -164,6 +196,9 @@ class Walk:
 
     def _decide(self) -> None:
         """Find out what comes after the page that came last."""
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
         if self._last is None:
             return
         (page, position), self._last = self._last, None
@@ -173,15 +208,15 @@ class Walk:
             return
         before = position.before + vars(page).get("count", 0)
         if isinstance(step, str | URL):
-            self._next = _Position(_link(page, str(step)), {}, before)
+            self.position = Position(_link(page, str(step)), {}, before)
         elif is_mapping(step):
             self._check_content(page)
-            self._next = _Position(None, {**position.parameters, **step}, before)
+            self.position = Position(None, {**position.parameters, **step}, before)
         else:
             raise page.error(
                 f"the next page must be a URL or parameters, got {type(step).__name__}"
             )
-        key = hash(self._next.url or repr(self._next.parameters))
+        key = hash(self.position.url or repr(self.position.parameters))
         if key in self._seen:
             raise page.error("the next page is one that came before, which would go on for ever")
         self._seen.add(key)
@@ -214,7 +249,7 @@ class ItemWalk(Walk):
         super().__init__(path, target, options)
         self._ready: list[Any] = []
         self._given = 0
-        self._current = self._next
+        self._current = self.position
 
     @override
     def _take_options(self, options: dict[str, Any]) -> None:
@@ -256,13 +291,21 @@ class ItemWalk(Walk):
 
     @override
     def take(self, response: RawResponse) -> Any:
-        self._current, self._given = self._next, self._skip
+        self._current, self._given = self.position, self._skip
         items = super().take(response)
         self._ready = items[self._given :][::-1]
         return items
 
     @override
-    def _read(self, response: RawResponse, position: _Position) -> Page:
+    def _bound(self, page: Page | None) -> int:
+        most = super()._bound(page)
+        if self._items_left is None or page is None:
+            return most
+        missing = self._items_left - len(self._ready)
+        return min(most, -(-missing // max(page.count, 1)))
+
+    @override
+    def _read(self, response: RawResponse, position: Position) -> Page:
         page = super()._read(response, position)
         page.count = len(page.result)
         return page
@@ -336,7 +379,7 @@ def _link(page: Page, text: str) -> str:
     return origin.prefix + target
 
 
-def _written(position: _Position, skip: int, over: bool) -> dict[str, Any]:
+def _written(position: Position, skip: int, over: bool) -> dict[str, Any]:
     return {
         "url": position.url,
         "parameters": {**position.parameters},
@@ -346,7 +389,7 @@ def _written(position: _Position, skip: int, over: bool) -> dict[str, Any]:
     }
 
 
-def _read_state(state: Any) -> tuple[_Position, int, bool]:
+def _read_state(state: Any) -> tuple[Position, int, bool]:
     values: Mapping[str, Any] = state if is_mapping(state) else {}
     if set(values) != _STATE:
         raise ConfigurationError("state must be what `state` of pages or items was")
@@ -354,5 +397,5 @@ def _read_state(state: Any) -> tuple[_Position, int, bool]:
     if not (url is None or isinstance(url, str)) or not is_mapping(parameters):
         raise ConfigurationError("state must be what `state` of pages or items was")
     count = check_whole("a number of the state")
-    position = _Position(url, {**parameters}, count(None, values["before"]))
+    position = Position(url, {**parameters}, count(None, values["before"]))
     return position, count(None, values["skip"]), bool(over)

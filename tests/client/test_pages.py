@@ -1,7 +1,9 @@
 """`pages` and `items`: lists that come in pages, on both clients."""
 
+import asyncio
 import json
-from typing import Any
+from concurrent.futures import Future
+from typing import Any, cast
 
 import pytest
 from annotated_types import Gt
@@ -21,6 +23,7 @@ from arya_api_framework import (
     Retry,
     SubClient,
 )
+from arya_api_framework.client.sync_page_tasks import SyncPageTask
 from arya_api_framework.errors import (
     BudgetExhausted,
     ConfigurationError,
@@ -31,7 +34,7 @@ from arya_api_framework.errors import (
 )
 from tests.app import Server
 from tests.conftest import Kind
-from tests.scripted import Scripted, answer
+from tests.scripted import HANG, Held, Read, Scripted, Step, answer
 
 
 class Thing(Response):
@@ -456,6 +459,7 @@ async def test_no_list_where_it_should_be(kind: Kind) -> None:
         {"pagination": LinkHeader(), "at": "a..b"},
         {"pagination": LinkHeader(), "at": 5},
         {"pagination": LinkHeader(), "max_pages": -1},
+        {"pagination": LinkHeader(), "ahead": -1},
         {"pagination": LinkHeader(), "max_items": "5"},
         {"pagination": LinkHeader(), "raw": True},
         {"pagination": LinkHeader(), "response_format": int},
@@ -607,3 +611,143 @@ async def test_a_state_obeys_the_rule_of_origins(kind: Kind, server: Server) -> 
     with pytest.raises(ConfigurationError, match="leaves the client's origin"):
         await collect(kind, client.items("/", int, pagination=LinkHeader(), state=state))
     assert server.log == []
+
+
+async def test_the_next_page_is_asked_for_ahead(kind: Kind) -> None:
+    """While the items of a page are worked on, the next one is under way, and no other."""
+    steps = [page([1, 2], NEXT.format(2)), page([3], NEXT.format(3)), page([4])]
+    async with Scripted(*steps) as server:
+        client = kind.client(server.url)
+        items = client.items("/", int, pagination=LinkHeader(), ahead=5)
+        assert await one_of(kind, items) == 1
+        await server.has_read(2)
+        assert items.state["skip"] == 1
+        assert await one_of(kind, items) == 2
+        assert len(server.log) == 2
+        assert await collect(kind, items) == [3, 4]
+        assert targets(server) == ["/", "/v1/things?page=2", "/v1/things?page=3"]
+
+
+def numbered(request: Read) -> Step:
+    """Return two of ten items, as `page` or `offset` says."""
+    query = URL(request.target).query
+    first = int(query["offset"]) if "offset" in query else 2 * int(query["page"]) - 2
+    items = list(range(first, min(first + 2, 10)))
+    return page({"items": items, "total": 10, "pages": 5})
+
+
+SHARED = [PageNumber(total="total"), PageNumber(total_pages="pages"), Offset(total="total")]
+
+
+@pytest.mark.parametrize("pagination", SHARED)
+async def test_pages_at_once(kind: Kind, pagination: Pagination) -> None:
+    """Where the total is known, pages are asked for at once, and come in order all the same."""
+    held: dict[str, Held] = {}
+
+    def hold(request: Read) -> Step:
+        whole = cast("bytes", numbered(request))
+        held[request.target] = Held(whole)
+        return held[request.target]
+
+    async with Scripted(numbered, hold, hold, hold, numbered) as server:
+        client = kind.client(server.url)
+        items = client.items("/", int, at="items", pagination=pagination, ahead=3)
+        assert [await one_of(kind, items), await one_of(kind, items)] == [0, 1]
+        await server.has_read(4)
+        for target in sorted(held, reverse=True):
+            held[target].free()
+        assert await collect(kind, items) == list(range(2, 10))
+        assert sorted(targets(server)) == sorted(set(targets(server)))
+        assert len(server.log) == 5
+
+
+@pytest.mark.parametrize("pagination", SHARED)
+@pytest.mark.parametrize(
+    ("bounds", "count"),
+    [({"max_pages": 2}, 2), ({"max_items": 3}, 2), ({"max_items": 2}, 1), ({"max_items": 5}, 3)],
+)
+async def test_no_page_too_many(
+    kind: Kind, pagination: Pagination, bounds: dict[str, int], count: int
+) -> None:
+    """What is bounded is not asked for ahead either."""
+    async with Scripted(*[numbered] * 9) as server:
+        client = kind.client(server.url)
+        options = {"at": "items", "pagination": pagination, "ahead": 9}
+        found = await collect(kind, client.items("/", int, **options, **bounds))
+        assert found == list(range(bounds.get("max_items", 4)))
+        assert len(server.log) == count
+        if "max_pages" in bounds:
+            assert len(await collect(kind, client.pages("/", **options, **bounds))) == 2
+            assert len(server.log) == 2 * count
+
+
+async def test_a_wrong_guess(kind: Kind) -> None:
+    """A page that is shorter than was guessed leads on from where it ends."""
+
+    def short(request: Read) -> Step:
+        first = int(URL(request.target).query["offset"])
+        return page({"a": list(range(10))[first : first + (1 if first else 3)], "n": 10})
+
+    async with Scripted(*[short] * 20) as server:
+        client = kind.client(server.url)
+        items = client.items("/", int, at="a", pagination=Offset(total="n"), ahead=3)
+        assert await collect(kind, items) == list(range(10))
+
+
+async def test_errors_ahead(kind: Kind) -> None:
+    """An error comes when it is its turn; then the page can be asked for again."""
+    steps = [page([1, 2], NEXT.format(2)), answer(404), page([3], "Link: x")]
+    async with Scripted(*steps) as server:
+        client = kind.client(server.url)
+        items = client.items("/", int, pagination=LinkHeader(), ahead=1)
+        assert [await one_of(kind, items), await one_of(kind, items)] == [1, 2]
+        await server.has_read(2)
+        with pytest.raises(HTTPNotFound):
+            await one_of(kind, items)
+        assert await one_of(kind, items) == 3
+        with pytest.raises(PaginationError, match="Link header"):
+            await one_of(kind, items)
+        assert await collect(kind, items) == []
+
+
+async def test_leaving_what_is_ahead(kind: Kind) -> None:
+    """Who closes the iterator, or forgets it, is left alone; who goes on asks again."""
+    steps: list[Step] = [page([1], NEXT.format(2)), HANG, page([2], NEXT.format(3)), answer(404)]
+    async with Scripted(*steps) as server:
+        client = kind.client(server.url)
+        items = client.items("/", int, pagination=LinkHeader(), ahead=1)
+        assert await one_of(kind, items) == 1
+        await server.has_read(2)
+        await kind.call(items.aclose if kind.is_async else items.close)
+        assert await one_of(kind, items) == 2
+        await server.has_read(4)
+        await kind.call(client.target.close)
+
+
+async def test_being_cancelled_ahead(server: Server) -> None:
+    """A task that is cancelled while it waits for a page leaves no other behind."""
+    kind = Kind("async")
+    async with Scripted(numbered, HANG, HANG, HANG) as scripted:
+        client = kind.client(scripted.url)
+        items = client.items("/", int, at="items", pagination=SHARED[0], ahead=3)
+        assert [await one_of(kind, items), await one_of(kind, items)] == [0, 1]
+        await scripted.has_read(4)
+        before = asyncio.all_tasks()
+        waiting = asyncio.create_task(one_of(kind, items))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        names = [task.get_coro().__qualname__ for task in asyncio.all_tasks() & before]  # type: ignore[union-attr]
+        assert not [name for name in names if "_ask" in name]
+    await kind.close()
+
+
+def test_a_call_that_is_left_before_it_began() -> None:
+    """It is never made."""
+    called: list[int] = []
+    task = SyncPageTask.__new__(SyncPageTask)
+    task._future = Future()  # pyright: ignore[reportPrivateUsage]
+    task.cancel()
+    task._do(called.append, (1,))  # pyright: ignore[reportPrivateUsage]
+    assert called == []
