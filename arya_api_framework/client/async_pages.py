@@ -43,8 +43,7 @@ class _AsyncWalker(AsyncIterator[T]):
         """Return what the next page became, and ask for those after it."""
         position = self._walk.position
         try:
-            response = await self._find(position)
-            page = self._walk.take(response)
+            page = self._walk.take(await self._find(position))
         except BaseException:
             await self.aclose()
             raise

@@ -47,7 +47,6 @@ from .config import ClientConfig, given_connections
 from .decoding import Decoding
 from .faults import body_too_large, upload_incomplete
 from .forgotten import Made, when_forgotten
-from .formats import is_json
 from .http1 import MAX_FIELDS, MAX_HEAD_SIZE
 from .proxies import Proxy, check_forwarded, is_forwarded
 from .redaction import redact_url
@@ -385,7 +384,7 @@ class AsyncTransport:
 
     def _warn_of_json(self, response: RawResponse, call: Call) -> None:
         """Say once that other tasks wait: pydantic parses JSON with the interpreter locked."""
-        is_parsed = response.status >= 400 or (not call.raw and is_json(call.format))
+        is_parsed = response.status >= 400 or (not call.raw and call.format.is_json)
         if is_parsed and not self._warned_of_json:
             self._warned_of_json = True
             logging.getLogger("arya_api_framework.AsyncClient").warning(

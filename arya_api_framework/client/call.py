@@ -34,7 +34,7 @@ from ..retry import Retry, find_wait
 from .body import Body
 from .budget import exhausted_by
 from .cookie_jar import CookieJar, CookieText
-from .formats import Format, is_json
+from .formats import Format
 from .hook_chain import NO_HOOKS, HookChain
 from .outcome import http_error
 from .redaction import clean_text, hide_in, hide_secrets, redact_url, secrets_of
@@ -456,7 +456,7 @@ class Call:
             raise http_error(response, self.policy.error_responses)
         if self.raw or response.request.method == "HEAD":
             return response
-        if self.policy.json_content_types is not None and response.content and is_json(self.format):
+        if self.policy.json_content_types is not None and response.content and self.format.is_json:
             self._check_media_type(response, self.policy.json_content_types)
         return self.format.parse(response)
 

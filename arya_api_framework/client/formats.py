@@ -13,7 +13,7 @@ from .redaction import clean_text, redact_url
 if TYPE_CHECKING:
     from .response import RawResponse
 
-__all__ = ["Format", "find_format", "is_json", "no_json", "place", "recode"]
+__all__ = ["Format", "find_format", "no_json", "place", "recode"]
 
 _BOM = b"\xef\xbb\xbf"
 _MAX_CACHED = 1024
@@ -24,9 +24,11 @@ class Format:
 
     Attributes:
         name: What to call it in an error.
+        is_json: Whether it is read from JSON.
     """
 
     name = "JSON"
+    is_json = True
 
     def parse(self, response: RawResponse) -> Any:
         """Return the content as this format, `None` for no content where the format allows it.
@@ -50,13 +52,9 @@ class Format:
             raise no_json(self, response) from error
 
 
-def is_json(target: Format) -> bool:
-    """Return whether a format is read from JSON."""
-    return not isinstance(target, _TextFormat | _BytesFormat | _NothingFormat)
-
-
 class _TextFormat(Format):
     name = "str"
+    is_json = False
 
     def parse(self, response: RawResponse) -> str:
         return response.text
@@ -64,6 +62,7 @@ class _TextFormat(Format):
 
 class _BytesFormat(Format):
     name = "bytes"
+    is_json = False
 
     def parse(self, response: RawResponse) -> bytes:
         return response.content
@@ -71,6 +70,7 @@ class _BytesFormat(Format):
 
 class _NothingFormat(Format):
     name = "None"
+    is_json = False
 
     def parse(self, response: RawResponse) -> None:
         return None
@@ -88,7 +88,7 @@ _FORMATS: dict[Any, Format] = {
 
 
 def find_format(target: Any) -> Format:
-    """Return the format of a type, compiled at most once.
+    """Return the format of a type, compiled at most once; a format is its own.
 
     Raises:
         ConfigurationError: Pydantic cannot validate the type.
@@ -101,6 +101,8 @@ def find_format(target: Any) -> Format:
     except TypeError:
         return _compile(target)
     if found is None:
+        if isinstance(target, Format):
+            return target
         found = _compile(target)
         if len(_FORMATS) >= _MAX_CACHED:
             for old in list(_FORMATS)[_MAX_CACHED // 2 :]:

@@ -123,7 +123,7 @@ class Walk:
         Raises:
             ConfigurationError: A call that is foreign to the client would lead to another origin.
         """
-        options = {**self._options, "raw": True}
+        options = {**self._options, "response_format": _PageFormat(self, self._format)}
         if position.url is not None:
             # The URL holds it all; parameters of the client are still added.
             options.pop("parameters", None)
@@ -137,14 +137,11 @@ class Walk:
             options["parameters"] = [*kept, *position.parameters.items()]
         return self._method, self._path, options
 
-    def take(self, response: RawResponse) -> Any:
-        """Return what the next page became, now that it has come.
-
-        Raises:
-            ResponseParseError: It is not what was expected.
-        """
+    def take(self, page: Page) -> Any:
+        """Return what the next page became, now that it has come."""
         position = self.position
-        page = self._read(response, position)
+        page.parameters, page.before = position.parameters, position.before
+        response = page.response
         asked = response.history[0] if response.history else response
         self._seen.add(hash(asked.request.url))
         total = self._pagination.total(page)
@@ -184,15 +181,14 @@ class Walk:
         left = self._pages_left
         return self._most_ahead if left is None else min(left, self._most_ahead)
 
-    def _read(self, response: RawResponse, position: Position) -> Page:
-        result = self._format.parse(response)
-        return Page(
-            response,
-            result,
-            at=self._at,
-            parameters=position.parameters,
-            before=position.before,
-        )
+    def read(self, response: RawResponse, result: Any) -> Page:
+        """Return the page that a response holds.
+
+        Args:
+            response: The response.
+            result: What it became.
+        """
+        return Page(response, result, at=self._at)
 
     def _decide(self) -> None:
         """Find out what comes after the page that came last."""
@@ -290,9 +286,9 @@ class ItemWalk(Walk):
         return item
 
     @override
-    def take(self, response: RawResponse) -> Any:
+    def take(self, page: Page) -> Any:
         self._current, self._given = self.position, self._skip
-        items = super().take(response)
+        items = super().take(page)
         self._ready = items[self._given :][::-1]
         return items
 
@@ -305,10 +301,24 @@ class ItemWalk(Walk):
         return min(most, -(-missing // max(page.count, 1)))
 
     @override
-    def _read(self, response: RawResponse, position: Position) -> Page:
-        page = super()._read(response, position)
-        page.count = len(page.result)
+    def read(self, response: RawResponse, result: Any) -> Page:
+        page = super().read(response, result)
+        page.count = len(result)
         return page
+
+
+class _PageFormat(Format):
+    """What the call for a page returns: the `Page`, which has the response with it."""
+
+    def __init__(self, walk: Walk, target: Format) -> None:
+        self.name = target.name
+        self.is_json = target.is_json
+        self._walk = walk
+        self._target = target
+
+    @override
+    def parse(self, response: RawResponse) -> Page:
+        return self._walk.read(response, self._target.parse(response))
 
 
 @lru_cache(maxsize=256)

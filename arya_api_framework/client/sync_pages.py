@@ -43,8 +43,7 @@ class _SyncWalker(Iterator[T]):
         """Return what the next page became, and ask for those after it."""
         position = self._walk.position
         try:
-            response = self._find(position)
-            page = self._walk.take(response)
+            page = self._walk.take(self._find(position))
         except BaseException:
             self.close()
             raise

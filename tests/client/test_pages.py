@@ -28,6 +28,7 @@ from arya_api_framework.errors import (
     BudgetExhausted,
     ConfigurationError,
     HTTPNotFound,
+    HTTPNotModified,
     PaginationError,
     ResponseParseError,
     ResponseValidationError,
@@ -751,3 +752,34 @@ def test_a_call_that_is_left_before_it_began() -> None:
     task.cancel()
     task._do(called.append, (1,))  # pyright: ignore[reportPrivateUsage]
     assert called == []
+
+
+async def test_an_error_of_a_page_is_one_of_its_call(kind: Kind) -> None:
+    """It tells of the call and hides what that was not to show, as any; media types count, too."""
+    told = page([{"s3cret": 1}], "Content-Type: text/x-s3cret")
+    async with Scripted(told, told, told, answer(304)) as server:
+        client = kind.client(server.url, bearer_token="s3cret")
+        link = LinkHeader()
+        with pytest.raises(ResponseValidationError) as caught:
+            await collect(kind, client.items("/", Thing, pagination=link))
+        assert (caught.value.attempts, caught.value.method) == (1, "GET")
+        only = ("application/json",)
+        with pytest.raises(ResponseParseError, match="is none of") as other:
+            await collect(kind, client.items("/", pagination=link, json_content_types=only))
+        assert "s3cret" not in str(other.value)
+        pages = client.pages("/", str, pagination=link, json_content_types=only)
+        assert await collect(kind, pages) == ['[{"s3cret": 1}]']
+        with pytest.raises(HTTPNotModified):
+            await collect(kind, client.items("/", pagination=link))
+
+
+async def test_a_budget_holds_ahead(kind: Kind) -> None:
+    """A page that is asked for ahead counts, and is refused when it is its turn."""
+    async with Scripted(page([1], NEXT.format(2)), page([2], NEXT.format(3))) as server:
+        client = kind.client(server.url)
+        with client.target.budget(requests=2):
+            items = client.items("/", int, pagination=LinkHeader(), ahead=1)
+            assert [await one_of(kind, items), await one_of(kind, items)] == [1, 2]
+            with pytest.raises(BudgetExhausted):
+                await one_of(kind, items)
+        assert len(server.log) == 2
