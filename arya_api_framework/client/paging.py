@@ -10,7 +10,7 @@ from typing import Any
 from typing_extensions import override
 from yarl import URL
 
-from ..errors import ConfigurationError
+from ..errors import BodyNotReplayable, ConfigurationError
 from ..models import PaginatedResponse
 from ..options import UNSET, URLPath
 from ..pagination import NextPage, Page, Pagination
@@ -69,7 +69,8 @@ class Walk:
             ConfigurationError: One can never work.
         """
         self._path = path
-        self._options = rest = {**options}
+        rest: dict[str, Any] = {**options}
+        self._options = rest
         self._method: str = rest.pop("method", "GET")
         self._pagination = _as_pagination(rest.pop("pagination", None), target)
         self._at: str | None = _check_at(rest.pop("at", None))
@@ -81,6 +82,8 @@ class Walk:
             if name in rest:
                 raise ConfigurationError(f"{name!r} has no place where pages are asked for")
         check_options(rest)
+        if rest.get("parameters") is not None:
+            rest["parameters"] = as_pairs("`parameters`", rest["parameters"])  # To be read again.
         self._format = self._compile(target)
         self.total: int | None = None
         self._seen: set[int] = set()
@@ -123,7 +126,8 @@ class Walk:
         Raises:
             ConfigurationError: A call that is foreign to the client would lead to another origin.
         """
-        options = {**self._options, "response_format": _PageFormat(self, self._format)}
+        options: dict[str, Any] = {**self._options}
+        options["response_format"] = _PageFormat(self, self._format)
         if position.url is not None:
             # The URL holds it all; parameters of the client are still added.
             options.pop("parameters", None)
@@ -132,7 +136,7 @@ class Walk:
                 self._check_origin(position.url)
             return self._method, position.url, options
         if position.parameters:
-            given = as_pairs("`parameters`", options.get("parameters") or {})
+            given = options.get("parameters") or ()
             kept = [(name, value) for name, value in given if name not in position.parameters]
             options["parameters"] = [*kept, *position.parameters.items()]
         return self._method, self._path, options
@@ -202,6 +206,11 @@ class Walk:
         step = self._pagination.next(page)
         if step is None:
             return
+        asked = page.response.history[0] if page.response.history else page.response
+        if not asked.request.replayable:
+            error = BodyNotReplayable("the next page wants the body again, but it is an iterator")
+            error.method, error.url = self._method, redact_url(asked.request.url)
+            raise error
         before = position.before + vars(page).get("count", 0)
         if isinstance(step, str | URL):
             self.position = Position(_link(page, str(step)), {}, before)

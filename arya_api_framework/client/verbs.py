@@ -192,6 +192,7 @@ class Verbs(ABC):
                 another origin, and was not asked for.
             PaginationError: While iterating: the pages go in a circle, or one says nothing usable
                 of the next.
+            BodyNotReplayable: While iterating: the body was an iterator, and there is a next page.
         """
         from .paging import Walk
 
