@@ -74,6 +74,8 @@ class OAuth2(TokenAuth):
     """
 
     _needs_client = True
+    _unscoped: frozenset[str] = frozenset()
+    """Grants that were given their scope before."""
 
     def __init__(
         self,
@@ -138,7 +140,7 @@ class OAuth2(TokenAuth):
         Raises:
             TokenRefreshError: It gives none. It names what the server says, and shows no secret.
         """
-        answer = yield from self._post(self._endpoint, {**form, **self._parameters})
+        answer = yield from self._post(self._endpoint, form)
         return read_token(answer, self._clock(), self._endpoint.refusal)
 
     def refresh(self, refresh_token: str) -> Generator[Step, Any, Token]:
@@ -156,11 +158,12 @@ class OAuth2(TokenAuth):
         )
 
     def _post(
-        self, endpoint: Endpoint, form: Mapping[str, str]
+        self, endpoint: Endpoint, form: Mapping[str, str], attempts: int = _ATTEMPTS
     ) -> Generator[Step, Any, dict[str, Any]]:
+        form = {**form, **self._parameters, **form}
         # A refresh token may be good once, and a lost answer have held the next one.
         may_repeat = form.get("grant_type", "client_credentials") == "client_credentials"
-        for attempt in range(1, _ATTEMPTS):
+        for attempt in range(1, attempts):
             wait = random.uniform(0, 0.5 * 2**attempt)
             secret = None if self._secret is None else self._secret.get()
             try:
@@ -180,7 +183,7 @@ class OAuth2(TokenAuth):
 
     def _request(self, endpoint: Endpoint, form: Mapping[str, str], secret: str | None) -> Request:
         fields = dict(form)
-        if self._scope:
+        if self._scope and fields.get("grant_type") not in self._unscoped:
             fields.setdefault("scope", self._scope)
         headers = CIMultiDict(
             {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}

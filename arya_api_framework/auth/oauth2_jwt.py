@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Callable, Generator, Mapping
 from importlib.util import find_spec
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from typing_extensions import Unpack, override
 
 from ..client.encoding import reveal
+from ..client.shapes import is_mapping
 from ..errors import ConfigurationError, MissingCredentials
 from ..options import check_number
 from .base import Step
@@ -31,6 +33,8 @@ class OAuth2JWTBearer(OAuth2):
 
     Args:
         assertion: The assertion, or a function that makes one, such as `signed_jwt` returns.
+        subject: For whom its tokens are, where one store holds those of several: needed with a
+            `store` and a function of your own, which does not tell.
         options: See `OAuth2`; `client_id=None` where the assertion says enough.
 
     Raises:
@@ -50,9 +54,27 @@ class OAuth2JWTBearer(OAuth2):
 
     _needs_client = False
 
-    def __init__(self, assertion: Secret, **options: Unpack[OAuth2Options]) -> None:
+    def __init__(
+        self, assertion: Secret, *, subject: str = "", **options: Unpack[OAuth2Options]
+    ) -> None:
         super().__init__(**options)
-        self._assertion = SecretSource(f"assertion of {type(self).__name__}", assertion)
+        me = type(self).__name__
+        self._assertion = SecretSource(f"assertion of {me}", assertion)
+        if isinstance(assertion, _SignedJWT):
+            self._person = [subject, assertion.name]
+        elif not self._assertion.is_read_late:
+            self._person = [subject, self._assertion.get()]
+        elif options.get("store") is None or subject:
+            self._person = [subject]
+        else:
+            raise ConfigurationError(
+                f"{me} with a store needs `subject`, for whom its tokens are: its function does "
+                "not tell"
+            )
+
+    @override
+    def _subject(self) -> str:
+        return json.dumps(self._person)
 
     @override
     def fetch(self, token: Token | None) -> Generator[Step, Any, Token]:
@@ -79,6 +101,17 @@ class _SignedJWT:
     def __repr__(self) -> str:
         return f"<signed_jwt {self._algorithm}>"
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    @property
+    def name(self) -> str:
+        """For whom it speaks, and which key signs it."""
+        return json.dumps([self._headers, self._claims], sort_keys=True, default=repr)
+
     def __reduce_ex__(self, protocol: Any, /) -> NoReturn:
         raise TypeError("what signed_jwt returns holds a key and cannot be pickled")
 
@@ -96,8 +129,9 @@ class _SignedJWT:
                 return jwt.encode(
                     {**claims, **self._claims}, key, self._algorithm, headers=self._headers
                 )
-            except (jwt.PyJWTError, TypeError, ValueError):
+            except (jwt.PyJWTError, AttributeError, TypeError, ValueError):
                 pass  # Its text could show what it was given.
+        del key  # What reports errors may show the variables of a frame.
         raise error(
             f"signed_jwt cannot sign with {self._algorithm} and this key: it takes a private key "
             "in PEM without a password, or text for an HS algorithm, and claims that JSON can hold"
@@ -141,7 +175,12 @@ def signed_jwt(
         raise ConfigurationError(
             f"algorithm of signed_jwt must be one of {', '.join(_ALGORITHMS)}, got {algorithm!r}"
         )
-    check_number("lifetime of signed_jwt", lifetime)
+    if check_number("lifetime of signed_jwt", lifetime) < 1:
+        raise ConfigurationError(f"lifetime of signed_jwt must be 1 s at least, got {lifetime!r}")
+    if claims is not None and not is_mapping(claims):
+        raise ConfigurationError(
+            f"claims of signed_jwt must be a mapping, got {type(claims).__name__}"
+        )
     headers = {} if key_id is None else {"kid": key_id}
     named = {"iss": issuer, "sub": issuer if subject is None else subject, "aud": audience}
     made = _SignedJWT(key, algorithm, headers, {**named, **(claims or {})}, lifetime)

@@ -40,7 +40,7 @@ class SecretSource:
         self._text: str | None = None
         self._read: Callable[[], object] | None = None
         if callable(secret) and not isinstance(secret, str):
-            if any(map(inspect.iscoroutinefunction, (secret, type(secret).__call__))):
+            if is_async(secret):
                 raise ConfigurationError(
                     f"{what} is read by a plain function, written with `def`, got a coroutine "
                     "function"
@@ -89,6 +89,11 @@ class SecretSource:
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise error(f"{self.what} holds half of a pair of surrogates, which is no character")
         return text
+
+
+def is_async(function: Callable[..., object]) -> bool:
+    """Return whether a function is a coroutine function, or an object that is called as one."""
+    return any(map(inspect.iscoroutinefunction, (function, type(function).__call__)))
 
 
 class _FromEnv:

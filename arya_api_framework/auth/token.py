@@ -183,22 +183,31 @@ class TokenAuth(Auth):
         self._token: Token | None = None
         self._fetching: Future[Token | _Failure | None] | None = None
         self._failure: _Failure | None = None
+        self._turn = self._turn_of_fetching = 0
+
+    def forget(self) -> None:
+        """Forget the token that is known, and what is being fetched, for all calls to come."""
+        with self._lock:
+            self._token = self._failure = None
+            self._turn += 1
 
     def _find(self, refused: Token | None) -> Generator[Step, Any, Token]:
         """Return a token that can be used, and is not the one that was refused."""
         while True:
             with self._lock:
                 token, failure, future = self._token, self._failure, self._fetching
+                turn = self._turn_of_fetching
                 if token is not None and self._is_usable(token, refused):
                     return token
                 if failure is not None and time.monotonic() < failure.until:
                     raise failure.copy()
                 if future is None:
                     mine = self._fetching = Future[Token | _Failure | None]()
+                    self._turn_of_fetching = self._turn
                     mine.set_running_or_notify_cancel()  # Nobody else can cancel it.
                     break
             yield future
-            found = future.result() if future.done() else None
+            found = future.result() if future.done() and turn == self._turn else None
             if isinstance(found, _Failure):
                 raise found.copy()
             # It may be short of life, or the same again: it is used as by the one who fetched it.
@@ -211,6 +220,7 @@ class TokenAuth(Auth):
     ) -> Generator[Step, Any, Token]:
         """Fetch a token for all who wait; what ends this call alone hands that to the next."""
         found: Token | _Failure | None = None
+        turn = self._turn
         try:
             found = token = yield from self._renew(refused)
             return token
@@ -222,8 +232,9 @@ class TokenAuth(Auth):
             if self._fetching is future:  # A forked child has forgotten it.
                 with self._lock:
                     self._fetching = None
-                    self._failure = found if isinstance(found, _Failure) else None
-                    self._token = found if isinstance(found, Token) else self._token
+                    if turn == self._turn:
+                        self._failure = found if isinstance(found, _Failure) else None
+                        self._token = found if isinstance(found, Token) else self._token
                 future.set_result(found)
 
     def _renew(self, refused: Token | None) -> Generator[Step, Any, Token]:
@@ -240,7 +251,7 @@ class TokenAuth(Auth):
             raise TokenRefreshError(f"no token could be fetched: {what}") from error
 
     def _load_or_fetch(self, refused: Token | None) -> Generator[Step, Any, Token]:
-        key = self.key
+        key, turn = self.key, self._turn
         while (release := self._store.try_lock(key)) is None:
             yield _POLL
         try:
@@ -253,7 +264,8 @@ class TokenAuth(Auth):
                     f"fetch of {type(self).__name__} must return a Token, got "
                     f"{type(token).__name__}"
                 )
-            self._token = token  # It is used, though it may turn out that it cannot be kept.
+            if turn == self._turn:
+                self._token = token  # It is used, though it may turn out that it cannot be kept.
             self._store.save(key, token)
             return token
         finally:

@@ -20,7 +20,15 @@ from .token import Token, can_be_sent
 if TYPE_CHECKING:
     from ..client.response import RawResponse
 
-__all__ = ["Endpoint", "find_endpoint", "read_answer", "read_seconds", "read_token", "tell_error"]
+__all__ = [
+    "Endpoint",
+    "find_endpoint",
+    "is_here",
+    "read_answer",
+    "read_seconds",
+    "read_token",
+    "tell_error",
+]
 
 _LONGEST_ANSWER = 64 * 1024
 _SHOWN = ("grant_type", "redirect_uri", "scope")
@@ -50,7 +58,7 @@ class Endpoint(NamedTuple):
     def refusal(self, what: str, status: int = 0, code: str | None = None) -> TokenRefreshError:
         """Return the error for an answer that is no token."""
         error = TokenRefreshError(f"the {self.name} {self.origin.prefix} {what}")
-        error.refused = status in (400, 401)
+        error.refused = status in (400, 401) or code is not None
         error.code = code
         return error
 
@@ -71,7 +79,7 @@ def find_endpoint(owner: str, option: str, name: str, url: object) -> Endpoint:
         raise ConfigurationError(f"{what} must be an absolute http(s) URL") from None
     if given.user is not None or given.password is not None or given.raw_fragment:
         raise ConfigurationError(f"{what} must hold no login and no fragment")
-    if origin.scheme != "https" and not _is_here(origin.host):
+    if origin.scheme != "https" and not is_here(origin.host):
         raise ConfigurationError(
             f"{what} must be https: the secrets of the client go there (RFC 6749 3.1 and 3.2)"
         )
@@ -98,7 +106,8 @@ def read_answer(
     except (ValueError, RecursionError):
         data = None
     answer = cast("dict[str, Any]", data) if isinstance(data, dict) else None
-    if response.status != 200:
+    # Some servers say an error with 200.
+    if response.status != 200 or (answer is not None and isinstance(answer.get("error"), str)):
         told = {} if answer is None else answer
         secrets = [*(text for name, text in form.items() if name not in _SHOWN), secret or ""]
         text, code = tell_error(told, secrets)
@@ -164,7 +173,8 @@ def read_seconds(answer: Mapping[str, Any], name: str, refuse: Refuse) -> float 
     return math.inf if given > LARGEST else given
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Return whether a host is this machine."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

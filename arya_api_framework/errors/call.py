@@ -332,7 +332,7 @@ class TokenRefreshError(AuthError):
 
 
 class OAuthStateError(AuthError):
-    """An OAuth 2 answer has another `state` (RFC 6749 10.12), or issuer (RFC 9207), than asked."""
+    """The answer to an OAuth 2 login has another `state` than was asked (RFC 6749 10.12)."""
 
 
 class WebhookVerificationError(AuthError):

@@ -170,7 +170,7 @@ def logged_in(secret: Any, **options: Any) -> OAuth2AuthorizationCode:
     """Return one that a person has come back to with a code."""
     url = "https://login.test/authorize"
     made: OAuth2AuthorizationCode = issued(
-        OAuth2AuthorizationCode, secret, authorization_url=url, **options
+        OAuth2AuthorizationCode, secret, authorization_url=url, subject="ann", **options
     )
     begun = made.begin("https://app.test/back")
     made.finish(begun, f"https://app.test/back?state={begun.state}&code={SECRET}")
@@ -181,6 +181,7 @@ def on_device(secret: Any, **options: Any) -> OAuth2DeviceCode:
     """Return one that tells nobody what to do."""
     given = {"device_url": "https://login.test/device", "show": lambda _: None, **options}
     made: OAuth2DeviceCode = issued(OAuth2DeviceCode, secret, **given)
+    made._least_interval = 0.01
     return made
 
 
@@ -188,7 +189,7 @@ GRANTS: dict[str, Callable[..., Any]] = {
     "OAuth2AuthorizationCode": logged_in,
     "OAuth2ClientCredentials": partial(issued, OAuth2ClientCredentials),
     "OAuth2DeviceCode": on_device,
-    "OAuth2JWTBearer": lambda one, **more: issued(OAuth2JWTBearer, one, one, **more),
+    "OAuth2JWTBearer": lambda one, **more: issued(OAuth2JWTBearer, one, one, subject="ann", **more),
     "OAuth2RefreshToken": lambda one, **more: issued(OAuth2RefreshToken, one, one, **more),
 }
 DEVICE = {"device_code": SECRET, "user_code": "A-B", "verification_uri": "https://login.test"}
@@ -284,6 +285,7 @@ OBJECTS: dict[str, Maker] = {
         "https://app.test/back",
         plain(secret),
         plain(secret),
+        "key",
     ),
     "BasicAuth": lambda secret, _: BasicAuth(secret, secret),
     "BearerAuth": MAKERS["bearer"],

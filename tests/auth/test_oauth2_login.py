@@ -1,10 +1,14 @@
 """People who log in: the answers that are taken, and those that are not."""
 
 import asyncio
+import copy
 import json
+import os
 import pickle
 import socket
+import struct
 import threading
+import time
 import webbrowser
 from collections.abc import Callable
 from queue import Queue
@@ -12,6 +16,8 @@ from typing import Any
 
 import pytest
 import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from yarl import URL
 
 from arya_api_framework import SyncClient
@@ -24,20 +30,26 @@ from arya_api_framework.auth import (
     OAuth2JWTBearer,
     signed_jwt,
 )
-from arya_api_framework.auth.loopback import open_browser
+from arya_api_framework.auth.loopback import _Handler, _Server, open_browser
+from arya_api_framework.auth.oauth2_device import _Login
 from arya_api_framework.auth.oauth2_login import challenge_of
 from arya_api_framework.errors import (
     AuthError,
+    CertificateError,
     ConfigurationError,
+    ConnectionLost,
     MissingCredentials,
     OAuthStateError,
     RequestTimeout,
     TokenRefreshError,
 )
-from tests.conftest import Kind
-from tests.patience import LATE
+from tests.app import Server
+from tests.conftest import Kind, needs_fork
+from tests.forks import in_child
+from tests.patience import LATE, until_async
 from tests.redis_server import free_port
-from tests.scripted import CLOSE, HANG, Scripted, Step, answer
+from tests.scripted import CLOSE, HANG, Held, Scripted, Step, answer
+from tests.servers import Certificate
 
 AUTHORIZE = "https://login.test/authorize?tenant=1"
 
@@ -61,6 +73,10 @@ def login(url: str = "https://login.test/token", **options: Any) -> OAuth2Author
     """Return an object for one person."""
     given = {"authorization_url": AUTHORIZE, "token_url": url, "client_id": "notes", **options}
     return OAuth2AuthorizationCode(**given)
+
+
+async def show_later(prompt: DevicePrompt) -> None:
+    """Would never be awaited."""
 
 
 # The authorization code
@@ -108,9 +124,11 @@ def test_a_login_that_has_begun_shows_nothing() -> None:
     [
         ("code=c0de&state=other", OAuthStateError, "its `state` is another one, or missing"),
         ("code=c0de", OAuthStateError, "its `state` is another one, or missing"),
-        ("code=c0de&state={state}&state=x", OAuthStateError, "names a parameter twice"),
-        ("code=c0de&state={state}", OAuthStateError, "of another issuer, or names none"),
-        ("code=c0de&state={state}&iss=https://eve.test", OAuthStateError, "of another issuer"),
+        ("code=c0de&state={state}&state=x", OAuthStateError, "its `state` is another one"),
+        ("code=c0de&state=é", OAuthStateError, "its `state` is another one"),
+        ("code=c0de&state={state}&code=x", TokenRefreshError, "names a parameter twice"),
+        ("code=c0de&state={state}", TokenRefreshError, "of another issuer, or names none"),
+        ("code=c0de&state={state}&iss=https://eve.test", TokenRefreshError, "of another issuer"),
         ("state={state}&iss=https://login.test", TokenRefreshError, "holds no code"),
         ("code=&state={state}&iss=https://login.test", TokenRefreshError, "holds no code"),
         (
@@ -157,7 +175,7 @@ async def test_a_code_is_redeemed_with_its_verifier(kind: Kind) -> None:
             }
             for code in ("1", "2")
         ]
-        with pytest.raises(TokenRefreshError, match="nobody has logged in"):
+        with pytest.raises(TokenRefreshError, match="refuses a token that was given just now"):
             await client.get("/")
 
 
@@ -182,13 +200,117 @@ async def test_a_refresh_token_is_used_until_it_is_refused(kind: Kind) -> None:
         assert len(tokens.log) == 3
 
 
+@pytest.mark.parametrize(
+    ("script", "cause"),
+    [([says("invalid_grant")], "invalid_grant"), ([gives(error="invalid_grant")], "invalid_grant")],
+)
+async def test_a_refresh_token_that_is_over(kind: Kind, script: list[bytes], cause: str) -> None:
+    """The person is needed again, and the error says what came before, though it came with 200."""
+    start = token("a", refresh_token="r")
+    async with Scripted(start, *script) as tokens, Scripted(answer(200), answer(401)) as api:
+        auth = login(f"{tokens.url}/token")
+        begun = auth.begin("https://app.test/back")
+        auth.finish(begun, f"https://app.test/back?state={begun.state}&code=1")
+        client = kind.client(api.url, auth=auth)
+        await client.get("/")
+        with pytest.raises(TokenRefreshError, match="nobody has logged in") as caught:
+            await client.get("/")
+        assert cause in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("refusal", [says("invalid_client"), answer(400, body=b"<html>")])
+async def test_a_refresh_that_fails(kind: Kind, refusal: bytes) -> None:
+    """In a way that no person can change: nobody is asked."""
+    start = token("a", refresh_token="r")
+    async with Scripted(start, refusal) as tokens, Scripted(answer(200), answer(401)) as api:
+        auth = login(f"{tokens.url}/token", scopes=["a"])
+        begun = auth.begin("https://app.test/back")
+        auth.finish(begun, f"https://app.test/back?state={begun.state}&code=1")
+        client = kind.client(api.url, auth=auth)
+        await client.get("/")
+        with pytest.raises(TokenRefreshError, match="answered 400"):
+            await client.get("/")
+        # The person may have allowed less than was asked (RFC 6749 6).
+        assert not any(b"scope" in read.body for read in tokens.log)
+
+
+async def test_a_login_while_a_token_is_fetched(kind: Kind) -> None:
+    """A call that begins after it is not sent as who was there before."""
+    held = Held(token("old"))
+    start = token("a", refresh_token="r")
+    async with Scripted(start, held, token("new")) as tokens, Scripted() as api:
+        api.script[:] = [answer(200), answer(401)]
+        auth = login(f"{tokens.url}/token")
+        begun = auth.begin("https://app.test/back")
+        back = f"https://app.test/back?state={begun.state}&code="
+        auth.finish(begun, f"{back}1")
+        client = kind.client(api.url, auth=auth)
+        await client.get("/")
+        before = asyncio.ensure_future(client.get("/before"))
+        await until_async(lambda: len(tokens.log) == 2)
+        auth.finish(begun, f"{back}2")
+        after = asyncio.ensure_future(client.get("/after"))
+        await asyncio.sleep(0.1)  # So that it waits, most likely.
+        held.free()
+        await asyncio.gather(before, after)
+        sent = {read.target: read.headers["Authorization"] for read in api.log}
+        assert sent["/after"] == "Bearer new"
+        await client.get("/later")
+        assert api.log[-1].headers["Authorization"] == "Bearer new"
+
+
+@pytest.mark.parametrize("is_sent", [False, True])
+async def test_a_code_that_could_not_be_redeemed(kind: Kind, is_sent: bool) -> None:
+    """It is kept if it was not sent; else it may be used up."""
+    async with Scripted(*[CLOSE] * 9) as tokens:
+        url = tokens.url if is_sent else f"http://127.0.0.1:{free_port()}"
+        auth = login(url)
+        begun = auth.begin("https://app.test/back")
+        auth.finish(begun, f"https://app.test/back?state={begun.state}&code=1")
+        with pytest.raises(TokenRefreshError, match="no token could be fetched"):
+            await kind.client("https://api.test", auth=auth).get("/")
+        assert (auth._answer is None) is is_sent
+
+
+def test_an_answer_to_the_login_of_another() -> None:
+    """Nobody is logged in as somebody else, or at another server, whatever the state is."""
+    begun = login(subject="ann").begin("https://app.test/back")
+    back = f"https://app.test/back?code=1&state={begun.state}"
+    for other in (login(subject="ben"), login("https://other.test/token", subject="ann")):
+        with pytest.raises(OAuthStateError):
+            other.finish(begun, back)
+    with pytest.raises(OAuthStateError, match="is no URL"):
+        login(subject="ann").finish(begun, "https://[::1/?code=1")
+    login(subject="ann").finish(begun, back)
+
+
 def test_people_who_share_a_store() -> None:
-    """Have tokens of their own."""
+    """Have tokens of their own, and must be told apart."""
     store = MemoryTokenStore()
     assert login(store=store, subject="ann").key != login(store=store, subject="ben").key
+    with pytest.raises(ConfigurationError, match="with a store needs `subject`"):
+        login(store=store)
+    login(store=store, loopback=Loopback())
 
 
-@pytest.mark.parametrize("uri", ["/back", "https://app.test/back#here"])
+@pytest.mark.parametrize("uri", ["com.example.app:/back", "http://localhost:8000/back"])
+def test_where_else_a_person_comes_back_to(uri: str) -> None:
+    """An app (RFC 8252 7.1), or this machine."""
+    assert URL(login().begin(uri).url).query["redirect_uri"] == uri
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "/back",
+        "https://app.test/back#here",
+        "http://app.test/back",
+        "https://ann:hunter2@app.test/",
+        "https:/back",
+        "javascript:alert(1)",
+        "https://[::1",
+    ],
+)
 def test_where_nobody_comes_back_to(uri: str) -> None:
     """RFC 6749 3.1.2."""
     with pytest.raises(ConfigurationError, match="redirect_uri must be an absolute URI"):
@@ -284,23 +406,104 @@ async def test_a_port_that_is_taken(kind: Kind) -> None:
             await kind.client("https://api.test", auth=auth).get("/")
 
 
-async def test_a_call_that_ends_while_a_person_logs_in(kind: Kind) -> None:
-    """Nothing listens any more, so that the next one can."""
+async def test_calls_that_end_while_a_person_logs_in(kind: Kind) -> None:
+    """The next one goes on with their login, and opens no second browser."""
     urls: list[URL] = []
     port = free_port()
     loopback = Loopback(port=port, host="localhost", open_url=lambda url: urls.append(URL(url)))
-    client = kind.client("https://api.test", auth=login(loopback=loopback), timeout=0.3)
+    async with Scripted(token("t")) as tokens, Scripted() as api:
+        auth = login(f"{tokens.url}/token", loopback=loopback)
+        client = kind.client(api.url, auth=auth)
+        for _ in range(2):
+            calls = [client.get("/", timeout=0.3) for _ in range(5)]
+            for error in await asyncio.gather(*calls, return_exceptions=True):
+                assert isinstance(error, RequestTimeout)
+        (url,) = urls
+        assert url.query["redirect_uri"] == f"http://localhost:{port}/"
+        back = f"http://127.0.0.1:{port}/?code=c0de&state={url.query['state']}"
+        page = await asyncio.to_thread(requests.get, back, timeout=LATE)
+        assert page.status_code == 200
+        await client.get("/")
+        assert api.log[0].headers["Authorization"] == "Bearer t"
+
+
+async def test_a_browser_that_hangs_up_early(kind: Kind) -> None:
+    """Before it has read the page: its answer counts."""
+
+    def open_url(url: str) -> None:
+        query = URL(url).query
+        back = URL(query["redirect_uri"])
+        with socket.create_connection(("127.0.0.1", back.port or 0)) as browser:
+            browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            target = back.with_query(state=query["state"], code="c0de").raw_path_qs
+            browser.sendall(f"GET {target} HTTP/1.1\r\n\r\n".encode())
+
+    async with Scripted(token("t")) as tokens, Scripted() as api:
+        auth = login(f"{tokens.url}/token", loopback=Loopback(open_url=open_url))
+        await kind.client(api.url, auth=auth).get("/", timeout=LATE)
+        assert len(api.log) == 1
+
+
+async def test_a_login_leaves_its_port(kind: Kind) -> None:
+    """With connections on which nothing came, which the next login would lose its answer to."""
+    port = free_port()
+    silent: Queue[socket.socket] = Queue()
+
+    def open_url(url: str) -> None:
+        silent.put(socket.create_connection(("127.0.0.1", port)))
+
+    loopback = Loopback(port=port, open_url=open_url, timeout=0.5)
+    client = kind.client("https://api.test", auth=login(loopback=loopback))
     for _ in range(2):
-        with pytest.raises(RequestTimeout, match="waiting for its authentication"):
+        with pytest.raises(TokenRefreshError, match="nobody has logged in within"):
             await client.get("/")
-    assert [url.query["redirect_uri"] for url in urls] == [f"http://localhost:{port}/"] * 2
-    with socket.socket() as free:
-        assert free.connect_ex(("127.0.0.1", port)) != 0
+        with silent.get(timeout=LATE) as connection:
+            connection.settimeout(LATE)
+            assert await asyncio.to_thread(connection.recv, 1) == b""
+        client = kind.client("https://api.test", auth=login(loopback=loopback))
+
+
+async def test_an_answer_when_the_login_is_over() -> None:
+    """It is not taken, and the page says so."""
+    taken: list[str] = []
+    with _Server(("127.0.0.1", 0), _Handler) as server:
+        server.path, server.finish = "/", taken.append
+        server.settle()
+        url = f"http://127.0.0.1:{server.server_port}/?code=1"
+        page, _ = await asyncio.gather(
+            asyncio.to_thread(requests.get, url, timeout=LATE),
+            asyncio.to_thread(server.handle_request),
+        )
+    assert page.status_code == 410
+    assert taken == []
+
+
+@needs_fork
+async def test_a_child_that_is_forked_during_a_login() -> None:
+    """It holds neither the port nor what came."""
+    port = free_port()
+    auth = login(loopback=Loopback(port=port, open_url=lambda _: None))
+    begun = auth.begin("https://app.test/back")
+    auth.finish(begun, f"https://app.test/back?state={begun.state}&code=1")
+    loopback = auth._loopback
+    assert loopback is not None
+    auth._listener = loopback.listen(auth)
+    descriptor = auth._listener._server.fileno()
+
+    def look() -> None:
+        assert auth._answer is None
+        assert auth._listener is None
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+
+    assert in_child(look) == ""
+    assert auth._answer is not None
+    auth._listener._server.settle()
 
 
 @pytest.mark.parametrize(
     ("program", "told"),
-    [("true", ""), ("false", "Open this address to log in:\nhttps://login.test/\n")],
+    [("true", "Log in at https://login.test/\n"), ("false", "Log in at https://login.test/\n")],
 )
 def test_a_browser_is_opened(
     monkeypatch: pytest.MonkeyPatch,
@@ -308,7 +511,7 @@ def test_a_browser_is_opened(
     program: str,
     told: str,
 ) -> None:
-    """Where there is none, the person is told where to go."""
+    """And the person is told where to go, as there may be none, or it may fail."""
     monkeypatch.setattr(webbrowser, "_tryorder", ["one"])
     monkeypatch.setattr(
         webbrowser, "_browsers", {"one": [None, webbrowser.GenericBrowser(program)]}
@@ -324,8 +527,13 @@ def test_a_browser_is_opened(
         ({"port": True}, "port of a Loopback must be"),
         ({"port": "80"}, "port of a Loopback must be"),
         ({"host": "0.0.0.0"}, "host of a Loopback must be"),
-        ({"path": "back"}, "path of a Loopback must start"),
-        ({"path": "/back?x"}, "path of a Loopback must start"),
+        ({"path": "back"}, "path of a Loopback must be"),
+        ({"path": "/back?x"}, "path of a Loopback must be"),
+        ({"path": "//back"}, "path of a Loopback must be"),
+        ({"path": "/a/../back"}, "path of a Loopback must be"),
+        ({"path": ""}, "path of a Loopback must be"),
+        ({"open_url": None}, "open_url of a Loopback must be a plain"),
+        ({"open_url": show_later}, "open_url of a Loopback must be a plain"),
         ({"timeout": 0}, "timeout of a Loopback must be"),
     ],
 )
@@ -350,9 +558,11 @@ BEGUN = {"device_code": "d3vice", "user_code": "ABCD-EFGH", "verification_uri": 
 def device(url: str, show: Callable[[DevicePrompt], object], **options: Any) -> OAuth2DeviceCode:
     """Return an object for a device."""
     given = {"client_id": "tv", **options}
-    return OAuth2DeviceCode(
+    auth = OAuth2DeviceCode(
         device_url=f"{url}/device", token_url=f"{url}/token", show=show, **given
     )
+    auth._least_interval = 0.01
+    return auth
 
 
 async def test_what_a_device_sends(kind: Kind) -> None:
@@ -374,21 +584,31 @@ async def test_what_a_device_sends(kind: Kind) -> None:
             "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
             "device_code": "d3vice",
             "audience": "x",
-            "scope": "a",
             "client_id": "tv",
         }
-    assert prompts[0].expires_in == float("inf")
+    assert prompts[0].expires_in == 1800
 
 
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ([gives(**BEGUN, interval=0, expires_in=0.1), says("slow_down")], "logged in within 0.1 s"),
+        (
+            [
+                gives(**BEGUN, interval=0, expires_in=0.1),
+                says("slow_down"),
+                says("authorization_pending"),
+            ],
+            "logged in within 0.1 s",
+        ),
         ([gives(**BEGUN, interval=0), says("expired_token")], "expired_token"),
         ([gives(**BEGUN | {"user_code": "A\x1b[2J"})], "gave no device_code, user_code and"),
         ([gives(**BEGUN | {"verification_uri": "javascript:x"})], "gave no device_code"),
         ([gives(**BEGUN | {"verification_uri": "https://["})], "gave no device_code"),
         ([gives(**BEGUN | {"verification_uri": 5})], "gave no device_code"),
+        ([gives(**BEGUN | {"verification_uri": "https://a.test/ or b"})], "gave no device_code"),
+        ([gives(**BEGUN | {"verification_uri": "https://a.test@b.test/"})], "gave no device_code"),
+        ([gives(**BEGUN | {"verification_uri": "https:"})], "gave no device_code"),
+        ([gives(**BEGUN | {"user_code": "x" * 65})], "gave no device_code"),
         ([gives(**BEGUN, interval="soon")], "an interval that is no number of seconds"),
         ([gives(**BEGUN, expires_in=-1)], "an expires_in that is no number of seconds"),
         ([answer(200, body=b"<html>")], "gave no JSON object"),
@@ -415,6 +635,45 @@ async def test_a_call_that_ends_while_a_device_waits(kind: Kind, then: Step) -> 
             await client.get("/")
 
 
+async def test_calls_that_end_while_a_device_waits(kind: Kind) -> None:
+    """The next one goes on with the same code; a poll of a minute ago has made it no faster."""
+    prompts: list[DevicePrompt] = []
+    script: list[Step] = [gives(**BEGUN, interval=0.01), *[says("authorization_pending")] * 3]
+    script += [answer(429, body=b'{"error": "slow_down"}')]
+    async with Scripted(*script) as at, Scripted() as api:
+        auth = device(at.url, prompts.append)
+        client = kind.client(api.url, auth=auth)
+        with pytest.raises(RequestTimeout):
+            await client.get("/", timeout=0.5)
+        assert [read.target for read in at.log] == ["/device"] + ["/token"] * 4
+        assert auth._login is not None
+        assert auth._login.interval == pytest.approx(5.01)
+        auth._login.interval = 0.01
+        at.script[:] = [token("t")]
+        await client.get("/")
+        assert len(prompts) == 1
+        assert auth._login is None
+
+
+async def test_a_device_that_cannot_trust_the_server(kind: Kind, certificate: Certificate) -> None:
+    """It does not poll on: that would not help."""
+    with Server(tls=certificate.server_context()) as server:
+        auth = device(server.at("localhost"), lambda _: None)
+        auth._login = _Login("d3vice", 60, time.monotonic() + 60, 0.01)
+        with pytest.raises(TokenRefreshError) as caught:
+            await kind.client("https://api.test", auth=auth).get("/")
+        assert isinstance(caught.value.__cause__, CertificateError)
+
+
+async def test_a_server_that_is_gone_while_a_device_waits(kind: Kind) -> None:
+    """The error has the reason with it, and the polls become fewer."""
+    async with Scripted(gives(**BEGUN, expires_in=0.5), *[CLOSE] * 99) as at:
+        with pytest.raises(TokenRefreshError, match=r"within 0\.5 s") as caught:
+            await kind.client("https://api.test", auth=device(at.url, lambda _: None)).get("/")
+        assert isinstance(caught.value.__cause__, ConnectionLost)
+        assert len(at.log) < 12
+
+
 def test_what_a_person_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """By default, on standard error."""
     from arya_api_framework.auth.oauth2_device import print_prompt
@@ -423,11 +682,14 @@ def test_what_a_person_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "Open https://a.test/d and enter the code ABCD\n"
 
 
-async def show_later(prompt: DevicePrompt) -> None:
-    """Would never be awaited."""
+class ShowLater:
+    """The same as an object."""
+
+    async def __call__(self, prompt: DevicePrompt) -> None:
+        """Would never be awaited."""
 
 
-@pytest.mark.parametrize("show", [None, show_later])
+@pytest.mark.parametrize("show", [None, show_later, ShowLater()])
 def test_a_prompt_that_nobody_sees(show: Any) -> None:
     """It is refused when it is made."""
     with pytest.raises(ConfigurationError, match="show of OAuth2DeviceCode must be a plain"):
@@ -435,6 +697,37 @@ def test_a_prompt_that_nobody_sees(show: Any) -> None:
 
 
 # Signed JWTs
+
+PUBLIC = (
+    rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    .public_key()
+    .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
+
+
+def test_assertions_that_share_a_store() -> None:
+    """Tokens for one are not those for another, which their claims tell."""
+
+    def key_of(assertion: Any, **options: Any) -> str:
+        return OAuth2JWTBearer(
+            assertion,
+            token_url="https://login.test/token",
+            client_id=None,
+            store=MemoryTokenStore(),
+            **options,
+        ).key
+
+    def made(**options: Any) -> Any:
+        given = {"issuer": "bot", "audience": "x", "algorithm": "HS256", **options}
+        return signed_jwt("s" * 32, **given)
+
+    others = [made(subject="ann"), made(claims={"scope": "admin"}), made(key_id="2"), "a.b.c"]
+    assert len({key_of(one) for one in [made(), *others]}) == 5
+    assert key_of(made()) == key_of(copy.deepcopy(copy.copy(made())))
+    assert key_of(lambda: "a", subject="ann") != key_of(lambda: "a", subject="ben")
+    with pytest.raises(ConfigurationError, match="with a store needs `subject`"):
+        key_of(lambda: "a")
 
 
 @pytest.mark.parametrize(
@@ -445,6 +738,9 @@ def test_a_prompt_that_nobody_sees(show: Any) -> None:
         ({"key": 5}, "cannot sign with RS256"),
         ({"algorithm": "none"}, "algorithm of signed_jwt must be one of"),
         ({"lifetime": 0}, "lifetime of signed_jwt must be"),
+        ({"lifetime": 0.5}, "lifetime of signed_jwt must be 1 s at least"),
+        ({"claims": 5}, "claims of signed_jwt must be a mapping"),
+        ({"key": PUBLIC}, "cannot sign with RS256"),
         ({"algorithm": "HS256", "key": "h" * 32, "claims": {"x": {1}}}, "claims that JSON can"),
     ],
 )
