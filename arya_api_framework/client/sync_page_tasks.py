@@ -17,12 +17,16 @@ class SyncPageTask:
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
         self._future: Future[Any] = Future()
         # A daemon: who goes no further does not wait for it when the program ends.
-        threading.Thread(
+        thread = threading.Thread(
             target=contextvars.copy_context().run,
             args=(self._do, function, arguments),
             name="page asked for ahead",
             daemon=True,
-        ).start()
+        )
+        try:
+            thread.start()
+        except RuntimeError:  # pragma: no cover - there can be no thread more
+            self._do(function, arguments)
 
     def result(self) -> Any:
         """Wait for the end of the call, and return or raise what it did."""

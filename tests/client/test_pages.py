@@ -741,7 +741,7 @@ async def test_leaving_what_is_ahead(kind: Kind) -> None:
         await kind.call(client.target.close)
 
 
-async def test_being_cancelled_ahead(server: Server) -> None:
+async def test_being_cancelled_ahead() -> None:
     """A task that is cancelled while it waits for a page leaves no other behind."""
     kind = Kind("async")
     async with Scripted(numbered, HANG, HANG, HANG) as scripted:
