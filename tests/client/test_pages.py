@@ -711,6 +711,24 @@ async def test_a_wrong_guess(kind: Kind) -> None:
         assert await collect(kind, items) == list(range(10))
 
 
+async def test_a_wrong_guess_is_left(kind: Kind) -> None:
+    """Nobody waits for what was asked for in vain; a task breaks it off."""
+
+    def short(request: Read) -> Step:
+        first = int(URL(request.target).query["offset"])
+        items = {0: [0, 1, 2], 3: [3], 4: [4]}.get(first, [])
+        return HANG if first == 6 else page({"a": items, "n": 5 if first == 4 else 9})
+
+    async with Scripted(*[short] * 20) as server:
+        client = kind.client(server.url)
+        items = client.items("/", int, at="a", pagination=Offset(total="n"), ahead=2)
+        assert [await one_of(kind, items) for _ in range(3)] == [0, 1, 2]
+        await server.has_read(3)
+        assert await collect(kind, items) == [3, 4]
+        if kind.is_async:
+            await server.has_ended(next(r.connection for r in server.log if "=6" in r.target))
+
+
 async def test_errors_ahead(kind: Kind) -> None:
     """An error comes when it is its turn; then the page can be asked for again."""
     steps = [page([1, 2], NEXT.format(2)), answer(404), page([3], "Link: x")]
