@@ -94,11 +94,11 @@ async def test_shared_with_parts_and_copies(kind: Kind, faults: Faults) -> None:
     class Api(base, uri=faults.url, rate_limit=LIMIT, rate_limit_interval=INTERVAL):  # type: ignore[misc,call-arg]
         """An API."""
 
-        items = Items()
+        goods = Items()
 
     client = kind.wrap(Api())
     copy = client.with_options(headers={"X-A": "1"})
-    calls = [who.get("/ok") for who in (client, copy, client.items, copy.items) for _ in range(4)]
+    calls = [who.get("/ok") for who in (client, copy, client.goods, copy.goods) for _ in range(4)]
     start = time.monotonic()
     await asyncio.gather(*calls)
     check(faults, start)

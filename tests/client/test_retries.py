@@ -632,7 +632,7 @@ async def test_a_pause_is_for_every_call_to_the_origin(lane: Lane) -> None:
     class Api(base):  # type: ignore[misc]
         """An API."""
 
-        items = Items()
+        goods = Items()
 
     async with Scripted(PAUSE) as server, Scripted() as other:
         options: Any = {"retry": SOON, "trusted_origins": [other.url]}
@@ -643,7 +643,7 @@ async def test_a_pause_is_for_every_call_to_the_origin(lane: Lane) -> None:
         await server.has_read(1)
         await pause_of(client)
         twin = client.with_options(headers={"X-A": "1"}, retry=None)
-        others = [client.get("/2"), twin.get("/3"), client.items.get("/4"), client.post("/5")]
+        others = [client.get("/2"), twin.get("/3"), client.goods.get("/4"), client.post("/5")]
         away = client.get(f"{other.url}/away")
         await asyncio.gather(first, away, *others)
         assert other.log[0].at < min(read.at for read in server.log[1:])
