@@ -25,7 +25,7 @@ class SyncPageTask:
         )
         try:
             thread.start()
-        except RuntimeError:  # pragma: no cover - there can be no thread more
+        except RuntimeError:  # There can be no thread more than there are.
             self._do(function, arguments)
 
     def result(self) -> Any:

@@ -79,6 +79,12 @@ async def show_later(prompt: DevicePrompt) -> None:
     """Would never be awaited."""
 
 
+def come_back(auth: OAuth2AuthorizationCode) -> None:
+    """Do what a person does: log in, and bring the code."""
+    begun = auth.begin("https://app.test/back")
+    auth.finish(begun, f"https://app.test/back?state={begun.state}&code=1")
+
+
 # The authorization code
 
 
@@ -188,8 +194,7 @@ async def test_a_refresh_token_is_used_until_it_is_refused(kind: Kind) -> None:
     ]
     async with Scripted(*script) as tokens, Scripted(answer(200), *[answer(401)] * 9) as api:
         auth = login(f"{tokens.url}/token")
-        begun = auth.begin("https://app.test/back")
-        auth.finish(begun, f"https://app.test/back?state={begun.state}&code=1")
+        come_back(auth)
         client = kind.client(api.url, auth=auth)
         await client.get("/")
         with pytest.raises(TokenRefreshError, match="answered 500"):
@@ -209,8 +214,7 @@ async def test_a_refresh_token_that_is_over(kind: Kind, script: list[bytes], cau
     start = token("a", refresh_token="r")
     async with Scripted(start, *script) as tokens, Scripted(answer(200), answer(401)) as api:
         auth = login(f"{tokens.url}/token")
-        begun = auth.begin("https://app.test/back")
-        auth.finish(begun, f"https://app.test/back?state={begun.state}&code=1")
+        come_back(auth)
         client = kind.client(api.url, auth=auth)
         await client.get("/")
         with pytest.raises(TokenRefreshError, match="nobody has logged in") as caught:
@@ -224,8 +228,7 @@ async def test_a_refresh_that_fails(kind: Kind, refusal: bytes) -> None:
     start = token("a", refresh_token="r")
     async with Scripted(start, refusal) as tokens, Scripted(answer(200), answer(401)) as api:
         auth = login(f"{tokens.url}/token", scopes=["a"])
-        begun = auth.begin("https://app.test/back")
-        auth.finish(begun, f"https://app.test/back?state={begun.state}&code=1")
+        come_back(auth)
         client = kind.client(api.url, auth=auth)
         await client.get("/")
         with pytest.raises(TokenRefreshError, match="answered 400"):
@@ -265,8 +268,7 @@ async def test_a_code_that_could_not_be_redeemed(kind: Kind, is_sent: bool) -> N
     async with Scripted(*[CLOSE] * 9) as tokens:
         url = tokens.url if is_sent else f"http://127.0.0.1:{free_port()}"
         auth = login(url)
-        begun = auth.begin("https://app.test/back")
-        auth.finish(begun, f"https://app.test/back?state={begun.state}&code=1")
+        come_back(auth)
         with pytest.raises(TokenRefreshError, match="no token could be fetched"):
             await kind.client("https://api.test", auth=auth).get("/")
         assert (auth._answer is None) is is_sent
@@ -483,8 +485,7 @@ async def test_a_child_that_is_forked_during_a_login() -> None:
     """It holds neither the port nor what came."""
     port = free_port()
     auth = login(loopback=Loopback(port=port, open_url=lambda _: None))
-    begun = auth.begin("https://app.test/back")
-    auth.finish(begun, f"https://app.test/back?state={begun.state}&code=1")
+    come_back(auth)
     loopback = auth._loopback
     assert loopback is not None
     auth._listener = loopback.listen(auth)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from concurrent.futures import Future
 from typing import Any, cast
 
@@ -643,6 +644,16 @@ async def test_the_next_page_is_asked_for_ahead(kind: Kind) -> None:
         assert len(server.log) == 2
         assert await collect(kind, items) == [3, 4]
         assert targets(server) == ["/", "/v1/things?page=2", "/v1/things?page=3"]
+
+
+def test_a_machine_that_has_no_thread_left() -> None:
+    """The page is asked for at once, by who would have gone on."""
+    size = threading.stack_size(1 << 46)  # More than any machine has.
+    try:
+        task = SyncPageTask(threading.get_ident)
+    finally:
+        threading.stack_size(size)
+    assert task.result() == threading.get_ident()
 
 
 def numbered(request: Read) -> Step:
