@@ -129,6 +129,12 @@ class AsyncClient(AsyncVerbs, BaseClient):
         return AsyncPages[Any](walk, request)
 
     @override
+    def _streamed(self, method: str, path: URLPath, options: Any) -> Any:
+        from .async_stream import AsyncStream
+
+        return AsyncStream(self._request, method, path, options)
+
+    @override
     def _send(self, request: Request, options: Any) -> Any:
         check_request(request)
         return self._request(request.method, None, options, request)

@@ -29,9 +29,16 @@ class Timer:
         self._next = float("inf")
         self._idle: asyncio.Event | None = None
 
-    def watch(self, call: Call) -> None:
-        """Cancel the current task when the time of a call is over, if it has an end."""
-        ends = float("inf") if call.ends is None else call.ends
+    def watch(self, call: Call, until: float | None = None) -> None:
+        """Cancel the current task when the time of a call is over, if it has an end.
+
+        Args:
+            call: The call.
+            until: When the wait is over, on the monotonic clock, in place of the end of the call.
+        """
+        ends = call.ends if until is None else until
+        if ends is None:
+            ends = float("inf")
         task = asyncio.current_task(self.loop)
         assert task is not None, "a coroutine runs in a task"
         self._watched[call] = (ends, task, task.cancelling())

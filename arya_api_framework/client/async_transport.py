@@ -37,6 +37,7 @@ from .async_connector import (
 from .async_dial import AsyncDialer, Resolver
 from .async_errors import hush, translate
 from .async_events import Told
+from .async_incoming import AsyncIncoming
 from .async_parser import LazyHeaders
 from .async_timer import Timer
 from .async_upload import Upload
@@ -334,6 +335,12 @@ class AsyncTransport:
                 and not policy.allow_early_response
             ):
                 raise upload_incomplete(answer.status)
+            if policy.stream is not None and answer.status < 300:
+                response.received = time.time()
+                policy.stream.opened(call, response, self._open_body(answer, request, call, timer))
+                if timer.fired(call):
+                    raise asyncio.CancelledError
+                return response
             stream = answer.content
             if (
                 stream.is_eof()
@@ -381,6 +388,13 @@ class AsyncTransport:
             timer.forget(call)
             if waiting is not None:
                 pool_timeout.reset(waiting)
+
+    def _open_body(
+        self, answer: aiohttp.ClientResponse, request: Request, call: Call, timer: Timer
+    ) -> AsyncIncoming:
+        """Return the body of a response, to be read piece by piece."""
+        coding = ",".join(answer.headers.getall(hdrs.CONTENT_ENCODING, ()))
+        return AsyncIncoming(answer, request, call, timer, lambda: self._closed, coding)
 
     def _warn_of_json(self, response: RawResponse, call: Call) -> None:
         """Say once that other tasks wait: pydantic parses JSON with the interpreter locked."""

@@ -26,6 +26,7 @@ from .verbs import Verbs
 
 if TYPE_CHECKING:
     from .async_pages import AsyncItems, AsyncPages
+    from .async_stream import AsyncStream
 
 __all__ = ["AsyncVerbs"]
 
@@ -384,6 +385,10 @@ class AsyncVerbs(Verbs):
             self, request: Request, *, raw: bool = ..., **options: Unpack[SendOptions]
         ) -> Any: ...
         def send(self, *args: Any, **options: Any) -> Any: ...
+
+        def stream(
+            self, method: str, path: URLPath = None, **options: Unpack[RequestOptions]
+        ) -> AsyncStream: ...
 
         @overload
         def pages(

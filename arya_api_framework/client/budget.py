@@ -14,7 +14,7 @@ from ..options import check_number
 if TYPE_CHECKING:
     from .origins import Origins
 
-__all__ = ["Budget", "charge", "end_of", "exhausted_by"]
+__all__ = ["Budget", "charge", "end_of", "exhausted_at", "exhausted_by"]
 
 _open: ContextVar[tuple[Budget, ...]] = ContextVar("budgets", default=())
 
@@ -135,6 +135,12 @@ def end_of(origins: Origins) -> float | None:
 def exhausted_by(origins: Origins, ends: float | None) -> BudgetExhausted | None:
     """Return the error for the budget that ends at a time, if one does."""
     found = (one for one in _of(origins) if ends is not None and one.ends == ends)
+    return next((exhausted(one) for one in found), None)
+
+
+def exhausted_at(ends: float | None) -> BudgetExhausted | None:
+    """Return the error for the budget that ends at a time, whichever client it is of."""
+    found = (one for one in _open.get() if ends is not None and one.ends == ends)
     return next((exhausted(one) for one in found), None)
 
 

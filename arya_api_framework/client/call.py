@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .origins import Origins
     from .retries import Retries
     from .security import Requirements, Security
+    from .stream import Stream
 
 __all__ = ["REDIRECTS", "Call", "Phase", "Policy"]
 
@@ -86,6 +87,7 @@ class Policy(NamedTuple):
         required: What `security` of the client asks for.
         key_field: The field of the client's pool of keys.
         tls: The certificate that the call shows in place of the client's.
+        stream: What is given the body of a success, to be read piece by piece.
     """
 
     timeout: Timeout
@@ -114,6 +116,7 @@ class Policy(NamedTuple):
     tls: TLS | None = None
     encoding: str | None = None
     key_field: str | None = None
+    stream: Stream | None = None
 
     @property
     def is_plain(self) -> bool:

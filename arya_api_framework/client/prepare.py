@@ -46,6 +46,7 @@ from .redaction import redact_url
 from .request import Request, choose_content
 from .response import check_encoding
 from .shapes import is_mapping
+from .stream import check_stream
 from .url import Origin, PathTemplate, compile_path
 from .verbs import path_text
 
@@ -53,6 +54,7 @@ __all__ = ["automatic_headers", "build_request", "check_options", "make_call"]
 
 CALL_OPTIONS = RequestOptions.__optional_keys__ | {"raw", "response_format"}
 SEND_OPTIONS = SendOptions.__optional_keys__ | {"raw", "response_format"}
+_KNOWN = CALL_OPTIONS | {"stream"}
 _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "timeout": make_timeout,
     "deadline": check_deadline,
@@ -71,6 +73,7 @@ _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "priority": check_priority,
     "hooks": check_hooks,
     "trace": lambda _, value: value,
+    "stream": check_stream,
 }
 _PLAIN = 10**18
 _METHODS = "GET POST PUT PATCH DELETE HEAD OPTIONS".split()
@@ -97,9 +100,10 @@ def check_options(options: Mapping[str, Any], *, sending: bool = False) -> None:
     Raises:
         ConfigurationError: One is unknown; the text names the near miss.
     """
-    known = SEND_OPTIONS if sending else CALL_OPTIONS
+    known = SEND_OPTIONS if sending else _KNOWN
     if not options.keys() <= known:
         name = next(name for name in options if name not in known)
+        known = known - {"stream"}
         raise ConfigurationError(f"got an unknown option {name!r}{near_miss(name, known)}")
 
 
@@ -200,6 +204,8 @@ def make_call(policy: Policy, request: Request, options: Any, *, sending: bool =
             if name in options
         }
         settle_hedge(changes)
+        if "stream" in changes:
+            changes["hedge"] = None  # Of two bodies one would be left unread.
         if "timeout" in changes:
             changes["timeout"] = with_pool_wait(changes["timeout"], policy.pool_wait)
         policy = policy._replace(**changes)

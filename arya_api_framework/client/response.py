@@ -153,6 +153,8 @@ class RawResponse(ResponseInfo):
     """
 
     _encoding: str | None = None
+    _incoming: Any = None
+    """What gives the body, where it is read piece by piece and is no content."""
 
     def __init__(
         self,
@@ -318,6 +320,7 @@ class RawResponse(ResponseInfo):
             **super().__getstate__(),
             "content": hide_in(self.content, secrets),
             "_native": None,
+            "_incoming": None,
             "_encoding": self._encoding,
             "body_error": self.body_error,
         }

@@ -176,6 +176,11 @@ class SubClient(Node):
         return client._send(request, options)
 
     @override
+    def _streamed(self, method: str, path: URLPath, options: Any) -> Any:
+        client, path = self._locate(path)
+        return client._streamed(method, path, options)
+
+    @override
     def _paged(self, walk: Walk, request: Callable[..., Any]) -> Any:
         client, _ = self._locate(None)
         return client._paged(walk, request)

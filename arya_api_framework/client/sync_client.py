@@ -129,6 +129,12 @@ class SyncClient(SyncVerbs, BaseClient):
         return SyncPages[Any](walk, request)
 
     @override
+    def _streamed(self, method: str, path: URLPath, options: Any) -> Any:
+        from .sync_stream import SyncStream
+
+        return SyncStream(self._request, method, path, options)
+
+    @override
     def _send(self, request: Request, options: Any) -> Any:
         check_request(request)
         return self._request(request.method, None, options, request)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from urllib3.util.wait import wait_for_socket
 
-from ..errors import ConnectionLost, IncompleteResponse, ProtocolError
+from ..errors import ConnectionLost, FrameworkException, IncompleteResponse, ProtocolError
 from .body import Body
 from .call import Call
 from .faults import body_cut, body_too_large
@@ -79,7 +80,7 @@ class Exchange:
     def __init__(
         self, request: Request, call: Call, sock: Any = None, proxy: Proxy | None = None
     ) -> None:
-        self.sock = sock
+        self.sock: Any = sock
         self.request = request
         self.call = call
         self.proxy = proxy
@@ -316,6 +317,25 @@ class Exchange:
                 raise body_too_large(limit, None)
         return bytes(content)
 
+    def told_pieces(self, head: Head, rest: bytes) -> Iterator[bytes]:
+        """Yield what `pieces` does, and tell the events of the call of each."""
+        for piece in self.pieces(head, rest):
+            self.tell("response_chunk_received", size=len(piece))
+            yield piece
+
+    def take_what_came(self, pieces: Iterator[bytes]) -> None:
+        """Read of a body that nobody wants what is here already, without waiting.
+
+        Where that is the rest of it, the connection can be used again.
+        """
+        self.sock = _Impatient(self.sock)
+        taken = 0
+        with suppress(FrameworkException, ValueError):  # Another thread may be reading just now.
+            for piece in pieces:
+                taken += len(piece)
+                if taken > PIECE:
+                    return
+
     def pieces(self, head: Head, rest: bytes) -> Iterator[bytes]:
         """Yield the body as it comes, without its framing.
 
@@ -370,7 +390,8 @@ class Exchange:
                 self.ended = True
                 self.reusable = head.keep_alive and not reader.excess and not self.unsent
             received += sum(map(len, pieces))
-            yield from pieces
+            if pieces:
+                yield b"".join(pieces)
             if reader.done:
                 return
             data = self._receive(head, received)
@@ -399,6 +420,22 @@ class Exchange:
     def _is_silent_from_the_start(self) -> bool:
         """Whether the connection served others before, and nothing of this answer came."""
         return not (self.connected or self._buffer or self._interim)
+
+
+class _Impatient:
+    """A socket that waits for nothing."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Do not wait, whatever a call has left."""
+        self._sock.settimeout(0)
+
+    def recv(self, size: int) -> bytes:
+        """Return what is here; an `OSError` says that nothing is."""
+        data: bytes = self._sock.recv(size)
+        return data
 
 
 def _cut(head: Head, received: int) -> IncompleteResponse:

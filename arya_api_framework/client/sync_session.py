@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, cast
 
 import requests
@@ -34,6 +35,7 @@ from .request import Request
 from .response import RawFields, RawResponse
 from .sync_errors import hush, own_error, translate, translate_body
 from .sync_exchange import NO_LENGTH, PIECE, Exchange
+from .sync_incoming import SyncIncoming
 from .sync_pools import Response, exchanging
 
 __all__ = ["body_error", "make_native", "send_through"]
@@ -96,6 +98,10 @@ def send_through(
     )
     if any(name.lower() == b"set-cookie" for name, _ in reader.fields):
         call.keep_cookies(response)
+    if call.policy.stream is not None and reader.incoming is not None:
+        if _is_consumed(answer):  # By a hook of the session.
+            reader.incoming = _open_body(answer, reader.fields, exchange)
+        call.policy.stream.opened(call, response, reader.incoming)
     return response
 
 
@@ -141,9 +147,17 @@ class _Reader:
         self.content = b""
         self.problem: str | None = None
         self.received = 0.0
+        self.incoming: SyncIncoming | None = None
+
+    def leave(self) -> None:
+        """Close a body that nobody will read."""
+        if self.incoming is not None:
+            self.incoming.close()
+            self.incoming = None
 
     def read(self, answer: requests.Response, **_: Any) -> None:
-        """Read a response, which then holds its content."""
+        """Read a response, which then holds its content, or the head of one that is streamed."""
+        self.leave()
         status = answer.status_code
         self.answer, self.content, self.problem = answer, b"", None
         self.fields = _raw_fields(answer)
@@ -156,15 +170,18 @@ class _Reader:
                 and not self._call.policy.allow_early_response
             ):
                 raise upload_incomplete(status)
+            if self._call.policy.stream is not None and status < 300:
+                self.incoming = _open_body(answer, self.fields, self._exchange)
+                return
             self.content = _read_compatible(answer, self.fields, self._exchange)
         except FrameworkException as error:
             self.problem = body_error(error, status)
         finally:
-            if answer.raw is not None:
+            if answer.raw is not None and self.incoming is None:
                 answer.close()
+            self.received = time.time()
         answer._content = self.content
         answer._content_consumed = True
-        self.received = time.time()
 
 
 class _Hooks:
@@ -177,6 +194,7 @@ class _Hooks:
     def __init__(self, session: requests.Session, reader: _Reader) -> None:
         self.raised: BaseException | None = None
         self._location: str | None = None
+        self._reader = reader
         hooks: Any = session.hooks.get("response") or ()
         theirs = [self._wrap(hook) for hook in ((hooks,) if callable(hooks) else hooks)]
         self.all: dict[str, list[Callable[..., Any]]] = {
@@ -189,6 +207,7 @@ class _Hooks:
                 return hook(*args, **options)
             except BaseException as error:
                 self.raised = error
+                self._reader.leave()
                 raise
 
         return run
@@ -246,27 +265,49 @@ def _tell_progress(body: Body, exchange: Exchange) -> Iterator[bytes]:
         raise _BodyFailed from error
 
 
-def _read_compatible(answer: requests.Response, fields: RawFields, exchange: Exchange) -> bytes:
-    """Read a body in bounded memory; what mocks give is decoded by its own rules."""
-    request, call = exchange.request, exchange.call
-    raw: Any = answer.raw
-    limit = call.policy.max_response_size
-    if answer._content_consumed or not hasattr(raw, "stream"):
-        return _read_again(answer, limit)
-    original: Any = getattr(raw, "_original_response", None)
-    is_real = type(original) in (Response, http.client.HTTPResponse)
-    coding = b", ".join(v for n, v in fields if n.lower() == b"content-encoding").lower()
-    length = answer.headers.get("Content-Length", "")
-    if request.method != "HEAD" and length.isdigit() and int(length) > limit:
-        raise body_too_large(limit, int(length))
-    received = 0
-    pieces: list[bytes] = []
+def _open_body(answer: requests.Response, fields: RawFields, exchange: Exchange) -> SyncIncoming:
+    """Return the body of a response, to be read piece by piece."""
+    if _is_consumed(answer):
+        content = _read_again(answer, exchange.call.policy.max_response_size)
+        return SyncIncoming(iter([content] if content else ()), answer.close)
+    # What a mock gives is decoded by urllib3, if it is coded at all.
+    coding = _coding(fields).decode("latin-1") if _is_real(answer) else ""
+    pieces = _pieces(answer, exchange)
+    return SyncIncoming(pieces, partial(_leave, answer, exchange, pieces), coding)
+
+
+def _leave(answer: requests.Response, exchange: Exchange, pieces: Iterator[bytes]) -> None:
+    """Give back the connection of a body that was read piece by piece, to its end or not."""
     try:
-        for piece in raw.stream(PIECE, decode_content=not is_real):
+        if not exchange.ended and exchange.sock is not None:
+            exchange.take_what_came(pieces)
+    finally:
+        answer.close()
+
+
+def _is_consumed(answer: requests.Response) -> bool:
+    return answer._content_consumed or not hasattr(answer.raw, "stream")
+
+
+def _is_real(answer: requests.Response) -> bool:
+    """Return whether a response came from a socket."""
+    original: Any = getattr(answer.raw, "_original_response", None)
+    return type(original) in (Response, http.client.HTTPResponse)
+
+
+def _coding(fields: RawFields) -> bytes:
+    return b", ".join(v for n, v in fields if n.lower() == b"content-encoding").lower()
+
+
+def _pieces(answer: requests.Response, exchange: Exchange) -> Iterator[bytes]:
+    """Yield the body as it comes; what mocks give is decoded by its own rules."""
+    call = exchange.call
+    raw: Any = answer.raw
+    received = 0
+    try:
+        for piece in _read_on(raw) if _is_real(answer) else raw.stream(PIECE, decode_content=True):
             received += len(piece)
-            if received > limit:
-                raise body_too_large(limit, None)
-            pieces.append(piece)
+            yield piece
             exchange.tell("response_chunk_received", size=len(piece))
             call.time_for("read", "yes")
     except _RAISED as error:
@@ -275,8 +316,33 @@ def _read_compatible(answer: requests.Response, fields: RawFields, exchange: Exc
         if (own := own_error(error)) is not None:
             raise own from own.__cause__
         raise translate_body(error, answer, call, received) from error
+
+
+def _read_on(raw: Any) -> Iterator[bytes]:
+    """Yield what is there, without waiting for more to come."""
+    while piece := raw.read1(PIECE, decode_content=False):
+        yield piece
+
+
+def _read_compatible(answer: requests.Response, fields: RawFields, exchange: Exchange) -> bytes:
+    """Read a body in bounded memory; what mocks give is decoded by its own rules."""
+    limit = exchange.call.policy.max_response_size
+    if _is_consumed(answer):
+        return _read_again(answer, limit)
+    is_real = _is_real(answer)
+    coding = _coding(fields)
+    length = answer.headers.get("Content-Length", "")
+    if exchange.request.method != "HEAD" and length.isdigit() and int(length) > limit:
+        raise body_too_large(limit, int(length))
+    received = 0
+    pieces: list[bytes] = []
+    for piece in _pieces(answer, exchange):
+        received += len(piece)
+        if received > limit:
+            raise body_too_large(limit, None)
+        pieces.append(piece)
     content = b"".join(pieces)
-    if not coding or (not is_real and isinstance(raw, BaseHTTPResponse)):
+    if not coding or (not is_real and isinstance(answer.raw, BaseHTTPResponse)):
         return content
     try:
         return decode(content, coding, limit)

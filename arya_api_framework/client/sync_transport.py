@@ -15,7 +15,8 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, cast
@@ -43,6 +44,7 @@ from .response import RawResponse
 from .sync_dial import SyncDialer
 from .sync_errors import translate_connect
 from .sync_exchange import Exchange
+from .sync_incoming import SyncIncoming
 from .sync_lanes import IS_URLLIB3, Lane, TLSAdapter, is_stock
 from .sync_limits import Limits
 from .sync_pools import CONNECTIONS, exchanging, has_pools, use_pools
@@ -311,6 +313,23 @@ def _send_fast(
         head, rest = exchange.read_head()
         if exchange.unsent and head.status < 300 and not call.policy.allow_early_response:
             raise upload_incomplete(head.status)
+        if call.policy.stream is not None and head.status < 300:
+            response = RawResponse(
+                head.status,
+                head.fields,
+                request,
+                reason=head.reason,
+                received=time.time(),
+                native=make_native,
+            )
+            if head.sets_cookies:
+                call.keep_cookies(response)
+            pieces = exchange.told_pieces(head, rest)
+            release = partial(_leave, pool, conn, exchange, pieces)
+            coding = head.content_encoding.decode("latin-1")
+            call.policy.stream.opened(call, response, SyncIncoming(pieces, release, coding))
+            conn = None
+            return response
         problem = None
         content = b""
         try:
@@ -342,6 +361,20 @@ def _send_fast(
                 pool._put_conn(conn)
             except urllib3_errors.FullPoolError:
                 pass  # It was closed just now.
+
+
+def _leave(
+    pool: connectionpool.HTTPConnectionPool, conn: Any, exchange: Exchange, pieces: Iterator[bytes]
+) -> None:
+    """Give back the connection of a body that was read piece by piece, to its end or not."""
+    try:
+        if not exchange.ended:
+            exchange.take_what_came(pieces)
+    finally:
+        if not exchange.reusable:
+            conn.close()
+        with suppress(urllib3_errors.FullPoolError):  # It was closed just now.
+            pool._put_conn(conn)
 
 
 def _take(pool: connectionpool.HTTPConnectionPool, exchange: Exchange) -> Any:

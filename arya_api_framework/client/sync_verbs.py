@@ -26,6 +26,7 @@ from .verbs import Verbs
 
 if TYPE_CHECKING:
     from .sync_pages import SyncItems, SyncPages
+    from .sync_stream import SyncStream
 
 __all__ = ["SyncVerbs"]
 
@@ -382,6 +383,10 @@ class SyncVerbs(Verbs):
             self, request: Request, *, raw: bool = ..., **options: Unpack[SendOptions]
         ) -> Any: ...
         def send(self, *args: Any, **options: Any) -> Any: ...
+
+        def stream(
+            self, method: str, path: URLPath = None, **options: Unpack[RequestOptions]
+        ) -> SyncStream: ...
 
         @overload
         def pages(

@@ -71,6 +71,10 @@ class Verbs(ABC):
         """Send a built request and return its result, or an awaitable of it."""
 
     @abstractmethod
+    def _streamed(self, method: str, path: URLPath, options: Any) -> Any:
+        """Return the stream that sends what the options mean once its block is entered."""
+
+    @abstractmethod
     def _paged(self, walk: Walk, request: Callable[..., Any]) -> Any:
         """Return the iterator that walks, one page for each request."""
 
@@ -176,6 +180,24 @@ class Verbs(ABC):
             ConfigurationError: A header cannot be sent, or an option belongs to `build`.
         """
         return self._send(request, options)
+
+    def stream(self, method: str, path: URLPath = None, **options: Unpack[RequestOptions]) -> Any:
+        """Return a context manager that sends a request and gives its body while it comes.
+
+        An error status raises as it does elsewhere. Where no `timeout` is given, the total of the
+        client ends with the head, and then each piece may take its `read` part, 60 seconds where
+        that is `None`; a `timeout`, and a `deadline`, that is given bounds all. What is streamed
+        is not bound by `max_response_size`, and not hedged. Hooks see the head.
+
+        Args:
+            method: The method, such as `"GET"`.
+            path: See `request`.
+            options: See `RequestOptions`.
+
+        Raises:
+            ConfigurationError: An option has no place here.
+        """
+        return self._streamed(method, path, options)
 
     def pages(
         self, path: URLPath, response_format: Any = UNSET, **options: Unpack[PageOptions]
