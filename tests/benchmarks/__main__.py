@@ -27,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[Settings, Web], Iterator[Row]]] = {
     "list": in_memory.parse_list,
     "in-flight": processes.in_flight,
     "upload": processes.uploads,
+    "stream": processes.streams,
     "bomb": processes.bombs,
     "import": processes.imports,
     "rate-limit": in_memory.rate_limit,

@@ -2,8 +2,8 @@
 
 `python -m tests.benchmarks.answering web FOLDER` answers at once, over TCP and over TLS with the
 certificate in the folder; `hold COUNT` answers when so many requests have come; `drain` reads
-uploads and forgets them; `bomb CODING` answers with a body that inflates to 1 GiB. Each writes its
-ports as its first line.
+uploads and forgets them; `pour` answers with as many bytes as the target says; `bomb CODING`
+answers with a body that inflates to 1 GiB. Each writes its ports as its first line.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ import ssl
 import sys
 import threading
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from .models import USER
@@ -93,13 +95,13 @@ async def serve(gate: Gate, certificate: Path | None) -> None:
     await asyncio.Event().wait()
 
 
-def drain() -> None:
-    """Read what is uploaded, each connection in a thread."""
+def attend(serve: Callable[[socket.socket], None]) -> None:
+    """Serve each connection in a thread."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         print(listener.getsockname()[1], flush=True)
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=_read_uploads, args=[connection], daemon=True).start()
+            threading.Thread(target=serve, args=[connection], daemon=True).start()
 
 
 def _read_uploads(connection: socket.socket) -> None:
@@ -121,6 +123,26 @@ def _read_uploads(connection: socket.socket) -> None:
                     return
                 left -= read
             connection.sendall(_ANSWER)
+
+
+def _pour(connection: socket.socket) -> None:
+    """Answer `GET /1000` with 1000 bytes."""
+    piece = memoryview(bytes(_PIECE))
+    received = b""
+    with connection, suppress(ConnectionError):
+        while True:
+            while (head := _HEAD.match(received)) is None:
+                data = connection.recv(_PIECE)
+                if not data:
+                    return
+                received += data
+            received = received[head.end() :]
+            left = int(head[1].split(b" ")[1].strip(b"/"))
+            fields = b"Content-Type: application/octet-stream\r\nAccept-Ranges: none\r\n"
+            line = b"HTTP/1.1 200 OK\r\n"
+            connection.sendall(line + fields + b"Content-Length: %d\r\n\r\n" % left)
+            while left:
+                left -= connection.send(piece[:left])
 
 
 def make_bomb(coding: str) -> bytes:
@@ -161,7 +183,9 @@ def main(role: str, *arguments: str) -> None:
     """Run one of the servers."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if role == "drain":
-        drain()
+        attend(_read_uploads)
+    elif role == "pour":
+        attend(_pour)
     elif role == "hold":
         asyncio.run(serve(Gate(int(arguments[0])), None))
     elif role == "bomb":

@@ -157,6 +157,90 @@ UPLOADS = {
 }
 
 
+def stream_sync_ours(origin: str, size: str) -> dict[str, float]:
+    """Stream a body with our synchronous client."""
+    from arya_api_framework import SyncClient
+
+    with SyncClient(origin) as client:
+
+        def read(path: str) -> int:
+            with client.stream("GET", path) as body:
+                return sum(len(piece) for piece in body.iter_bytes())
+
+        read("/1000000")
+        with Meter() as meter:
+            assert read(f"/{size}") == int(size)
+    return meter.figures
+
+
+def stream_sync_theirs(origin: str, size: str) -> dict[str, float]:
+    """Stream a body with requests."""
+    import requests
+
+    with requests.Session() as session:
+
+        def read(path: str) -> int:
+            with session.get(origin + path, stream=True) as response:
+                return sum(len(piece) for piece in response.iter_content(64 * 1024))
+
+        read("/1000000")
+        with Meter() as meter:
+            assert read(f"/{size}") == int(size)
+    return meter.figures
+
+
+def stream_async_ours(origin: str, size: str) -> dict[str, float]:
+    """Stream a body with our asynchronous client."""
+    from arya_api_framework import AsyncClient
+
+    async def run() -> dict[str, float]:
+        async with AsyncClient(origin) as client:
+
+            async def read(path: str) -> int:
+                total = 0
+                async with client.stream("GET", path) as body:
+                    async for piece in body.iter_bytes():
+                        total += len(piece)
+                return total
+
+            await read("/1000000")
+            with Meter() as meter:
+                assert await read(f"/{size}") == int(size)
+        return meter.figures
+
+    return asyncio.run(run())
+
+
+def stream_async_theirs(origin: str, size: str) -> dict[str, float]:
+    """Stream a body with aiohttp."""
+    import aiohttp
+
+    async def run() -> dict[str, float]:
+        async with aiohttp.ClientSession() as session:
+
+            async def read(path: str) -> int:
+                total = 0
+                async with session.get(origin + path) as response:
+                    async for piece in response.content.iter_any():
+                        total += len(piece)
+                return total
+
+            await read("/1000000")
+            with Meter() as meter:
+                assert await read(f"/{size}") == int(size)
+        return meter.figures
+
+    return asyncio.run(run())
+
+
+STREAMS = {
+    "sync-ours": stream_sync_ours,
+    "sync-theirs": stream_sync_theirs,
+    "async-ours": stream_async_ours,
+    "async-theirs": stream_async_theirs,
+}
+
+
 def bomb_sync(origin: str) -> dict[str, float]:
     """Ask for a bomb with our synchronous client."""
     from arya_api_framework import SyncClient
@@ -188,6 +272,8 @@ def main(what: str, side: str, *arguments: str) -> None:
     """Measure one side and write its figures."""
     if what == "upload":
         figures = UPLOADS[side](*arguments)
+    elif what == "stream":
+        figures = STREAMS[side](*arguments)
     elif what == "bomb":
         figures = {"sync": bomb_sync, "async": bomb_async}[side](*arguments)
     else:

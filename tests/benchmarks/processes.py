@@ -11,9 +11,9 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from .measure import Bar, Row, Settings, in_turn
-from .servers import ROOT, Web, bomb_server, drain_server, hold_server
+from .servers import ROOT, Web, bomb_server, drain_server, hold_server, pour_server
 
-__all__ = ["bombs", "imports", "in_flight", "uploads"]
+__all__ = ["bombs", "imports", "in_flight", "streams", "uploads"]
 
 _MIB = 1024 * 1024
 _SMALL = 64 * 1024
@@ -69,6 +69,23 @@ def uploads(settings: Settings, web: Web) -> Iterator[Row]:
             speed = [(size / ours["seconds"], size / theirs["seconds"]) for ours, theirs in found]
             growth = [(ours["growth"], theirs["growth"]) for ours, theirs in found]
             what = f"{kind} upload of {size:,} MiB"
+            yield Row.of(f"{what}, throughput", "MiB/s", speed, Bar(0.95, at_least=True))
+            yield Row.of(f"{what}, peak memory growth", "MiB", growth, Bar(16, of_ours=True))
+
+
+def streams(settings: Settings, web: Web) -> Iterator[Row]:
+    """A body read piece by piece by both clients: throughput and how far memory grows."""
+    size = settings.upload // _MIB
+    with pour_server() as origin:
+        for kind in ("sync", "async"):
+            found = in_turn(
+                settings.process_rounds,
+                partial(_child, "stream", f"{kind}-ours", origin, str(settings.upload)),
+                partial(_child, "stream", f"{kind}-theirs", origin, str(settings.upload)),
+            )
+            speed = [(size / ours["seconds"], size / theirs["seconds"]) for ours, theirs in found]
+            growth = [(ours["growth"], theirs["growth"]) for ours, theirs in found]
+            what = f"{kind} stream of {size:,} MiB"
             yield Row.of(f"{what}, throughput", "MiB/s", speed, Bar(0.95, at_least=True))
             yield Row.of(f"{what}, peak memory growth", "MiB", growth, Bar(16, of_ours=True))
 

@@ -16,7 +16,7 @@ import trustme
 
 from .models import USER
 
-__all__ = ["ROOT", "Web", "bomb_server", "drain_server", "hold_server", "web_server"]
+__all__ = ["ROOT", "Web", "bomb_server", "drain_server", "hold_server", "pour_server", "web_server"]
 
 ROOT = Path(__file__).parents[2]
 _STARTUP_SECONDS = 10.0
@@ -107,6 +107,13 @@ def hold_server(count: int) -> Generator[str]:
 def drain_server() -> Generator[str]:
     """Run a server that reads uploads and forgets them; give its origin."""
     with _python("drain") as [port]:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def pour_server() -> Generator[str]:
+    """Run a server whose answers have as many bytes as the target says; give its origin."""
+    with _python("pour") as [port]:
         yield f"http://127.0.0.1:{port}"
 
 
