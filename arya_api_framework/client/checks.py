@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHECKS",
+    "check_at",
     "check_auth",
     "check_compress",
     "check_deadline",
@@ -291,6 +292,17 @@ def _as_list(name: str, value: Any) -> tuple[Any, ...]:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise ConfigurationError(f"{name} must be a list, got {given!r} alone")
     return tuple(given)
+
+
+def check_at(value: Any) -> str | None:
+    """Return where a list stands in JSON: a name, or names joined by dots.
+
+    Raises:
+        ConfigurationError: It is none of these.
+    """
+    if value is not None and not (isinstance(value, str) and all(value.split("."))):
+        raise ConfigurationError(f"at must be a name, or names joined by dots, got {value!r}")
+    return value
 
 
 def check_whole(name: str) -> Callable[[Any, Any], int]:

@@ -11,7 +11,7 @@ from ..options import UNSET
 from .redaction import clean_text, redact_url
 
 if TYPE_CHECKING:
-    from .response import RawResponse
+    from .response import RawResponse, ResponseInfo
 
 __all__ = ["Format", "find_format", "no_json", "place", "recode"]
 
@@ -143,6 +143,6 @@ def no_json(target: Format, response: RawResponse) -> ResponseParseError:
     )
 
 
-def place(response: RawResponse) -> str:
+def place(response: ResponseInfo) -> str:
     """Return what was asked for, as it may be shown."""
     return f"{response.request.method} {redact_url(response.request.url)}"

@@ -14,7 +14,7 @@ from ..errors import BodyNotReplayable, ConfigurationError
 from ..models import PaginatedResponse
 from ..options import UNSET, URLPath
 from ..pagination import NextPage, Page, Pagination
-from .checks import check_whole
+from .checks import check_at, check_whole
 from .encoding import as_pairs
 from .formats import Format, find_format
 from .prepare import check_options
@@ -73,7 +73,7 @@ class Walk:
         self._options = rest
         self._method: str = rest.pop("method", "GET")
         self._pagination = _as_pagination(rest.pop("pagination", None), target)
-        self._at: str | None = _check_at(rest.pop("at", None))
+        self._at: str | None = check_at(rest.pop("at", None))
         self._pages_left = _check_most("max_pages", rest.pop("max_pages", None))
         self._most_ahead = check_whole("ahead")(None, rest.pop("ahead", 0))
         state = rest.pop("state", None)
@@ -377,12 +377,6 @@ def _as_pagination(value: Any, target: Any) -> Pagination:
         "pagination must be a strategy such as LinkHeader(), a PaginatedResponse class or a "
         f"function, got {value!r}"
     )
-
-
-def _check_at(value: Any) -> str | None:
-    if value is not None and not (isinstance(value, str) and all(value.split("."))):
-        raise ConfigurationError(f"at must be a name, or names joined by dots, got {value!r}")
-    return value
 
 
 def _check_most(name: str, value: Any) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from inspect import isabstract, isroutine
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NewType, cast, get_args, get_origin
@@ -23,7 +24,7 @@ from .shapes import is_mapping, is_sequence, is_tuple
 if TYPE_CHECKING:
     from .response import RawResponse, ResponseInfo
 
-__all__ = ["ListFormat", "TypedFormat"]
+__all__ = ["ItemFormat", "ItemsFormat", "ListFormat", "TypedFormat", "item_format", "items_format"]
 
 _make_dict: Any = TypedDict  # Names and types are known at run time only.
 
@@ -176,6 +177,153 @@ class ListFormat(TypedFormat):
         if self._items_carry:
             _attach(found, response.info)
         return found
+
+
+class ItemFormat(TypedFormat):
+    """What each of many items becomes that come in one body.
+
+    Attributes:
+        validate: Return an item from its JSON, or raise pydantic's error.
+        is_attached: Whether an item may know the response that it came in.
+    """
+
+    _suggests_list = False
+
+    def __init__(self, target: Any) -> None:
+        super().__init__(target)
+        self.validate = self._validate
+        self.is_attached = self._single or self._carries
+
+    def attach(self, items: list[Any], info: ResponseInfo) -> None:
+        """Let items know the response that they came in."""
+        try:
+            if self._single:
+                deque(map(set_info, items, repeat(info)), maxlen=0)
+            elif self._carries:
+                for item in items:
+                    _attach(item, info)
+        except TypeError:
+            # A validator of the user's put something else in the place of a model.
+            for item in items:
+                _attach(item, info)
+
+    def explain(
+        self,
+        error: ValidationError,
+        content: bytes,
+        *,
+        what: str,
+        loc: tuple[int, ...],
+        info: ResponseInfo | None,
+    ) -> ResponseParseError:
+        """Return the error for an item that is not as it should be, from pydantic's.
+
+        Args:
+            error: That of pydantic.
+            content: The JSON of the item.
+            what: What to call the item.
+            loc: Where it stands, before the places in it.
+            info: The response that it came in.
+        """
+        start = "" if info is None else f"{place(info)}: "
+        status = None if info is None else info.status
+        found = error.errors(include_url=False, include_input=False)
+        if found[0]["type"] == "json_invalid":
+            explained = ResponseParseError(
+                f"{start}{what} should be {self.name}, but is no valid JSON",
+                status=status,
+                body=self._content(content),
+            )
+            explained.__cause__ = error
+            return explained
+        rows = self._without_input(found, content)
+        places = [self._place(row["loc"]) for row in rows]
+        shown = "; ".join(
+            f"{'.'.join(map(str, place)) or 'the whole'}: {row['msg']}"
+            for row, place in zip(rows[:3], places, strict=False)
+        )
+        more = f"; and {len(rows) - 3} more" if len(rows) > 3 else ""
+        shows = [(row["loc"], row["msg"]) for row in rows] != [
+            (full["loc"], full["msg"]) for full in found
+        ]
+        for row, place_in in zip(rows, places, strict=True):
+            row["loc"] = (*loc, *place_in)
+        explained = ResponseValidationError(
+            f"{start}{what} does not fit {self.name}: {clean_text(shown, _SHOWN_LENGTH)}{more}",
+            status=status,
+            body=self._content(content),
+            errors=rows,
+        )
+        explained.__cause__ = None if shows else error
+        return explained
+
+    def _place(self, loc: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the place in an item of what pydantic says."""
+        return loc
+
+    def _content(self, content: bytes) -> bytes:
+        return content
+
+
+class ItemsFormat(ItemFormat):
+    """The same, of items that are validated as elements of one array.
+
+    Attributes:
+        validate: Return the items of a JSON array, or raise pydantic's error.
+    """
+
+    def __init__(self, target: Any) -> None:
+        items: Any = list
+        super().__init__(items[target])
+        self.name = _name_of(target)
+        self._single = _is_response(target)
+        self._carries = _may_carry(target)
+        self.is_attached = self._carries
+
+    @override
+    def _place(self, loc: tuple[Any, ...]) -> tuple[Any, ...]:
+        return loc[1:]  # The error is that of an array with this one element.
+
+    @override
+    def _content(self, content: bytes) -> bytes:
+        return content[1:-1]
+
+
+def item_format(target: Any) -> ItemFormat:
+    """Return the format of a type of items, compiled at most once.
+
+    Raises:
+        ConfigurationError: Pydantic cannot validate the type.
+    """
+    try:
+        return _item_format(target, repr(target))
+    except TypeError:  # It has no hash, so it is not kept.
+        return ItemFormat(target)
+
+
+def items_format(target: Any) -> ItemsFormat:
+    """Return the format of the elements of an array, compiled at most once.
+
+    Raises:
+        ConfigurationError: Pydantic cannot validate the type.
+    """
+    try:
+        return _items_format(target, repr(target))
+    except TypeError:
+        return ItemsFormat(target)
+
+
+# The text tells unions apart, as their order.
+
+
+@lru_cache(maxsize=256)
+def _item_format(target: Any, _: str) -> ItemFormat:
+    return ItemFormat(target)
+
+
+@lru_cache(maxsize=256)
+def _items_format(target: Any, _: str) -> ItemsFormat:
+    return ItemsFormat(target)
 
 
 _TELLTALE = {

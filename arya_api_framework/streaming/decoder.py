@@ -1,0 +1,118 @@
+"""`Decoder`: what turns the pieces of a body into what they hold; nothing here waits or reads."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+from ..client.checks import check_whole
+from ..client.formats import place
+from ..errors import ConfigurationError, ResponseTooLarge
+
+if TYPE_CHECKING:
+    from ..client.response import ResponseInfo
+
+__all__ = ["MOST", "Decoder", "OnInvalid", "check_most", "place_of"]
+
+T = TypeVar("T")
+OnInvalid = Literal["raise", "skip"]
+"""What is done with an item that does not fit its type."""
+
+MOST = 16 * 1024 * 1024
+"""How long one line, item or event may be, unless another limit is given."""
+
+
+class Decoder(ABC, Generic[T]):
+    """Turn the pieces of a body into what they hold, as soon as it is whole.
+
+    Give what `feed` and `finish` return, then call `check`: what is wrong in a piece is raised
+    after what came whole before it.
+
+    Attributes:
+        over: Whether nothing that follows counts, so that the rest need not be read.
+        failure: What is wrong after all that was returned.
+    """
+
+    __slots__ = ("failure", "over")
+
+    def __init__(self) -> None:
+        self.over = False
+        self.failure: Exception | None = None
+
+    def feed(self, data: bytes) -> list[T]:
+        """Return what became whole by the next piece of the body.
+
+        Raises:
+            FrameworkException: The piece, or what came before, is wrong, and nothing came whole
+                before that.
+        """
+        self.check()
+        found: list[T] = []
+        if not self.over:
+            try:
+                self._feed(data, found)
+            except Exception as error:
+                self.failure = error
+                if not found:
+                    raise
+        return found
+
+    def finish(self) -> list[T]:
+        """Return what is whole only now that the body has ended.
+
+        Raises:
+            FrameworkException: The body ended too soon, or what came before is wrong.
+        """
+        self.check()
+        found: list[T] = []
+        if not self.over:
+            try:
+                self._finish(found)
+            except Exception as error:
+                self.failure = error
+                if not found:
+                    raise
+        self.over = True
+        return found
+
+    def check(self) -> None:
+        """Raise what is wrong after all that was returned, if something is."""
+        if self.failure is not None:
+            raise self.failure
+
+    @abstractmethod
+    def _feed(self, data: bytes, found: list[T]) -> None:
+        """Add what became whole by a piece; what is added before an error counts."""
+
+    @abstractmethod
+    def _finish(self, found: list[T]) -> None:
+        """Add what is whole only at the end."""
+
+
+def check_most(name: str, value: int) -> int:
+    """Return a limit.
+
+    Raises:
+        ConfigurationError: It is no whole number of 1 or more.
+    """
+    most: int = check_whole(name)(None, value)
+    if not most:
+        raise ConfigurationError(f"{name} must be a whole number of 1 or more, got {value!r}")
+    return most
+
+
+def place_of(info: ResponseInfo | None) -> str:
+    """Return what was asked for, as an error begins."""
+    return "" if info is None else f"{place(info)}: "
+
+
+def too_large(
+    info: ResponseInfo | None, what: str, option: str, limit: int, size: int | None = None
+) -> ResponseTooLarge:
+    """Return the error for what passes its limit."""
+    return ResponseTooLarge(
+        f"{place_of(info)}{what} is larger than {limit:,}; if that is right, give `{option}` a "
+        "higher limit",
+        limit=limit,
+        size=size,
+    )
