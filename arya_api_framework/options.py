@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .pagination import NextPage, Page, Pagination
     from .rate_limit.limit import RateLimit
     from .retry import Retry
+    from .streaming.decoder import OnInvalid
     from .tls import TLS
 
     AnyPagination: TypeAlias = Pagination | type[PaginatedResponse] | Callable[[Page], NextPage]
@@ -64,6 +65,7 @@ __all__ = [
     "Data",
     "Egress",
     "ErrorResponses",
+    "EventOptions",
     "FileContent",
     "FileOptions",
     "Files",
@@ -77,6 +79,8 @@ __all__ = [
     "RequestOptions",
     "SendOptions",
     "ServerVariable",
+    "StreamItemOptions",
+    "StreamLineOptions",
     "Timeout",
     "URLPath",
     "Unset",
@@ -401,6 +405,48 @@ class ItemOptions(PageOptions, total=False):
     """
 
     max_items: int | None
+
+
+class StreamLineOptions(TypedDict, total=False):
+    """The options of `iter_json_lines` of a stream.
+
+    Attributes:
+        on_invalid: `"raise"`, when not given: an item that does not fit is an error; `"skip"`: it
+            is left out, and counted by `skipped` of the stream.
+        max_item_size: How many bytes one item may have, 16 MiB when not given.
+    """
+
+    on_invalid: OnInvalid
+    max_item_size: int
+
+
+class StreamItemOptions(StreamLineOptions, total=False):
+    """The options of `iter_items` of a stream.
+
+    Attributes:
+        at: Where in the body the array stands, as `"data"` or `"result.items"`; the body is the
+            array when not given.
+    """
+
+    at: str | None
+
+
+class EventOptions(TypedDict, total=False):
+    """The options of `iter_events` of a stream.
+
+    Attributes:
+        until: The data that ends the stream, such as `"[DONE]"`.
+        reconnect: Whether the stream is asked for again where it ends or breaks off, from the event
+            after the last one on: `True`, or the most times in a row without an event in between.
+        on_invalid: See `StreamLineOptions`.
+        max_event_size: How many characters a line, or the data of an event, may have, 16 Mi when
+            not given.
+    """
+
+    until: str | None
+    reconnect: bool | int
+    on_invalid: OnInvalid
+    max_event_size: int
 
 
 class FileOptions(CallOptions, total=False):

@@ -460,10 +460,15 @@ class Call:
         if self.raw or response.request.method == "HEAD":
             return response
         if self.policy.json_content_types is not None and response.content and self.format.is_json:
-            self._check_media_type(response, self.policy.json_content_types)
+            self.check_media_type(response, self.policy.json_content_types)
         return self.format.parse(response)
 
-    def _check_media_type(self, response: RawResponse, allowed: tuple[str, ...]) -> None:
+    def check_media_type(self, response: RawResponse, allowed: tuple[str, ...]) -> None:
+        """Refuse content of another media type than is taken for JSON.
+
+        Raises:
+            ResponseParseError: It is.
+        """
         found = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if not any(_matches(found, pattern) for pattern in allowed):
             raise ResponseParseError(

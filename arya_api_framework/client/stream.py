@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from typing_extensions import override
 
@@ -15,10 +15,15 @@ from ..errors import (
     DeadlineExceeded,
     FrameworkException,
     IncompleteResponse,
+    ResponseParseError,
 )
+from ..options import EventOptions, StreamItemOptions, StreamLineOptions
 from .budget import exhausted_at
+from .checks import near_miss
+from .encoding import as_pairs, is_field_value
 from .faults import body_too_large
 from .formats import Format
+from .redaction import clean_text
 
 if TYPE_CHECKING:
     from http.cookies import SimpleCookie
@@ -27,6 +32,10 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from ..options import URLPath
+    from ..streaming.decoder import Decoder as ItemsOf
+    from ..streaming.events import EventDecoder
+    from ..streaming.item_decoder import ItemDecoder
+    from ..streaming.json_items import JsonItems
     from .call import Call
     from .decoding import Decoder
     from .request import Request
@@ -35,23 +44,12 @@ if TYPE_CHECKING:
 __all__ = ["READ_TIMEOUT", "Stream", "check_stream"]
 
 T = TypeVar("T")
+D = TypeVar("D", bound="ItemDecoder[Any]")
 
 READ_TIMEOUT = 60.0
 """How long a stream waits for the next piece where nothing else was said, in seconds."""
 
 _PIECE = 64 * 1024
-
-
-class Fed(Protocol[T]):
-    """What makes something of a body that comes in pieces."""
-
-    def feed(self, data: bytes) -> list[T]:
-        """Return what became whole with the next piece."""
-        ...
-
-    def finish(self) -> list[T]:
-        """Return what became whole with the end of the body."""
-        ...
 
 
 class _HeadFormat(Format):
@@ -94,7 +92,10 @@ class Stream:
         self._is_entered = False
         self._is_closed = False
         self._is_read = False
+        self._is_over = False
         self._left = b""
+        self._items: ItemDecoder[Any] | None = None
+        self._skipped = 0
 
     def __repr__(self) -> str:
         head = "not sent" if self._response is None else repr(self._response)
@@ -170,9 +171,14 @@ class Stream:
             raise ConfigurationError("a stream is used in one `with` block; make another one")
         self._is_entered = True
 
-    def _call_options(self) -> dict[str, Any]:
-        """Return the options of the call that opens it."""
-        return {**self._options, "response_format": _HEAD, "stream": self}
+    def _call_options(self, last_event_id: str = "") -> dict[str, Any]:
+        """Return the options of the call that opens it, or opens it again."""
+        options = {**self._options, "response_format": _HEAD, "stream": self}
+        if last_event_id and is_field_value(last_event_id):
+            pairs = as_pairs("`headers`", options.get("headers") or ())
+            others = [pair for pair in pairs if str(pair[0]).lower() != "last-event-id"]
+            options["headers"] = [*others, ("Last-Event-ID", last_event_id)]
+        return options
 
     def _take(self, response: RawResponse) -> list[Any]:
         """Take the response of the call; return what else is open, to be closed."""
@@ -243,18 +249,82 @@ class Stream:
             except FrameworkException as error:
                 raise self._conclude(error) from error.__cause__
 
-    def _feed(self, decoder: Fed[T], piece: bytes) -> list[T]:
-        """Return what became whole; the error says which call it was."""
+    def _feed(self, decoder: ItemsOf[T], piece: bytes) -> list[T]:
+        """Return what became whole; an error says which call it was."""
         try:
             return decoder.feed(piece)
         except FrameworkException as error:
             raise self._conclude(error) from error.__cause__
 
-    def _finish(self, decoder: Fed[T]) -> list[T]:
+    def _finish(self, decoder: ItemsOf[T]) -> list[T]:
+        """Return what is whole only now that the body has ended."""
         try:
             return decoder.finish()
         except FrameworkException as error:
             raise self._conclude(error) from error.__cause__
+
+    def _check(self, decoder: ItemsOf[T]) -> None:
+        """Raise what is wrong after what became whole."""
+        try:
+            decoder.check()
+        except FrameworkException as error:
+            raise self._conclude(error) from error.__cause__
+
+    def _open_items(self, item_format: Any, options: Any) -> JsonItems[Any]:
+        from ..streaming.json_items import JsonItems
+
+        _check_names(options, StreamItemOptions.__optional_keys__)
+        call = self._call
+        if call is not None and call.policy.json_content_types is not None:
+            try:
+                call.check_media_type(self.response, call.policy.json_content_types)
+            except FrameworkException as error:
+                raise self._conclude(error) from error.__cause__
+        return self._note(JsonItems(item_format, info=self.response.info, **options))
+
+    def _open_json_lines(self, item_format: Any, options: Any) -> ItemDecoder[Any]:
+        from ..streaming.json_lines import JsonLines, JsonSequence, is_sequence
+
+        _check_names(options, StreamLineOptions.__optional_keys__)
+        content_type = self.headers.get("Content-Type", "")
+        kind: Any = JsonSequence if is_sequence(content_type) else JsonLines
+        return self._note(kind(item_format, info=self.response.info, **options))
+
+    def _open_events(self, data_format: Any, last: str, options: Any) -> EventDecoder[Any]:
+        from ..streaming.events import EventDecoder
+
+        _check_names(options, EventOptions.__optional_keys__)
+        options = {name: value for name, value in options.items() if name != "reconnect"}
+        content_type = self.headers.get("Content-Type", "")
+        media_type = content_type.partition(";")[0].strip().lower()
+        if media_type not in ("", "text/event-stream"):
+            raise self._conclude(
+                ResponseParseError(
+                    "events were expected, of Content-Type text/event-stream, not "
+                    f"{clean_text(content_type, 100)!r}",
+                    status=self.status,
+                )
+            )
+        decoder = EventDecoder[Any](
+            data_format, last_event_id=last, info=self.response.info, **options
+        )
+        return self._note(decoder)
+
+    def _note(self, decoder: D) -> D:
+        """Remember what counts the items that are skipped."""
+        self._skipped += 0 if self._items is None else self._items.skipped
+        self._items = decoder
+        return decoder
+
+    @property
+    def skipped(self) -> int:
+        """How many items did not fit and were skipped so far, where that was asked for."""
+        return self._skipped + (0 if self._items is None else self._items.skipped)
+
+    @property
+    def last_event_id(self) -> str:
+        """Where a stream of events is to go on: the last ID that the server gave, or none."""
+        return "" if self._items is None else getattr(self._items, "last_event_id", "")
 
     def _check_size(self, size: int) -> None:
         call = self._call
@@ -278,6 +348,11 @@ class Stream:
             error.sent = "yes"
         call.conclude(error)
         return error
+
+
+def _check_names(options: Mapping[str, Any], known: frozenset[str]) -> None:
+    for name in options.keys() - known:
+        raise ConfigurationError(f"got an unknown option {name!r}{near_miss(name, known)}")
 
 
 def check_stream(_: Any, value: Any) -> Stream:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar, overload
+
+from typing_extensions import TypeForm, Unpack
 
 from ..errors import FrameworkException
+from ..options import EventOptions, StreamItemOptions, StreamLineOptions
+from ..rate_limit.sync_wait import sleep
+from ..streaming.decoder import MOST, Decoder
+from ..streaming.events import EventDecoder, ServerSentEvent
+from ..streaming.lines import LineDecoder
+from ..streaming.text import TextDecoder
+from .reconnection import Reconnection
 from .stream import Sized, Stream
 
 __all__ = ["SyncStream"]
+
+T = TypeVar("T")
 
 
 class SyncStream(Stream):
@@ -42,19 +53,23 @@ class SyncStream(Stream):
     ) -> None:
         self.close()
 
-    def _open(self) -> None:
+    def _open(self, last_event_id: str = "") -> None:
         """Send the request, and take the body of its answer."""
+        options = self._call_options(last_event_id)
         try:
-            response = self._request(self._method, self._path, self._call_options())
+            response = self._request(self._method, self._path, options)
             for other in self._take(response):
                 other.close()
         except BaseException:
-            self.close()
+            self._leave()
             raise
 
     def close(self) -> None:
         """Give the connection back; what is left of the body is not read any more."""
         self._is_closed = True
+        self._leave()
+
+    def _leave(self) -> None:
         while self._opened:
             self._opened.pop().close()
 
@@ -117,6 +132,170 @@ class SyncStream(Stream):
             content += piece
             self._check_size(len(content))
         return bytes(content)
+
+    def iter_text(self) -> Iterator[str]:
+        """Yield the text of the body as it comes; bytes that do not fit its charset become U+FFFD.
+
+        Raises:
+            TransportError: The body does not come whole.
+            ContentEncodingError: Its content coding cannot be read.
+        """
+        return self._give(TextDecoder(self.encoding))
+
+    def iter_lines(self, *, max_line: int = MOST) -> Iterator[str]:
+        """Yield the lines of the text, without their ends.
+
+        Args:
+            max_line: How many characters a line may have.
+
+        Raises:
+            ResponseTooLarge: A line has more.
+            TransportError: The body does not come whole.
+            ContentEncodingError: Its content coding cannot be read.
+        """
+        return self._give(LineDecoder(self.encoding, max_line=max_line, info=self.response.info))
+
+    @overload
+    def iter_items(
+        self, item_format: type[T], **options: Unpack[StreamItemOptions]
+    ) -> Iterator[T]: ...
+    @overload
+    def iter_items(
+        self, item_format: TypeForm[T], **options: Unpack[StreamItemOptions]
+    ) -> Iterator[T]: ...
+    @overload
+    def iter_items(self, **options: Unpack[StreamItemOptions]) -> Iterator[Any]: ...
+    def iter_items(
+        self, item_format: Any = Any, **options: Unpack[StreamItemOptions]
+    ) -> Iterator[Any]:
+        """Yield the elements of one array of a JSON body as models, while they come.
+
+        Nothing else of the body is kept in memory.
+
+        Args:
+            item_format: What each element becomes; any type that pydantic validates, parsed JSON
+                when not given.
+            options: See `StreamItemOptions`.
+
+        Raises:
+            ResponseValidationError: An element does not fit, or there is no array. What came before
+                it was given.
+            ResponseParseError: The body is no JSON, or is cut within an element.
+            ResponseTooLarge: An element is larger than `max_item_size`.
+            TransportError: The body does not come whole.
+        """
+        return self._give(self._open_items(item_format, options))
+
+    @overload
+    def iter_json_lines(
+        self, item_format: type[T], **options: Unpack[StreamLineOptions]
+    ) -> Iterator[T]: ...
+    @overload
+    def iter_json_lines(
+        self, item_format: TypeForm[T], **options: Unpack[StreamLineOptions]
+    ) -> Iterator[T]: ...
+    @overload
+    def iter_json_lines(self, **options: Unpack[StreamLineOptions]) -> Iterator[Any]: ...
+    def iter_json_lines(
+        self, item_format: Any = Any, **options: Unpack[StreamLineOptions]
+    ) -> Iterator[Any]:
+        """Yield one model for each line of JSON, or for each text of a JSON text sequence.
+
+        Args:
+            item_format: What each becomes; any type that pydantic validates, parsed JSON when not
+                given.
+            options: See `StreamLineOptions`.
+
+        Raises:
+            ResponseValidationError: A line does not fit. What came before it was given.
+            ResponseParseError: A line is no JSON, or the last one is cut.
+            ResponseTooLarge: A line is larger than `max_item_size`.
+            TransportError: The body does not come whole.
+        """
+        return self._give(self._open_json_lines(item_format, options))
+
+    @overload
+    def iter_events(
+        self, data_format: type[T], **options: Unpack[EventOptions]
+    ) -> Iterator[ServerSentEvent[T]]: ...
+    @overload
+    def iter_events(
+        self, data_format: Mapping[str, type[T]], **options: Unpack[EventOptions]
+    ) -> Iterator[ServerSentEvent[T]]: ...
+    @overload
+    def iter_events(
+        self, data_format: TypeForm[T], **options: Unpack[EventOptions]
+    ) -> Iterator[ServerSentEvent[T]]: ...
+    @overload
+    def iter_events(self, **options: Unpack[EventOptions]) -> Iterator[ServerSentEvent[str]]: ...
+    def iter_events(
+        self, data_format: Any = str, **options: Unpack[EventOptions]
+    ) -> Iterator[ServerSentEvent[Any]]:
+        """Yield the events of a stream of Server-Sent Events (HTML 9.2), each with typed data.
+
+        Args:
+            data_format: What the data of each becomes: any type that pydantic validates, from JSON;
+                the text when not given. A mapping from names of events to types leaves events of
+                other names out, unless it has a type for `"*"`.
+            options: See `EventOptions`.
+
+        Raises:
+            ResponseParseError: The response is no stream of events, or data is no JSON.
+            ResponseValidationError: Data does not fit. What came before it was given.
+            ResponseTooLarge: An event is larger than `max_event_size`.
+            TransportError: The stream broke off, and is not asked for again.
+            HTTPError: The stream was asked for again, and refused.
+        """
+        reconnection = Reconnection(options.get("reconnect", False))
+        decoder = self._open_events(data_format, "", options)
+        if not reconnection.is_wanted:
+            return self._give(decoder)
+        return self._follow(decoder, reconnection, data_format, options)
+
+    def _follow(
+        self,
+        decoder: EventDecoder[Any],
+        reconnection: Reconnection,
+        data_format: Any,
+        options: EventOptions,
+    ) -> Iterator[ServerSentEvent[Any]]:
+        """Yield events, and ask for the stream again where it ends."""
+        is_open = True
+        while True:
+            ended: FrameworkException | None = None
+            try:
+                if not is_open:
+                    self._open(decoder.last_event_id)
+                    decoder = self._open_events(data_format, decoder.last_event_id, options)
+                for event in self._give(decoder):
+                    reconnection.succeed()
+                    yield event
+                if self._is_over:
+                    return
+            except FrameworkException as error:
+                ended = error
+            wait = reconnection.wait_after(ended, self.status, decoder.retry)
+            if wait is None:
+                return
+            self._leave()
+            is_open = False
+            sleep(wait)
+
+    def _give(self, decoder: Decoder[T]) -> Iterator[T]:
+        """Yield what a decoder makes of the content."""
+        self._begin()
+        while piece := self._read():
+            for part in self._decoded(piece):
+                for one in self._feed(decoder, part):
+                    yield one
+                self._check(decoder)
+                if decoder.over:
+                    self._is_over = True
+                    return
+        self._finish_decoding()
+        for one in self._finish(decoder):
+            yield one
+        self._check(decoder)
 
     def _read(self) -> bytes:
         """Return what came next of the body, empty at its end."""

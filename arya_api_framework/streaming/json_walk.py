@@ -15,6 +15,7 @@ MAX_DEPTH = 200
 _STRING = re.compile(rb'[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+', re.DOTALL)
 _SCALAR = re.compile(rb'[^ \t\r\n\[\]{}",:]++')
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
+_SCALAR_BEGINS = b"-0123456789ntf"
 _LITERALS = {b"null": "null", b"true": "a boolean", b"false": "a boolean"}
 _CLOSED_BY = {ord("}"): ord("{"), ord("]"): ord("[")}
 _QUOTE, _BACKSLASH, _COMMA, _COLON, _ARRAY, _OBJECT = b'"\\,:[{'
@@ -138,6 +139,8 @@ class Walk:
     def _begin_value(self, data: bytes, pos: int) -> int:
         byte = data[pos]
         if byte != _ARRAY and byte != _OBJECT:
+            if byte not in _SCALAR_BEGINS:
+                raise BadJson  # A page of HTML, say.
             return self._read_scalar(data, pos)
         if self._wanted:
             self._wanted = False

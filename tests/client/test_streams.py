@@ -13,6 +13,8 @@ import responses
 from typing_extensions import override
 
 from arya_api_framework import (
+    Event,
+    Events,
     Hook,
     Pool,
     RawResponse,
@@ -522,6 +524,33 @@ async def test_forgotten() -> None:
         await server.has_ended(1)
         assert await client.get() == {}
         await kind.close()
+
+
+async def test_events_are_told(lane: Lane) -> None:
+    """Each piece is told; what a method raises ends the reading."""
+
+    class Told(Events):
+        def __init__(self) -> None:
+            self.sizes: list[int] = []
+            self.fails = False
+
+        @override
+        def on_response_chunk_received(self, event: Event) -> None:
+            if self.fails:
+                raise ZeroDivisionError
+            self.sizes.append(event.size or 0)
+
+    told = Told()
+    async with Scripted(*[chunked(b"x" * 10)] * 2, answer(200)) as server:
+        client = lane.client(server.url, events=told)
+        async with streaming(lane, client.stream("GET")) as body:
+            assert len(await lane.call(body.read)) == sum(told.sizes) == 10
+        told.fails = True
+        async with streaming(lane, client.stream("GET")) as body:
+            with pytest.raises(ZeroDivisionError):
+                await lane.call(body.read)
+        told.fails = False
+        assert await client.get() == {}
 
 
 async def test_not_hedged(kind: Kind) -> None:
