@@ -71,6 +71,7 @@ __all__ = [
     "ResponseInfo",
     "Retry",
     "SendOptions",
+    "ServerSentEvent",
     "ServerVariable",
     "SubClient",
     "SyncClient",
@@ -84,15 +85,13 @@ if TYPE_CHECKING:
     from .models import BaseModel, PaginatedResponse, Response
     from .pagination import Cursor, LinkHeader, NextURL, Offset, Page, PageNumber, Pagination
     from .rate_limit.shared import RedisShare
+    from .streaming.events import ServerSentEvent
 else:
-
-    def __getattr__(name):
-        from importlib import import_module
-
-        # Pydantic's models are slow to import, and whoever only defines a client needs none.
-        if name in {"BaseModel", "PaginatedResponse", "Response"}:
-            return getattr(import_module(f"{__name__}.models"), name)
-        if name in {
+    # Pydantic's models are slow to import, and whoever only defines a client needs none; nor does
+    # everybody need the rest.
+    _LATER = {
+        "models": ["BaseModel", "PaginatedResponse", "Response"],
+        "pagination": [
             "Cursor",
             "LinkHeader",
             "NextURL",
@@ -100,10 +99,17 @@ else:
             "Page",
             "PageNumber",
             "Pagination",
-        }:
-            return getattr(import_module(f"{__name__}.pagination"), name)
-        if name == "RedisShare":
-            return import_module(f"{__name__}.rate_limit.shared").RedisShare
+        ],
+        "rate_limit.shared": ["RedisShare"],
+        "streaming.events": ["ServerSentEvent"],
+    }
+
+    def __getattr__(name):
+        from importlib import import_module
+
+        for module, names in _LATER.items():
+            if name in names:
+                return getattr(import_module(f"{__name__}.{module}"), name)
         # Modules that `import arya_api_framework` brought along in 0.3.9.
         if name in {
             "async_framework",
