@@ -47,6 +47,21 @@ its entity tag has 18 characters
 found 2, such as aio-libs/aiohttp
 stars: 4000, 2000
 """,
+    "follow": """\
+1: ABC at 101.5
+2: ABC at 99.0
+3: ABC at 100.25
+enough for now
+4: ABC at 102.0
+5: ABC at 98.75
+no more prices today
+""",
+    "export": """\
+60 posts, then it was broken off
+40 more posts
+100 lines, from {"id":1,"title":"Post 1"} on, none twice: True
+100 posts
+""",
     "uploads": f"""\
 report.csv: 18 bytes, {{'title': 'This year'}}
 cat.png arrived
@@ -74,6 +89,13 @@ ASKED = {
         "GET /search/repositories?q=aio-libs&per_page=2",
         "GET /repos/psf/requests",
         "GET /repos/aio-libs/aiohttp",
+    ],
+    # After the last price the answer is 204.
+    "follow": ["GET /prices"] * 4,
+    "export": [
+        *["GET /posts?_limit=25", "GET /posts?_limit=25&_page=2"] * 2,
+        *["GET /posts?_limit=25&_page=3"] * 3,
+        *["GET /posts?_limit=25&_page=4"] * 2,
     ],
     "uploads": [
         "POST /upload",
