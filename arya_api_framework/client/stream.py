@@ -75,12 +75,15 @@ class Stream:
     def __init__(
         self, request: Callable[..., Any], method: str, path: URLPath, options: Mapping[str, Any]
     ) -> None:
-        for name in ("raw", "response_format"):
+        for name in ("raw", "response_format", "stream"):
             if name in options:
                 raise ConfigurationError(
                     f"{name!r} has no place in a stream: what becomes of the body is said where it "
                     "is read, as in `body.iter_items(User)`"
                 )
+        from .prepare import check_options
+
+        check_options(options)
         self._request = request
         self._method = method
         self._path = path

@@ -110,11 +110,26 @@ async def _no_descriptor_left() -> AsyncIterator[None]:
         await until_async(lambda: number() <= before + 1)
 
 
+async def stream(client: AsyncClient) -> None:
+    """Read a body while it comes."""
+    async with client.stream("GET", "/in-pieces") as body:
+        assert [text async for text in body.iter_text()]
+
+
+async def leave(client: AsyncClient) -> None:
+    """Leave a body that was begun."""
+    async with client.stream("GET", "/in-pieces") as body:
+        async for _ in body.iter_bytes():
+            break
+
+
 CALLS: dict[str, Callable[[AsyncClient], Awaitable[Any]]] = {
     "get": lambda client: client.get("/in-pieces"),
     "coded": lambda client: client.get("/gzip"),
     "post": lambda client: client.post("/ok", body={"a": 1}),
     "upload": lambda client: client.post("/ok", data=bytes(3_000_000)),
+    "stream": stream,
+    "left early": leave,
     "redirect": lambda client: client.get("/redirect-same"),
 }
 

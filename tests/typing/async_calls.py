@@ -5,7 +5,7 @@ error itself.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, assert_type
@@ -22,9 +22,11 @@ from arya_api_framework import (
     Request,
     Response,
     Retry,
+    ServerSentEvent,
     Timeout,
 )
 from arya_api_framework.client.async_pages import AsyncItems, AsyncPages
+from arya_api_framework.client.async_stream import AsyncStream
 
 
 class User(Response):
@@ -318,3 +320,29 @@ def pages(client: AsyncClient) -> None:
     assert_type(client.items("/users", pagination=link, max_items=5), AsyncItems[Any])
     client.items("/users", User, pagination=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     client.pages("/users", User, pagination=link, max_items=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
+async def streams(client: AsyncClient) -> None:
+    """What comes while the body does."""
+    async with client.stream("GET", "/users", parameters={"a": 1}) as body:
+        assert_type(body, AsyncStream)
+        assert_type(body.status, int)
+        assert_type(await body.read(), bytes)
+        assert_type(body.iter_bytes(), AsyncIterator[bytes])
+        assert_type(body.iter_text(), AsyncIterator[str])
+        assert_type(body.iter_lines(max_line=5), AsyncIterator[str])
+        assert_type(body.iter_items(User, at="data"), AsyncIterator[User])
+        assert_type(body.iter_items(User | Cat), AsyncIterator[User | Cat])
+        assert_type(body.iter_items(on_invalid="skip"), AsyncIterator[Any])
+        assert_type(body.iter_json_lines(User), AsyncIterator[User])
+        assert_type(body.iter_json_lines(int | None), AsyncIterator[int | None])
+        assert_type(body.iter_json_lines(), AsyncIterator[Any])
+        assert_type(body.iter_events(), AsyncIterator[ServerSentEvent[str]])
+        assert_type(body.iter_events(User, until="[DONE]"), AsyncIterator[ServerSentEvent[User]])
+        assert_type(body.iter_events(User | Cat), AsyncIterator[ServerSentEvent[User | Cat]])
+        assert_type(body.iter_events({"user": User}), AsyncIterator[ServerSentEvent[User]])
+        async for event in body.iter_events({"user": User, "cat": Cat}, reconnect=True):
+            assert_type(event.id, str)
+        body.iter_items(User, on_invalid="drop")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+        body.iter_lines(5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.stream("GET", raw=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

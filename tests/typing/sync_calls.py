@@ -4,6 +4,7 @@ An error is expected where a line says so, for both checkers: an ignore that not
 error itself.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, assert_type
@@ -19,10 +20,12 @@ from arya_api_framework import (
     Request,
     Response,
     Retry,
+    ServerSentEvent,
     SyncClient,
     Timeout,
 )
 from arya_api_framework.client.sync_pages import SyncItems, SyncPages
+from arya_api_framework.client.sync_stream import SyncStream
 
 
 class User(Response):
@@ -299,3 +302,29 @@ def pages(client: SyncClient) -> None:
     assert_type(client.items("/users", pagination=link, max_items=5), SyncItems[Any])
     client.items("/users", User, pagination=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     client.pages("/users", User, pagination=link, max_items=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
+def streams(client: SyncClient) -> None:
+    """What comes while the body does."""
+    with client.stream("GET", "/users", parameters={"a": 1}) as body:
+        assert_type(body, SyncStream)
+        assert_type(body.status, int)
+        assert_type(body.read(), bytes)
+        assert_type(body.iter_bytes(), Iterator[bytes])
+        assert_type(body.iter_text(), Iterator[str])
+        assert_type(body.iter_lines(max_line=5), Iterator[str])
+        assert_type(body.iter_items(User, at="data"), Iterator[User])
+        assert_type(body.iter_items(User | Cat), Iterator[User | Cat])
+        assert_type(body.iter_items(on_invalid="skip"), Iterator[Any])
+        assert_type(body.iter_json_lines(User), Iterator[User])
+        assert_type(body.iter_json_lines(int | None), Iterator[int | None])
+        assert_type(body.iter_json_lines(), Iterator[Any])
+        assert_type(body.iter_events(), Iterator[ServerSentEvent[str]])
+        assert_type(body.iter_events(User, until="[DONE]"), Iterator[ServerSentEvent[User]])
+        assert_type(body.iter_events(User | Cat), Iterator[ServerSentEvent[User | Cat]])
+        assert_type(body.iter_events({"user": User}), Iterator[ServerSentEvent[User]])
+        for event in body.iter_events({"user": User, "cat": Cat}, reconnect=True):
+            assert_type(event.id, str)
+        body.iter_items(User, on_invalid="drop")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+        body.iter_lines(5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.stream("GET", raw=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
