@@ -311,6 +311,8 @@ class SendOptions(TypedDict, total=False):
         encoding: The charset of texts, whatever a response says of it; `None` takes what it says,
             and UTF-8 where it says nothing.
         hooks: Hooks of this call, after those of the client.
+        progress: Show a bar while the body is sent, drawn by tqdm or rich, whichever is installed;
+            a text stands in front of it.
         trace: A value of yours that every event of this call carries.
     """
 
@@ -331,6 +333,7 @@ class SendOptions(TypedDict, total=False):
     json_content_types: Sequence[str] | None
     encoding: str | None
     hooks: Sequence[Hook] | None
+    progress: bool | str | None
     trace: Any
 
 

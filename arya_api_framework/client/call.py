@@ -88,6 +88,7 @@ class Policy(NamedTuple):
         key_field: The field of the client's pool of keys.
         tls: The certificate that the call shows in place of the client's.
         stream: What is given the body of a success, to be read piece by piece.
+        progress: Whether a bar is shown; that of a client shows none.
     """
 
     timeout: Timeout
@@ -117,6 +118,7 @@ class Policy(NamedTuple):
     encoding: str | None = None
     key_field: str | None = None
     stream: Stream | None = None
+    progress: bool | str | None = None
 
     @property
     def is_plain(self) -> bool:

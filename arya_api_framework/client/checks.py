@@ -64,6 +64,7 @@ __all__ = [
     "check_hooks",
     "check_media_types",
     "check_priority",
+    "check_progress",
     "check_redirects",
     "check_retry",
     "check_whole",
@@ -278,6 +279,17 @@ def check_media_types(_: Any, value: Any) -> tuple[str, ...] | None:
             f"got {list(given)!r}"
         )
     return tuple(one.lower() for one in given)
+
+
+def check_progress(value: Any) -> bool | str | None:
+    """Return what `progress` of a call is, if it can be.
+
+    Raises:
+        ConfigurationError: It is neither a description nor `True` or `False`.
+    """
+    if value is None or isinstance(value, bool | str):
+        return value
+    raise ConfigurationError(f"progress must be True, False or a description, got {value!r}")
 
 
 def check_priority(_: Any, value: Any) -> int:

@@ -28,6 +28,7 @@ from .checks import (
     check_hooks,
     check_media_types,
     check_priority,
+    check_progress,
     check_redirects,
     check_retry,
     check_whole,
@@ -40,6 +41,7 @@ from .codings import accept_encoding, compress_body
 from .defaults import Defaults, lay_headers
 from .encoding import as_pairs, encode_scalar
 from .formats import find_format
+from .hook_chain import HookChain
 from .mappings import Values, merge_error_responses
 from .placed import NO_AUTH_YET, AuthText, ClientText, KeyText
 from .redaction import redact_url
@@ -72,6 +74,7 @@ _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "cost": lambda _, value: check_cost(value),
     "priority": check_priority,
     "hooks": check_hooks,
+    "progress": lambda _, value: check_progress(value),
     "trace": lambda _, value: value,
     "stream": check_stream,
 }
@@ -209,6 +212,8 @@ def make_call(policy: Policy, request: Request, options: Any, *, sending: bool =
         if "timeout" in changes:
             changes["timeout"] = with_pool_wait(changes["timeout"], policy.pool_wait)
         policy = policy._replace(**changes)
+        if policy.progress and request.body is not None:
+            policy = _with_bar(policy, policy.progress, request)
     if "auth" in options or "security" in options or policy.security is not None or sending:
         policy, request = _authenticate(policy, request, options, sending=sending)
     elif policy.auth and request.origin not in policy.trusted_origins:
@@ -220,6 +225,18 @@ def make_call(policy: Policy, request: Request, options: Any, *, sending: bool =
         get("raw", False),
         policy,
     )
+
+
+def _with_bar(policy: Policy, progress: bool | str, request: Request) -> Policy:
+    """Return a policy by which a bar is shown, the innermost hook: it sees the body that is sent.
+
+    Raises:
+        ConfigurationError: There is no library that draws it.
+    """
+    from ..progress import ProgressHook
+
+    hook = ProgressHook(progress, f"{request.method} {request.template or ''}")
+    return policy._replace(hooks=HookChain((*policy.hooks, hook)))
 
 
 def _compress(body: bytes | Body, coding: Compression, headers: CIMultiDict[str]) -> bytes | Body:

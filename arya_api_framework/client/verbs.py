@@ -257,6 +257,8 @@ def _file_call(
         raise error
     name = file_name(source) or "file"
     shape = (name, source, rest.pop("content_type", None) or guess_type(name))
+    if rest.get("progress") is True:
+        rest["progress"] = name  # Says more than the path.
     return shape, method, rest
 
 
