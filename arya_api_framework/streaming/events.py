@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import ValidationError
-from typing_extensions import override
+from typing_extensions import TypeForm, override
 
 from ..client.shapes import is_mapping
 from ..client.typed_format import ItemFormat, item_format
@@ -22,6 +22,7 @@ __all__ = ["EventDecoder", "ServerSentEvent"]
 
 T = TypeVar("T")
 
+_TEXT: Any = str
 _LONGEST_NUMBER = 15
 
 
@@ -84,7 +85,7 @@ class EventDecoder(ItemDecoder[ServerSentEvent[T]]):
 
     def __init__(
         self,
-        target: type[T] | Mapping[str, type[T]] | Any = str,
+        target: type[T] | TypeForm[T] | Mapping[str, type[T]] = _TEXT,
         *,
         until: str | None = None,
         on_invalid: OnInvalid = "raise",

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from ..client.response import ResponseInfo
     from ..client.typed_format import ItemFormat
 
-__all__ = ["ItemDecoder", "is_no_json"]
+__all__ = ["ANYTHING", "ItemDecoder", "is_no_json"]
 
 T = TypeVar("T")
+ANYTHING: Any = Any
+"""The type of parsed JSON, given as a type."""
+
 _BOM = b"\xef\xbb\xbf"
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
-from typing_extensions import override
+from typing_extensions import TypeForm, override
 
 from ..client.checks import check_at
 from ..client.typed_format import items_format
 from ..errors import ResponseValidationError
 from .decoder import MOST, OnInvalid, place_of
-from .item_decoder import ItemDecoder, is_no_json
+from .item_decoder import ANYTHING, ItemDecoder, is_no_json
 from .json_scan import ElementScan, end_of_space, end_of_whole, split_elements
 from .json_walk import ARRAY, BadJson, NoArray, Walk
 
@@ -22,7 +22,7 @@ __all__ = ["JsonItems"]
 
 T = TypeVar("T")
 
-_LARGEST_PIECE = 1024 * 1024
+_LARGEST_PIECE = 64 * 1024
 """How much is validated at once at most: its elements are all in memory together."""
 
 _COMMA, _CLOSE = b",]"
@@ -64,7 +64,7 @@ class JsonItems(ItemDecoder[T]):
 
     def __init__(
         self,
-        target: type[T] | Any = Any,
+        target: type[T] | TypeForm[T] = ANYTHING,
         *,
         at: str | None = None,
         on_invalid: OnInvalid = "raise",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
-from typing_extensions import override
+from typing_extensions import TypeForm, override
 
 from ..client.typed_format import item_format
 from .decoder import MOST, OnInvalid
-from .item_decoder import ItemDecoder, is_no_json
+from .item_decoder import ANYTHING, ItemDecoder, is_no_json
 from .json_scan import ElementScan, end_of_space
 from .lines import LineSplitter
 
@@ -51,7 +51,7 @@ class JsonLines(ItemDecoder[T]):
 
     def __init__(
         self,
-        target: type[T] | Any = Any,
+        target: type[T] | TypeForm[T] = ANYTHING,
         *,
         on_invalid: OnInvalid = "raise",
         max_item_size: int = MOST,
@@ -132,7 +132,7 @@ class JsonSequence(ItemDecoder[T]):
 
     def __init__(
         self,
-        target: type[T] | Any = Any,
+        target: type[T] | TypeForm[T] = ANYTHING,
         *,
         on_invalid: OnInvalid = "raise",
         max_item_size: int = MOST,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from types import FrameType
 
-from . import calls, in_memory, processes
+from . import calls, decoders, in_memory, processes
 from .measure import Row, Settings, render
 from .servers import Web, web_server
 
@@ -31,6 +31,8 @@ BENCHMARKS: dict[str, Callable[[Settings, Web], Iterator[Row]]] = {
     "bomb": processes.bombs,
     "import": processes.imports,
     "rate-limit": in_memory.rate_limit,
+    "items": decoders.items,
+    "events": decoders.events,
 }
 # They would change how the hand-written calls connect.
 _ENVIRONMENT = "REQUESTS_CA_BUNDLE CURL_CA_BUNDLE HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY".split()
@@ -54,6 +56,7 @@ def parse(arguments: list[str] | None = None) -> tuple[list[str], Settings]:
     parser.add_argument("--calls", type=_whole, help="calls of each side in a round [500]")
     parser.add_argument("--held", type=_whole, help="calls held in flight [10000]")
     parser.add_argument("--upload", type=_whole, metavar="MIB", help="size of the upload [1024]")
+    parser.add_argument("--items", type=_whole, help="elements of the array [1000000]")
     parser.add_argument(
         "--quick", action="store_true", help="measure too little to mean anything, in seconds"
     )
@@ -61,12 +64,14 @@ def parse(arguments: list[str] | None = None) -> tuple[list[str], Settings]:
     unknown = [name for name in given.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}; choose from {', '.join(BENCHMARKS)}")
-    rounds, calls, held, upload = (2, 20, 100, 8) if given.quick else (11, 500, 10_000, 1024)
+    usual = (2, 20, 100, 8, 1000) if given.quick else (11, 500, 10_000, 1024, 1_000_000)
+    rounds, calls, held, upload, items = usual
     settings = Settings(
         given.rounds or rounds,
         given.calls or calls,
         given.held or held,
         (given.upload or upload) * _MIB,
+        given.items or items,
     )
     return given.names or list(BENCHMARKS), settings
 

@@ -268,12 +268,65 @@ def bomb_async(origin: str) -> dict[str, float]:
     return asyncio.run(run())
 
 
+def items_ours(path: str) -> dict[str, float]:
+    """Decode the elements of an array while they are read."""
+    from arya_api_framework.streaming.json_items import JsonItems
+
+    from .models import User
+    from .decoders import PIECE
+
+    JsonItems(User)  # Compiles the model.
+    with Meter() as meter, open(path, "rb") as file:
+        decoder = JsonItems(User)
+        last = -1
+        while piece := file.read(PIECE):
+            for user in decoder.feed(piece):
+                last = user.id
+        decoder.finish()
+    if last + 1 != decoder.count:
+        raise RuntimeError(f"{decoder.count} items came, the last was {last}")
+    return meter.figures
+
+
+def items_theirs(path: str) -> dict[str, float]:
+    """Validate an array with pydantic, once it was read."""
+    from pydantic import TypeAdapter
+
+    from .models import PlainUser
+
+    users = TypeAdapter(list[PlainUser])
+    resident = memory("VmRSS")
+    content = Path(path).read_bytes()
+    with Meter() as meter:
+        found = users.validate_json(content)
+    if found[-1].id + 1 != len(found):
+        raise RuntimeError(f"{len(found)} items came")
+    return {**meter.figures, "growth": memory("VmHWM") - resident}
+
+
+def items_theirs_uncollected(path: str) -> dict[str, float]:
+    """The same without a garbage collector that looks at all that is there already."""
+    import gc
+
+    gc.disable()
+    return items_theirs(path)
+
+
+ITEMS = {
+    "ours": items_ours,
+    "theirs": items_theirs,
+    "theirs-uncollected": items_theirs_uncollected,
+}
+
+
 def main(what: str, side: str, *arguments: str) -> None:
     """Measure one side and write its figures."""
     if what == "upload":
         figures = UPLOADS[side](*arguments)
     elif what == "stream":
         figures = STREAMS[side](*arguments)
+    elif what == "items":
+        figures = ITEMS[side](*arguments)
     elif what == "bomb":
         figures = {"sync": bomb_sync, "async": bomb_async}[side](*arguments)
     else:

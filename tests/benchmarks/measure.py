@@ -32,12 +32,14 @@ class Settings:
         calls: Calls of one side in one round.
         held: Calls held in flight at once.
         upload: Bytes of the uploaded file.
+        items: Elements of the array that is decoded.
     """
 
     rounds: int
     calls: int
     held: int
     upload: int
+    items: int
 
     @property
     def process_rounds(self) -> int:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from .measure import Bar, Row, Settings, in_turn
 from .servers import ROOT, Web, bomb_server, drain_server, hold_server, pour_server
 
-__all__ = ["bombs", "imports", "in_flight", "streams", "uploads"]
+__all__ = ["bombs", "child", "imports", "in_flight", "streams", "uploads"]
 
 _MIB = 1024 * 1024
 _SMALL = 64 * 1024
@@ -42,7 +42,7 @@ def in_flight(settings: Settings, web: Web) -> Iterator[Row]:
 
     def hold(side: str) -> dict[str, float]:
         with hold_server(count) as origin:
-            return _child("hold", side, origin, str(count))
+            return child("hold", side, origin, str(count))
 
     found = in_turn(settings.process_rounds, lambda: hold("ours"), lambda: hold("theirs"))
     cpu = [(ours["cpu"] / count * 1e6, theirs["cpu"] / count * 1e6) for ours, theirs in found]
@@ -63,8 +63,8 @@ def uploads(settings: Settings, web: Web) -> Iterator[Row]:
         for kind in ("sync", "async"):
             found = in_turn(
                 settings.process_rounds,
-                partial(_child, "upload", f"{kind}-ours", *files),
-                partial(_child, "upload", f"{kind}-theirs", *files),
+                partial(child, "upload", f"{kind}-ours", *files),
+                partial(child, "upload", f"{kind}-theirs", *files),
             )
             speed = [(size / ours["seconds"], size / theirs["seconds"]) for ours, theirs in found]
             growth = [(ours["growth"], theirs["growth"]) for ours, theirs in found]
@@ -80,8 +80,8 @@ def streams(settings: Settings, web: Web) -> Iterator[Row]:
         for kind in ("sync", "async"):
             found = in_turn(
                 settings.process_rounds,
-                partial(_child, "stream", f"{kind}-ours", origin, str(settings.upload)),
-                partial(_child, "stream", f"{kind}-theirs", origin, str(settings.upload)),
+                partial(child, "stream", f"{kind}-ours", origin, str(settings.upload)),
+                partial(child, "stream", f"{kind}-theirs", origin, str(settings.upload)),
             )
             speed = [(size / ours["seconds"], size / theirs["seconds"]) for ours, theirs in found]
             growth = [(ours["growth"], theirs["growth"]) for ours, theirs in found]
@@ -95,7 +95,7 @@ def bombs(settings: Settings, web: Web) -> Iterator[Row]:
     for coding in ("gzip", "br", "zstd"):
         with bomb_server(coding) as origin:
             for kind in ("sync", "async"):
-                found = [_child("bomb", kind, origin) for _ in range(settings.process_rounds)]
+                found = [child("bomb", kind, origin) for _ in range(settings.process_rounds)]
                 what = f"{kind} {coding} bomb of 1 GiB"
                 seconds = median(one["seconds"] for one in found)
                 growth = median(one["growth"] for one in found)
@@ -123,7 +123,8 @@ def _timed(code: str) -> tuple[float, list[str]]:
     return float(spent), list(heavy)
 
 
-def _child(*arguments: str) -> dict[str, float]:
+def child(*arguments: str) -> dict[str, float]:
+    """Return the figures of what is measured in a process of its own."""
     command = [sys.executable, "-m", "tests.benchmarks.children", *arguments]
     figures: dict[str, float] = json.loads(_output(command))
     return figures
