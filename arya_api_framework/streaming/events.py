@@ -93,7 +93,7 @@ class EventDecoder(ItemDecoder[ServerSentEvent[T]]):
         last_event_id: str = "",
         info: ResponseInfo | None = None,
     ) -> None:
-        super().__init__(on_invalid, "max_event_size", max_event_size, info)
+        super().__init__(on_invalid, "max_event_size", max_event_size, "utf-8", info)
         self._formats: dict[str, ItemFormat | None] = {}
         self._format: ItemFormat | bool | None = False  # `None` is text, `False` none of these.
         if is_mapping(target):
@@ -113,7 +113,7 @@ class EventDecoder(ItemDecoder[ServerSentEvent[T]]):
 
     @override
     def _feed(self, data: bytes, found: list[ServerSentEvent[T]]) -> None:
-        lines = self._lines.split(self._without_mark(data))
+        lines = self._lines.split(self._as_utf8(data))
         fields = self._data
         for line in lines:
             if line:

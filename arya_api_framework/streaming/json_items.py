@@ -42,6 +42,7 @@ class JsonItems(ItemDecoder[T]):
         at: Where the array stands: names joined by dots; the whole body if left out.
         on_invalid: Whether an element that does not fit is an error, or skipped and counted.
         max_item_size: How many bytes an element may have.
+        charset: What the response declares. UTF-8 counts where it fits, as JSON must be that.
         info: The response, for errors and for `Response` models.
 
     Example:
@@ -69,9 +70,10 @@ class JsonItems(ItemDecoder[T]):
         at: str | None = None,
         on_invalid: OnInvalid = "raise",
         max_item_size: int = MOST,
+        charset: str = "utf-8",
         info: ResponseInfo | None = None,
     ) -> None:
-        super().__init__(on_invalid, "max_item_size", max_item_size, info)
+        super().__init__(on_invalid, "max_item_size", max_item_size, charset, info)
         self._at = check_at(at)
         self._names = [] if at is None else at.split(".")
         self._format = items_format(target)
@@ -85,7 +87,7 @@ class JsonItems(ItemDecoder[T]):
 
     @override
     def _feed(self, data: bytes, found: list[T]) -> None:
-        data = self._without_mark(data)
+        data = self._as_utf8(data)
         for start in range(0, len(data), self._largest):
             self._read(data[start : start + self._largest], found)
 
@@ -98,17 +100,17 @@ class JsonItems(ItemDecoder[T]):
         if self._state == _AFTER:
             try:
                 self._walk.feed(data, pos)
-            except BadJson:
-                raise self._broken("what follows the array is no valid JSON", data) from None
+            except BadJson as why:
+                raise self._broken(f"what follows the array is no valid JSON{why}", data) from None
 
     def _search(self, data: bytes) -> int:
         """Read up to the array, and return where its first element may stand."""
         try:
             pos = self._walk.feed(data)
-        except BadJson:
+        except BadJson as why:
             raise self._broken(
                 f"a list of {self._format.name} was expected{self._place}, but the content is no "
-                "valid JSON",
+                f"valid JSON{why}",
                 data,
             ) from None
         except NoArray as wrong:
@@ -192,7 +194,7 @@ class JsonItems(ItemDecoder[T]):
 
     def _take_one(self, content: bytes, found: list[T]) -> None:
         try:
-            items = self._format.validate(content)
+            items = self._validate(self._format, content)
         except ValidationError as error:
             self._take_invalid(
                 error, self._format, content, f"item {self.count}", is_torn=is_no_json(error)

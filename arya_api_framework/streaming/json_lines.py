@@ -39,6 +39,7 @@ class JsonLines(ItemDecoder[T]):
         target: What each line becomes; parsed JSON if left out.
         on_invalid: Whether a line that does not fit is an error, or skipped and counted.
         max_item_size: How many bytes a line may have.
+        charset: What the response declares. UTF-8 counts where it fits, as JSON must be that.
         info: The response, for errors and for `Response` models.
 
     Example:
@@ -55,16 +56,17 @@ class JsonLines(ItemDecoder[T]):
         *,
         on_invalid: OnInvalid = "raise",
         max_item_size: int = MOST,
+        charset: str = "utf-8",
         info: ResponseInfo | None = None,
     ) -> None:
-        super().__init__(on_invalid, "max_item_size", max_item_size, info)
+        super().__init__(on_invalid, "max_item_size", max_item_size, charset, info)
         self._format = item_format(target)
         self._splitter = LineSplitter(b"", b"\n", self._most)
         self._line = 1
 
     @override
     def _feed(self, data: bytes, found: list[T]) -> None:
-        lines = self._splitter.split(self._without_mark(data))
+        lines = self._splitter.split(self._as_utf8(data))
         if lines:
             self._take(lines, found)
         if self._splitter.is_too_long:
@@ -82,15 +84,22 @@ class JsonLines(ItemDecoder[T]):
                     for number, line in numbered:  # noqa: B007 - for the error
                         add(validate(line))
                     break
-                except ValidationError as error:
+                except ValidationError:
                     if line.strip(_SPACE):
                         self.count = base + len(found) - known + self.skipped - skipped
-                        self._take_invalid(error, self._format, line, self._called(number))
+                        self._take_again(line, number, found)
         finally:
             self.count = base + len(found) - known + self.skipped - skipped
             self._line = first + len(lines)
             if self._info is not None and self._format.is_attached:
                 self._format.attach(found[known:], self._info)
+
+    def _take_again(self, line: bytes, number: int, found: list[T]) -> None:
+        """Add an item that did not fit at first."""
+        try:
+            found.append(self._validate(self._format, line))
+        except ValidationError as error:
+            self._take_invalid(error, self._format, line, self._called(number))
 
     def _called(self, number: int) -> str:
         return f"item {self.count} (line {number})"
@@ -101,7 +110,7 @@ class JsonLines(ItemDecoder[T]):
         if not line.strip(_SPACE):
             return
         try:
-            self._format.validate(line)
+            self._validate(self._format, line)
         except ValidationError as error:
             if is_no_json(error):
                 raise self._broken(
@@ -120,6 +129,7 @@ class JsonSequence(ItemDecoder[T]):
         target: What each text becomes; parsed JSON if left out.
         on_invalid: Whether a text that does not fit is an error, or skipped and counted.
         max_item_size: How many bytes a text may have.
+        charset: What the response declares. UTF-8 counts where it fits, as JSON must be that.
         info: The response, for errors and for `Response` models.
 
     Example:
@@ -136,9 +146,10 @@ class JsonSequence(ItemDecoder[T]):
         *,
         on_invalid: OnInvalid = "raise",
         max_item_size: int = MOST,
+        charset: str = "utf-8",
         info: ResponseInfo | None = None,
     ) -> None:
-        super().__init__(on_invalid, "max_item_size", max_item_size, info)
+        super().__init__(on_invalid, "max_item_size", max_item_size, charset, info)
         self._format = item_format(target)
         self._scan = ElementScan()
         self._is_open: bool | None = False  # Whether a text may begin; `None` after a wrong one.
@@ -147,7 +158,7 @@ class JsonSequence(ItemDecoder[T]):
 
     @override
     def _feed(self, data: bytes, found: list[T]) -> None:
-        first, *others = self._without_mark(data).split(_SEPARATOR)
+        first, *others = self._as_utf8(data).split(_SEPARATOR)
         self._read(first, found)
         for part in others:
             if self._scan.is_inside:
@@ -187,7 +198,7 @@ class JsonSequence(ItemDecoder[T]):
 
     def _take(self, text: bytes, found: list[T]) -> None:
         try:
-            item = self._format.validate(text)
+            item = self._validate(self._format, text)
         except ValidationError as error:
             self._take_invalid(error, self._format, text, f"item {self.count}")
             return

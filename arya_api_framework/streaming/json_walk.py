@@ -12,11 +12,33 @@ __all__ = ["ARRAY", "MAX_DEPTH", "BadJson", "NoArray", "Walk"]
 MAX_DEPTH = 200
 """How deep arrays and objects may be nested: as deep as pydantic reads them."""
 
-_STRING = re.compile(rb'[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+', re.DOTALL)
+_IN_STRING = rb'[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+'
+_NUMBER = rb"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
+_LEVELS = 3
+_LONGEST_NUMBER = 64 * 1024
 _SCALAR = re.compile(rb'[^ \t\r\n\[\]{}",:]++')
-_NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
-_SCALAR_BEGINS = b"-0123456789ntf"
+_SCALAR_BEGINS = b"-0123456789ntfNI"
 _LITERALS = {b"null": "null", b"true": "a boolean", b"false": "a boolean"}
+
+
+def _value(levels: int) -> bytes:
+    """Return the pattern of a value that holds so many levels of others at most."""
+    space, string = rb"[ \t\r\n]*+", rb'"' + _IN_STRING + rb'"'
+    choices = [string, _NUMBER, *_LITERALS]
+    if levels:
+        value = space + _value(levels - 1) + space
+        member = space + string + space + rb":" + value
+        for opening, one, closing in (rb"\{", member, rb"\}"), (rb"\[", value, rb"\]"):
+            several = one + rb"(?:," + one + rb")*+"
+            choices.append(opening + rb"(?:" + several + rb"|" + space + rb")" + closing)
+    return rb"(?:" + rb"|".join(choices) + rb")"
+
+
+_STRING = re.compile(_IN_STRING, re.DOTALL)
+_WHOLE_NUMBER = re.compile(_NUMBER)
+_WHOLE_VALUE = re.compile(_value(_LEVELS), re.DOTALL)
+"""A value that is not nested deeply, read at once; it is the same that is read step by step."""
+
 _CLOSED_BY = {ord("}"): ord("{"), ord("]"): ord("[")}
 _QUOTE, _BACKSLASH, _COMMA, _COLON, _ARRAY, _OBJECT = b'"\\,:[{'
 
@@ -25,7 +47,10 @@ _VALUE, _FIRST_VALUE, _KEY, _FIRST_KEY, _AFTER_KEY, _NEXT, _END, ARRAY = range(8
 
 
 class BadJson(Exception):
-    """What came is no JSON."""
+    """What came is no JSON; the text says why where that is not plain to see."""
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(f": {why}" if why else "")
 
 
 class NoArray(Exception):
@@ -151,8 +176,13 @@ class Walk:
                 raise NoArray(self._matched, "an object")
             if byte == _ARRAY:
                 raise NoArray(self._matched, "an array")
+        elif len(self._open) + _LEVELS <= MAX_DEPTH:
+            whole = _WHOLE_VALUE.match(data, pos)
+            if whole is not None:
+                self._after_value()
+                return whole.end()
         if len(self._open) >= MAX_DEPTH:
-            raise BadJson
+            raise BadJson(f"it is nested more than {MAX_DEPTH} levels deep")
         self._open.append(byte)
         self.expects = _FIRST_KEY if byte == _OBJECT else _FIRST_VALUE
         return pos + 1
@@ -206,7 +236,7 @@ class Walk:
         name = self._names[self._matched]
         if len(key) < 6 * 2 * len(name) + 1:
             try:
-                found = json.loads(b'"%b"' % bytes(key))
+                found = json.loads(f'"{key.decode(errors="replace")}"')
             except ValueError:
                 raise BadJson from None
             if found == name:
@@ -218,6 +248,8 @@ class Walk:
         if match is not None:
             pos = match.end()
             self._scalar += match[0]
+            if len(self._scalar) > _LONGEST_NUMBER:
+                raise BadJson(f"a number has more than {_LONGEST_NUMBER} digits")
         if pos < len(data):
             self._end_scalar()
         return pos
@@ -227,7 +259,7 @@ class Walk:
         self._scalar.clear()
         found = _LITERALS.get(scalar)
         if found is None:
-            if not _NUMBER.fullmatch(scalar):
+            if not _WHOLE_NUMBER.fullmatch(scalar):
                 raise BadJson
             found = "a number"
         if self._wanted:
