@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ..errors import ConfigurationError, ResponseParseError, ResponseTooLarge
 from .decoder import Decoder, OnInvalid, check_most, place_of, too_large
-from .text import incremental
+from .text import Incremental, incremental
 
 if TYPE_CHECKING:
     from ..client.response import ResponseInfo
@@ -56,7 +56,7 @@ class ItemDecoder(Decoder[T]):
         self._info = info
         self._begins: bytes | None = b""  # Of what may be a byte order mark.
         self._charset = _other_charset(charset)
-        self._recoder: codecs.IncrementalDecoder | None = None
+        self._recoder: Incremental | None = None
         if self._charset is not None and not _is_one_byte(self._charset):
             # Its bytes could be taken for brackets and quotes.
             self._recoder, self._charset = incremental(self._charset), None
@@ -83,7 +83,7 @@ class ItemDecoder(Decoder[T]):
 
     def _held(self) -> bytes:
         """Return what could not be made use of without what should have followed."""
-        last = b"" if self._recoder is None else self._recoder.decode(b"", final=True).encode()
+        last = b"" if self._recoder is None else self._recoder.decode(b"", True).encode()
         return (self._begins or b"") + last
 
     def _validate(self, form: ItemFormat, content: bytes) -> Any:

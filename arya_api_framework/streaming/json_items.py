@@ -224,10 +224,8 @@ class JsonItems(ItemDecoder[T]):
             )
         if self._state != _AFTER:
             raise self._broken(f"the body ends before the array does, after {self.count:,} items")
-        if not self._walk.is_over:
-            raise self._broken(
-                f"the body ends after the array, of {self.count:,} items, but is cut"
-            )
+        if not self._walk.is_over or self._held():
+            raise self._broken("the body ends after the array, before the JSON does")
 
     @property
     def _place(self) -> str:
@@ -242,11 +240,11 @@ class JsonItems(ItemDecoder[T]):
             text, kind = f"{what} has no {name!r}", ("missing", "Field required")
             names = [*names, name]
         elif wrong.depth == len(self._names):
-            text, kind = f"{what} is {wrong.found}", ("list_type", "Input should be a valid list")
+            text, kind = f"{what} is {wrong.found}", ("list_type", "Input should be a valid array")
         else:
             text, kind = (
                 f"{what} is {wrong.found}, not an object",
-                ("dict_type", "Input should be a valid dictionary"),
+                ("dict_type", "Input should be an object"),
             )
         hint = "; `at` says where the list stands" if wrong.depth == 0 and not self._names else ""
         return ResponseValidationError(

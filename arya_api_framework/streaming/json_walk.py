@@ -18,7 +18,15 @@ _LEVELS = 3
 _LONGEST_NUMBER = 64 * 1024
 _SCALAR = re.compile(rb'[^ \t\r\n\[\]{}",:]++')
 _SCALAR_BEGINS = b"-0123456789ntfNI"
-_LITERALS = {b"null": "null", b"true": "a boolean", b"false": "a boolean"}
+_LITERALS = {
+    b"null": "null",
+    b"true": "a boolean",
+    b"false": "a boolean",
+    # No JSON (RFC 8259 6), but pydantic and `json` read them wherever they stand.
+    b"NaN": "a number",
+    b"Infinity": "a number",
+    b"-Infinity": "a number",
+}
 
 
 def _value(levels: int) -> bytes:
