@@ -70,8 +70,7 @@ class Decoder(ABC, Generic[T]):
                 self._finish(found)
             except Exception as error:
                 self.failure = error
-                if not found:
-                    raise
+                raise
         self.over = True
         return found
 

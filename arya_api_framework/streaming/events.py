@@ -69,7 +69,6 @@ class EventDecoder(ItemDecoder[ServerSentEvent[T]]):
     """
 
     __slots__ = (
-        "_begun",
         "_data",
         "_event",
         "_event_retry",
@@ -103,7 +102,6 @@ class EventDecoder(ItemDecoder[ServerSentEvent[T]]):
             self._format = _format_of(target)
         self._until = until
         self._lines = TextLines("utf-8", self._most)
-        self._begun = False
         self.last_event_id = self._id = last_event_id
         self.retry: float | None = None
         self._event = ""
