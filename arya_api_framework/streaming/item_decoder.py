@@ -92,9 +92,7 @@ class ItemDecoder(Decoder[T]):
             return form.validate(content)
         try:
             return form.validate(content)
-        except ValidationError as error:
-            if not is_no_json(error):
-                raise
+        except ValidationError:
             recoded = self._recode(content)
             if recoded == content:
                 raise

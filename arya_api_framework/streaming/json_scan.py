@@ -10,23 +10,25 @@ __all__ = ["ElementScan", "end_of_space", "end_of_whole", "split_elements"]
 _LEVELS = 4
 """How many levels of arrays and objects in an element are found at once; more than most have."""
 
+# Groups are atomic, `(?>(...)*)`, not possessive, `(...)*+`: before CPython 3.11.5 the latter match
+# what they should not (gh-106052).
 _SPACE = re.compile(rb"[ \t\r\n]*+")
-_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_STRING = re.compile(rb'[^"\\]*+(?>(?:\\.[^"\\]*+)*)', re.DOTALL)
 _SCALAR = re.compile(rb"[^ \t\r\n,\]]*+")
 # A string of which the first quote is the end is found in a third of the time.
-_QUOTED = rb'"(?:[^"]*+(?<!\\)"|[^"\\]*+(?:\\.[^"\\]*+)*+")'
-_FLAT = rb'[^"\[\]{}]*+(?:' + _QUOTED + rb'[^"\[\]{}]*+)*+'
+_QUOTED = rb'"(?:[^"]*+(?<!\\)"|[^"\\]*+(?>(?:\\.[^"\\]*+)*)")'
+_FLAT = rb'[^"\[\]{}]*+(?>(?:' + _QUOTED + rb'[^"\[\]{}]*+)*)'
 _FLAT_ONLY = re.compile(_FLAT, re.DOTALL)
 
 
 def _nested(levels: int) -> bytes:
     """Return the pattern of an array or object that holds so many levels of others at most."""
-    inner = rb"(?:" + _nested(levels - 1) + _FLAT + rb")*+" if levels else b""
+    inner = rb"(?>(?:" + _nested(levels - 1) + _FLAT + rb")*)" if levels else b""
     return rb"[\[{]" + _FLAT + inner + rb"[\]}]"
 
 
 _ELEMENT = rb'(?:[^ \t\r\n,\[\]{}":]++|' + _nested(_LEVELS) + rb"|" + _QUOTED + rb")"
-_WHOLE = re.compile(rb"(?:[ \t\r\n]*+" + _ELEMENT + rb"[ \t\r\n]*+,)*+", re.DOTALL)
+_WHOLE = re.compile(rb"(?>(?:[ \t\r\n]*+" + _ELEMENT + rb"[ \t\r\n]*+,)*)", re.DOTALL)
 
 _QUOTE, _BACKSLASH = b'"\\'
 

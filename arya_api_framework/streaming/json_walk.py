@@ -12,8 +12,8 @@ __all__ = ["ARRAY", "MAX_DEPTH", "BadJson", "NoArray", "Walk"]
 MAX_DEPTH = 200
 """How deep arrays and objects may be nested: as deep as pydantic reads them."""
 
-_IN_STRING = rb'[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+'
-_NUMBER = rb"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
+_IN_STRING = rb'[^"\\\x00-\x1f]*+(?>(?:\\.[^"\\\x00-\x1f]*+)*)'
+_NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 _LEVELS = 3
 _LONGEST_NUMBER = 64 * 1024
 _SCALAR = re.compile(rb'[^ \t\r\n\[\]{}",:]++')
@@ -37,7 +37,7 @@ def _value(levels: int) -> bytes:
         value = space + _value(levels - 1) + space
         member = space + string + space + rb":" + value
         for opening, one, closing in (rb"\{", member, rb"\}"), (rb"\[", value, rb"\]"):
-            several = one + rb"(?:," + one + rb")*+"
+            several = one + rb"(?>(?:," + one + rb")*)"
             choices.append(opening + rb"(?:" + several + rb"|" + space + rb")" + closing)
     return rb"(?:" + rb"|".join(choices) + rb")"
 

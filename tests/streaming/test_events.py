@@ -64,7 +64,7 @@ def message(data: object, id: str = "", retry: float | None = None) -> Event:
         (b"id:\0\0\ndata:hello\n\n", [message("hello")]),
         (b"id:1\ndata:1\n\nid:2\0\ndata:2\n\n", [message("1", "1"), message("2", "1")]),
         (
-            b"data:\0\ndata:  2\rData:1\ndata\0:2\ndata:1\r\0data:4\nda-ta:3\rdata:\r\n data:32\n\n",
+            b"data:\0\ndata:  2\rData:1\ndata\0:2\ndata:1\r\0data:4\nda-ta:3\rdata:\r\n data:3\n\n",
             [message("\0\n 2\n1\n")],
         ),
         (b"retry:3000\ndata:x\n\n", [message("x", retry=3.0)]),

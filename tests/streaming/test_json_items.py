@@ -528,5 +528,5 @@ def test_cut_character() -> None:
 
 def test_type_without_hash() -> None:
     """A type that cannot be kept is compiled anew."""
-    target: Any = Annotated[int, Field(json_schema_extra={"a": 1})]
+    target: Any = Annotated[int, {"no": "hash"}]
     assert decode(JsonItems(target), [b"[1]"]) == [1]

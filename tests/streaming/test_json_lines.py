@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
@@ -166,6 +166,12 @@ def test_charset(encoding: str) -> None:
         assert decode(lines, cut('"é"\n"ä"'.encode(encoding), size)) == ["é", "ä"]
         texts = JsonSequence(str, charset=encoding)
         assert decode(texts, cut('\x1e"é"\n\x1e"ä"'.encode(encoding), size)) == ["é", "ä"]
+
+
+def test_type_without_hash() -> None:
+    """A type that cannot be kept is compiled anew."""
+    target: Any = Annotated[int, {"no": "hash"}]
+    assert decode(JsonLines(target), [b"1"]) == [1]
 
 
 @pytest.mark.parametrize(
