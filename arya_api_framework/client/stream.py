@@ -283,7 +283,8 @@ class Stream:
                 call.check_media_type(self.response, call.policy.json_content_types)
             except FrameworkException as error:
                 raise self._conclude(error) from error.__cause__
-        return self._note(JsonItems(item_format, info=self.response.info, **options))
+        charset, info = self.encoding, self.response.info
+        return self._note(JsonItems(item_format, charset=charset, info=info, **options))
 
     def _open_json_lines(self, item_format: Any, options: Any) -> ItemDecoder[Any]:
         from ..streaming.json_lines import JsonLines, JsonSequence, is_sequence
@@ -291,7 +292,8 @@ class Stream:
         _check_names(options, StreamLineOptions.__optional_keys__)
         content_type = self.headers.get("Content-Type", "")
         kind: Any = JsonSequence if is_sequence(content_type) else JsonLines
-        return self._note(kind(item_format, info=self.response.info, **options))
+        charset, info = self.encoding, self.response.info
+        return self._note(kind(item_format, charset=charset, info=info, **options))
 
     def _open_events(self, data_format: Any, last: str, options: Any) -> EventDecoder[Any]:
         from ..streaming.events import EventDecoder

@@ -272,8 +272,8 @@ def items_ours(path: str) -> dict[str, float]:
     """Decode the elements of an array while they are read."""
     from arya_api_framework.streaming.json_items import JsonItems
 
-    from .models import User
     from .decoders import PIECE
+    from .models import User
 
     JsonItems(User)  # Compiles the model.
     with Meter() as meter, open(path, "rb") as file:

@@ -113,6 +113,17 @@ async def test_items_of_any_type(kind: Kind) -> None:
                 assert await each(kind, body.iter_items(*form)) == expected
 
 
+async def test_items_in_another_charset(kind: Kind) -> None:
+    """JSON that is no UTF-8 is read in the declared charset, as that of a plain call is."""
+    head = "Content-Type: application/json; charset=latin-1"
+    bodies = ['["é"]'.encode("latin-1"), '["é"]'.encode(), '"é"\n'.encode("latin-1")]
+    async with Scripted(*(answer(200, head, body=body) for body in bodies)) as server:
+        client = kind.client(server.url)
+        for name in ("iter_items", "iter_items", "iter_json_lines"):
+            async with streaming(kind, client.stream("GET")) as body:
+                assert await each(kind, getattr(body, name)(str)) == ["é"]
+
+
 async def test_item_that_does_not_fit(kind: Kind) -> None:
     """What came before it is given; by choice it is skipped and counted."""
     content = b'[{"id": 1}, {"id": "secret"}, {"id": 3}]'

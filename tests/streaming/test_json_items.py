@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -465,6 +466,39 @@ def test_large_element_in_small_pieces() -> None:
     (text,) = decoder.feed(b'"]')
     assert len(text) == 51_200_000
     assert decoder.finish() == []
+
+
+@pytest.mark.parametrize("nested", [199, 200])
+def test_depth_around_the_array(nested: int) -> None:
+    """What stands around the array may be nested as deep as pydantic reads it, at any cut."""
+    body = b'{"a":[1],"b":' + b"[" * nested + b"]" * nested + b"}"
+    error = "" if nested < 200 else "ResponseParseError"
+    assert outcomes(partial(JsonItems[int], int, at="a"), body, (1, 7, 150)).error == error
+
+
+@pytest.mark.parametrize(
+    ("start", "part"),
+    [
+        (b'{"', b"x" * 1000),
+        (b'{"b":"', b"\\u00e9" * 200),
+        (b'{"b":[', b'{"c":[1,"x"]},' * 80),
+        (b'{"a":[', b'{"c":[1,"x"]},' * 80),
+        (b'{"a":[],"b":"', b"x" * 1000),
+        (b'{"a":[]', b" " * 1000),
+    ],
+)
+def test_endless_body(start: bytes, part: bytes) -> None:
+    """A body that never ends takes no memory: nothing of it is kept."""
+    decoder = JsonItems[Any](at="a", on_invalid="skip")
+    decoder.feed(start + part)
+    tracemalloc.start()
+    try:
+        for _ in range(2000):
+            decoder.feed(part)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 200_000
 
 
 def test_large_piece() -> None:
