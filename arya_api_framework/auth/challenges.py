@@ -8,7 +8,7 @@ from collections.abc import Iterable
 __all__ = ["read_challenges", "read_parameters"]
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-_PARAMETER = re.compile(rf'({_TOKEN})[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|({_TOKEN}))')
+_PARAMETER = re.compile(rf'({_TOKEN})[ \t]*+=[ \t]*+(?:"((?>(?:[^"\\]|\\.)*))"|({_TOKEN}))')
 _SCHEME = re.compile(rf"({_TOKEN})(?=[ \t,]|$)")
 _TOKEN68 = re.compile(r"[ \t]++[A-Za-z0-9\-._~+/]++=*+[ \t]*+(?=,|$)")
 _GAP = re.compile(r"[ \t,]*+")

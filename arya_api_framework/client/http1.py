@@ -56,7 +56,8 @@ LAST_CHUNK = b"0\r\n\r\n"
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # RFC 9110 5.6.2
 _TEXT = r"[\t\x20-\x7e\x80-\xff]*+"  # RFC 9110 5.5: VCHAR, obs-text, SP and HTAB
 
-# Repeats are possessive, so that no input makes these patterns backtrack.
+# Repeats are possessive, and groups that repeat atomic, so that no input makes these patterns
+# backtrack. A possessive group, `(...)*+`, matches wrongly before CPython 3.11.5.
 _STATUS_LINE = re.compile(
     rf"HTTP/1\.([01]) ([1-5][0-9]{{2}})(?: ({_TEXT}))?(?=\r\n)".encode("ascii")
 ).match
@@ -68,19 +69,19 @@ _FIELD_LINE = re.compile(rf"({_TOKEN}):[ \t]*+({_TEXT})\r".encode("ascii")).full
 # A chunk-size line with the line end before it; any beginning of one; any beginning of a trailer
 # section, of which "\r\n\r" is the last.
 _CHUNK_LINE = re.compile(
-    rf"\r\n([0-9A-Fa-f]{{1,15}})(?:[ \t]*+;{_TEXT})?+\r\n".encode("ascii")
+    rf"\r\n([0-9A-Fa-f]{{1,15}})(?>(?:[ \t]*+;{_TEXT})?)\r\n".encode("ascii")
 ).match
 _CHUNK_LINE_PART = re.compile(
-    rf"(?:\r(?:\n(?:[0-9A-Fa-f]{{1,15}}(?:[ \t]*+(?:;{_TEXT})?+\r?)?)?)?)?".encode("ascii")
+    rf"(?:\r(?:\n(?:[0-9A-Fa-f]{{1,15}}(?:[ \t]*+(?>(?:;{_TEXT})?)\r?)?)?)?)?".encode("ascii")
 ).fullmatch
 _TRAILERS_PART = re.compile(
-    rf"(?:\r\n{_TOKEN}:{_TEXT})*+(?:\r(?:\n(?:{_TOKEN}|\r)?)?)?".encode("ascii")
+    rf"(?>(?:\r\n{_TOKEN}:{_TEXT})*)(?:\r(?:\n(?:{_TOKEN}|\r)?)?)?".encode("ascii")
 ).fullmatch
 
 _VISIBLE = r"[\x21-\x7e]++"
 _FIELD = rf"{_TOKEN}\x00(?![ \t]){_TEXT}(?<![ \t])"
 _REQUEST = re.compile(
-    rf"{_TOKEN} {_VISIBLE} HTTP/1\.1\r\nHost\x00{_VISIBLE}\r\n(?:{_FIELD}\r\n)*+\r\n"
+    rf"{_TOKEN} {_VISIBLE} HTTP/1\.1\r\nHost\x00{_VISIBLE}\r\n(?>(?:{_FIELD}\r\n)*)\r\n"
 ).fullmatch
 _field = "\x00".join
 _is_field = re.compile(_FIELD).fullmatch

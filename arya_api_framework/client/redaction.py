@@ -41,7 +41,7 @@ SAFE_PARAMETERS = frozenset(
 
 _USER = re.compile(
     r"""
-    ^( \s*+ (?: [a-z][a-z0-9+.\-]*+ : (?=[/\\]) )?+ [/\\]*+ )  # What comes before a host:
+    ^( \s*+ (?> (?: [a-z][a-z0-9+.\-]*+ : (?=[/\\]) )? ) [/\\]*+ )  # What comes before a host:
     (?<! ^/ )                                                  # not the one slash of a path.
     [^/?]* @
     """,
