@@ -13,6 +13,7 @@ import responses
 from typing_extensions import override
 
 from arya_api_framework import (
+    TLS,
     Event,
     Events,
     Hook,
@@ -41,6 +42,7 @@ from arya_api_framework.errors import (
     ResponseTooLarge,
     UploadIncomplete,
 )
+from tests.app import Server
 from tests.client.conftest import Lane
 from tests.conftest import Kind
 from tests.scripted import CLOSE, HANG, RESET, Early, Held, Scripted, answer
@@ -230,6 +232,21 @@ async def test_left_early(lane: Lane) -> None:
         assert server.connections == [1, 2, 3]
         await server.has_ended(1)
         await server.has_ended(2)
+
+
+async def test_over_tls(lane: Lane, origin: Server, tls: TLS) -> None:
+    """A large body comes whole, one that is left early delays nobody, and a small one is reused."""
+    client = lane.client(origin.url, tls=tls, pool=Pool(total=1))
+    async with streaming(lane, client.stream("GET", "/bytes/3000000")) as body:
+        assert sum(map(len, await each(lane, body.iter_bytes()))) == 3_000_000
+    async with streaming(lane, client.stream("GET", "/bytes/50000000")) as body:
+        assert await one_of(lane, body.iter_bytes())
+    drip = client.stream("GET", "/drip", parameters={"numbytes": 100, "duration": 100})
+    async with streaming(lane, drip) as body:
+        assert await one_of(lane, body.iter_bytes()) == b"*"
+    async with streaming(lane, client.stream("GET", "/bytes/1000")):
+        pass
+    assert (await client.get("/bytes/10", response_format=bytes))[:1]
 
 
 async def test_unread(lane: Lane) -> None:
