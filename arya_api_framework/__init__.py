@@ -26,6 +26,7 @@ from .options import (
     SendOptions,
     ServerVariable,
     Timeout,
+    WaitOptions,
 )
 from .rate_limit.limit import RateLimit
 from .retry import Retry
@@ -46,6 +47,7 @@ __all__ = [
     "CredentialPool",
     "Cursor",
     "Dns",
+    "DoneFlag",
     "Event",
     "Events",
     "FileOptions",
@@ -61,6 +63,8 @@ __all__ = [
     "PageOptions",
     "PaginatedResponse",
     "Pagination",
+    "Poll",
+    "Polling",
     "Pool",
     "RateLimit",
     "RawResponse",
@@ -73,16 +77,21 @@ __all__ = [
     "SendOptions",
     "ServerSentEvent",
     "ServerVariable",
+    "StatusCode",
+    "StatusField",
     "SubClient",
     "SyncClient",
     "SyncSubClient",
     "Timeout",
+    "Verdict",
+    "WaitOptions",
     "__version__",
     "shared",
 ]
 
 if TYPE_CHECKING:
     from .models import BaseModel, PaginatedResponse, Response
+    from .operations import DoneFlag, Poll, Polling, StatusCode, StatusField, Verdict
     from .pagination import Cursor, LinkHeader, NextURL, Offset, Page, PageNumber, Pagination
     from .rate_limit.shared import RedisShare
     from .streaming.events import ServerSentEvent
@@ -91,6 +100,7 @@ else:
     # everybody need the rest.
     _LATER = {
         "models": ["BaseModel", "PaginatedResponse", "Response"],
+        "operations": ["DoneFlag", "Poll", "Polling", "StatusCode", "StatusField", "Verdict"],
         "pagination": [
             "Cursor",
             "LinkHeader",

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from .events import Events
     from .hedge import Hedge
     from .hooks import Hook
-    from .models import PaginatedResponse
+    from .models import PaginatedResponse, Response
+    from .operations import Poll, Polling
     from .pagination import NextPage, Page, Pagination
     from .rate_limit.limit import RateLimit
     from .retry import Retry
@@ -72,6 +73,7 @@ __all__ = [
     "FollowRedirects",
     "Headers",
     "ItemOptions",
+    "Operation",
     "PageOptions",
     "Parameters",
     "Progress",
@@ -85,6 +87,7 @@ __all__ = [
     "URLPath",
     "Unset",
     "UploadSource",
+    "WaitOptions",
     "strict",
 ]
 
@@ -146,6 +149,9 @@ Compression: TypeAlias = Literal["gzip", "deflate", "br", "zstd"]
 Egress: TypeAlias = Literal["any", "public"]
 Proxies: TypeAlias = "str | URL | Mapping[str, str | URL | None]"
 """A proxy for all, or one for a scheme (`"https"`) or an origin (`"https://api.test"`)."""
+
+Operation: TypeAlias = "str | URL | RawResponse | Response | Mapping[str, Any]"
+"""What is waited for: a path, the response that began it, or a `state` of an earlier wait."""
 
 Progress: TypeAlias = Callable[[int, int | None], object]
 """Called with the bytes sent so far and the total, `None` where it is not known."""
@@ -450,6 +456,29 @@ class EventOptions(TypedDict, total=False):
     reconnect: bool | int
     on_invalid: OnInvalid
     max_event_size: int
+
+
+class WaitOptions(RequestOptions, total=False):
+    """The options of `wait_for`: those of each call, and when it is made.
+
+    `timeout` and `deadline` are for the whole wait here, 900 seconds when not given; the parts of a
+    `Timeout` hold for each call.
+
+    Attributes:
+        method: The method that asks how the operation stands, `"GET"` when not given.
+        polling: What tells whether the operation is over: a `Polling` such as `StatusField()`; the
+            usual shapes are known when not given.
+        interval: Seconds to the next call where the server asks for no wait, 1 when not given; it
+            grows by half with each.
+        max_interval: The most seconds that it grows to, 20 when not given.
+        on_poll: Called with a `Poll` for each answer, unless it says that the operation has failed.
+    """
+
+    method: str
+    polling: Polling | None
+    interval: float
+    max_interval: float
+    on_poll: Callable[[Poll], object] | None
 
 
 class FileOptions(CallOptions, total=False):

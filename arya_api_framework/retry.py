@@ -404,6 +404,8 @@ def _parse_date(text: str, now: float) -> float | None:
 _READERS: dict[str, Callable[[str, str | None, float], float | None]] = {
     "retry-after": parse_retry_after,
     "retry-after-ms": _read_milliseconds,
+    "x-ms-retry-after-ms": _read_milliseconds,
+    "openai-poll-after-ms": _read_milliseconds,
     "ratelimit": _read_rate_limit,
 }
 """How each field is read; any other as seconds or as a time since the epoch."""

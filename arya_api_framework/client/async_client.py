@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..rate_limit.window import SlidingWindow
     from .async_transport import AsyncTransport
     from .paging import Walk
+    from .waiting import Waiting
 
 __all__ = ["AsyncClient"]
 
@@ -133,6 +134,13 @@ class AsyncClient(AsyncVerbs, BaseClient):
         from .async_stream import AsyncStream
 
         return AsyncStream(self._request, method, path, options)
+
+    @override
+    def _waited(self, waiting: Waiting, request: Callable[..., Any]) -> Any:
+        from .async_operations import wait
+
+        limit = self._own_config.deadline
+        return wait(waiting, request, self._origins, limit, set(self.parameters))
 
     @override
     def _send(self, request: Request, options: Any) -> Any:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from typing_extensions import TypeForm, Unpack
@@ -14,23 +15,27 @@ from ..options import (
     CallOptions,
     FileOptions,
     ItemOptions,
+    Operation,
     PageOptions,
     RequestOptions,
     SendOptions,
     UploadSource,
     URLPath,
+    WaitOptions,
 )
 from .request import Request
 from .response import RawResponse
 from .verbs import Verbs
 
 if TYPE_CHECKING:
+    from ..models import Response
     from .async_pages import AsyncItems, AsyncPages
     from .async_stream import AsyncStream
 
 __all__ = ["AsyncVerbs"]
 
 T = TypeVar("T")
+R = TypeVar("R", bound="Response")
 
 
 class AsyncVerbs(Verbs):
@@ -413,3 +418,56 @@ class AsyncVerbs(Verbs):
         @overload
         def items(self, path: URLPath, **options: Unpack[ItemOptions]) -> AsyncItems[Any]: ...
         def items(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        async def wait_for(
+            self,
+            operation: Operation,
+            response_format: Any = ...,
+            *,
+            raw: Literal[True],
+            **options: Unpack[WaitOptions],
+        ) -> RawResponse: ...
+        @overload
+        async def wait_for(
+            self,
+            operation: Operation,
+            response_format: type[T],
+            *,
+            done: Callable[[T], object] | None = ...,
+            failed: Callable[[T], object] | None = ...,
+            raw: Literal[False] = ...,
+            **options: Unpack[WaitOptions],
+        ) -> T: ...
+        @overload
+        async def wait_for(
+            self,
+            operation: Operation,
+            response_format: TypeForm[T],
+            *,
+            done: Callable[[T], object] | None = ...,
+            failed: Callable[[T], object] | None = ...,
+            raw: Literal[False] = ...,
+            **options: Unpack[WaitOptions],
+        ) -> T: ...
+        @overload
+        async def wait_for(
+            self,
+            operation: R,
+            *,
+            done: Callable[[R], object] | None = ...,
+            failed: Callable[[R], object] | None = ...,
+            raw: Literal[False] = ...,
+            **options: Unpack[WaitOptions],
+        ) -> R: ...
+        @overload
+        async def wait_for(
+            self,
+            operation: Operation,
+            *,
+            done: Callable[[Any], object] | None = ...,
+            failed: Callable[[Any], object] | None = ...,
+            raw: bool = ...,
+            **options: Unpack[WaitOptions],
+        ) -> Any: ...
+        async def wait_for(self, *args: Any, **options: Any) -> Any: ...

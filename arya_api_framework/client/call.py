@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from .security import Requirements, Security
     from .stream import Stream
 
-__all__ = ["REDIRECTS", "Call", "Phase", "Policy"]
+__all__ = ["REDIRECTS", "Call", "Phase", "Policy", "hide_what_was_sent"]
 
 Phase: TypeAlias = Literal["pool", "connect", "write", "read"]
 """A part of a call that has a limit of its own in `Timeout`."""
@@ -513,6 +513,15 @@ class Call:
             retry = self.policy.retry
             names = () if retry is None else retry.wait_headers
             error.retry_after = find_wait(error.raw.headers, names)
+
+
+def hide_what_was_sent(error: FrameworkException, request: Request) -> None:
+    """Write on an error what it is about, and hide in it what the request carried."""
+    error.method = request.method
+    error.url = redact_url(request.url)
+    error._hide = _hider(request)  # pyright: ignore[reportPrivateUsage]
+    text = hide_secrets(str(error), secrets_of(request.headers.items(), request.target))
+    error.args = (text, *error.args[1:])
 
 
 def _added(planned: str, sent: str) -> str:

@@ -22,7 +22,7 @@ from .redaction import clean_text, hide_secrets, redact_url, secrets_of
 from .response import RawResponse
 from .shapes import is_mapping, is_sequence
 
-__all__ = ["http_error", "is_factory"]
+__all__ = ["http_error", "is_factory", "said_by"]
 
 _MESSAGE_KEYS = ("message", "detail", "error_description", "error", "title", "reason", "errors")
 _MESSAGE_LENGTH = 200
@@ -136,15 +136,26 @@ def _parse_freely(response: RawResponse, whole: bytes) -> Any:
 
 def _describe(response: RawResponse, parsed: Any) -> str:
     request = response.request
+    said = said_by(response, parsed)
+    text = f"{response.status} for {request.method} {redact_url(request.url)}"
+    return f"{text}: {said}" if said else text
+
+
+def said_by(response: RawResponse, parsed: Any) -> str:
+    """Return what a response says went wrong, as it may be shown; empty where it says nothing.
+
+    Args:
+        response: The response.
+        parsed: Its content, or the part of it that is about the error.
+    """
+    request = response.request
     # A page is text with marks in it; what JSON says is said as it is.
     if isinstance(parsed, str):
         said = _TAGS.sub(" ", parsed[:KEPT_BODY])
     else:
         said = next((text for text in islice(_messages(parsed), _MOST_VALUES) if text), "")
     secrets = secrets_of(request.headers.items(), request.target)
-    said = clean_text(hide_secrets(clean_text(said, KEPT_BODY), secrets), _MESSAGE_LENGTH)
-    text = f"{response.status} for {request.method} {redact_url(request.url)}"
-    return f"{text}: {said}" if said else text
+    return clean_text(hide_secrets(clean_text(said, KEPT_BODY), secrets), _MESSAGE_LENGTH)
 
 
 def _messages(parsed: Any) -> Iterator[str]:

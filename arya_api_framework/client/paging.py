@@ -22,12 +22,13 @@ from .redaction import redact_url
 from .redirects import resolve
 from .response import RawResponse
 from .shapes import is_mapping
-from .typed_format import ListFormat
+from .typed_format import PartFormat
 from .url import compile_path
 from .verbs import path_text
 
 __all__ = ["ItemWalk", "Position", "Walk"]
 
+_WHOLE = "a page with a list"
 _STATE = {"url", "parameters", "before", "skip", "over"}
 
 
@@ -269,7 +270,7 @@ class ItemWalk(Walk):
         try:
             return _list_format(self._at, items, repr(items))
         except TypeError:  # It has no hash, so it is not kept.
-            return ListFormat(self._at, items)
+            return PartFormat(self._at, items, _WHOLE)
 
     @override
     def goes_on(self) -> bool:
@@ -333,7 +334,7 @@ class _PageFormat(Format):
 @lru_cache(maxsize=256)
 def _list_format(at: str, items: Any, _: str) -> Format:
     """Return the format of a list, compiled once; the text tells unions apart, as their order."""
-    return ListFormat(at, items)
+    return PartFormat(at, items, _WHOLE)
 
 
 class _Function(Pagination):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from typing import Any
 
@@ -93,17 +93,22 @@ def automatic_headers() -> dict[str, str]:
     }
 
 
-def check_options(options: Mapping[str, Any], *, sending: bool = False) -> None:
+def check_options(
+    options: Mapping[str, Any], *, sending: bool = False, also: Collection[str] = ()
+) -> None:
     """Check the names of a call's options.
 
     Args:
         options: The options.
         sending: Whether the request is built already, so that only its way can be chosen.
+        also: Names that are options beside those.
 
     Raises:
         ConfigurationError: One is unknown; the text names the near miss.
     """
     known = SEND_OPTIONS if sending else _KNOWN
+    if also:
+        known = known.union(also)
     if not options.keys() <= known:
         name = next(name for name in options if name not in known)
         known = known - {"stream"}

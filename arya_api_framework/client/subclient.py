@@ -26,6 +26,7 @@ from .verbs import path_text
 
 if TYPE_CHECKING:
     from .paging import Walk
+    from .waiting import Waiting
 
 __all__ = ["AsyncSubClient", "SubClient", "SyncSubClient"]
 
@@ -184,6 +185,11 @@ class SubClient(Node):
     def _paged(self, walk: Walk, request: Callable[..., Any]) -> Any:
         client, _ = self._locate(None)
         return client._paged(walk, request)
+
+    @override
+    def _waited(self, waiting: Waiting, request: Callable[..., Any]) -> Any:
+        client, _ = self._locate(None)
+        return client._waited(waiting, request)
 
     def _locate(self, path: URLPath) -> tuple[Any, URLPath]:
         """Return the client at the root and the path from there."""

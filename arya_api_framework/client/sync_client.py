@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..rate_limit.window import SlidingWindow
     from .paging import Walk
     from .sync_transport import SyncTransport
+    from .waiting import Waiting
 
 __all__ = ["SyncClient"]
 
@@ -133,6 +134,13 @@ class SyncClient(SyncVerbs, BaseClient):
         from .sync_stream import SyncStream
 
         return SyncStream(self._request, method, path, options)
+
+    @override
+    def _waited(self, waiting: Waiting, request: Callable[..., Any]) -> Any:
+        from .sync_operations import wait
+
+        limit = self._own_config.deadline
+        return wait(waiting, request, self._origins, limit, set(self.parameters))
 
     @override
     def _send(self, request: Request, options: Any) -> Any:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from typing_extensions import TypeForm, Unpack
@@ -14,23 +15,27 @@ from ..options import (
     CallOptions,
     FileOptions,
     ItemOptions,
+    Operation,
     PageOptions,
     RequestOptions,
     SendOptions,
     UploadSource,
     URLPath,
+    WaitOptions,
 )
 from .request import Request
 from .response import RawResponse
 from .verbs import Verbs
 
 if TYPE_CHECKING:
+    from ..models import Response
     from .sync_pages import SyncItems, SyncPages
     from .sync_stream import SyncStream
 
 __all__ = ["SyncVerbs"]
 
 T = TypeVar("T")
+R = TypeVar("R", bound="Response")
 
 
 class SyncVerbs(Verbs):
@@ -411,3 +416,56 @@ class SyncVerbs(Verbs):
         @overload
         def items(self, path: URLPath, **options: Unpack[ItemOptions]) -> SyncItems[Any]: ...
         def items(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def wait_for(
+            self,
+            operation: Operation,
+            response_format: Any = ...,
+            *,
+            raw: Literal[True],
+            **options: Unpack[WaitOptions],
+        ) -> RawResponse: ...
+        @overload
+        def wait_for(
+            self,
+            operation: Operation,
+            response_format: type[T],
+            *,
+            done: Callable[[T], object] | None = ...,
+            failed: Callable[[T], object] | None = ...,
+            raw: Literal[False] = ...,
+            **options: Unpack[WaitOptions],
+        ) -> T: ...
+        @overload
+        def wait_for(
+            self,
+            operation: Operation,
+            response_format: TypeForm[T],
+            *,
+            done: Callable[[T], object] | None = ...,
+            failed: Callable[[T], object] | None = ...,
+            raw: Literal[False] = ...,
+            **options: Unpack[WaitOptions],
+        ) -> T: ...
+        @overload
+        def wait_for(
+            self,
+            operation: R,
+            *,
+            done: Callable[[R], object] | None = ...,
+            failed: Callable[[R], object] | None = ...,
+            raw: Literal[False] = ...,
+            **options: Unpack[WaitOptions],
+        ) -> R: ...
+        @overload
+        def wait_for(
+            self,
+            operation: Operation,
+            *,
+            done: Callable[[Any], object] | None = ...,
+            failed: Callable[[Any], object] | None = ...,
+            raw: bool = ...,
+            **options: Unpack[WaitOptions],
+        ) -> Any: ...
+        def wait_for(self, *args: Any, **options: Any) -> Any: ...

@@ -24,7 +24,7 @@ from .shapes import is_mapping, is_sequence, is_tuple
 if TYPE_CHECKING:
     from .response import RawResponse, ResponseInfo
 
-__all__ = ["ItemFormat", "ItemsFormat", "ListFormat", "TypedFormat", "item_format", "items_format"]
+__all__ = ["ItemFormat", "ItemsFormat", "PartFormat", "TypedFormat", "item_format", "items_format"]
 
 _make_dict: Any = TypedDict  # Names and types are known at run time only.
 
@@ -151,30 +151,31 @@ class TypedFormat(Format):
         return rows
 
 
-class ListFormat(TypedFormat):
-    """A list that stands somewhere in the JSON, of which nothing else is looked at.
+class PartFormat(TypedFormat):
+    """What stands somewhere in the JSON, of which nothing else is looked at.
 
     Args:
         at: Where, as names joined by dots.
-        items: The type of the list.
+        part: The type of what stands there.
+        whole: What to call the JSON in an error.
     """
 
     _suggests_list = False
 
-    def __init__(self, at: str, items: Any) -> None:
-        target = items
+    def __init__(self, at: str, part: Any, whole: str) -> None:
+        target = part
         for name in reversed(at.split(".")):
-            target = _make_dict(f"a page with a list at {at!r}", {name: target})
+            target = _make_dict(f"{whole} at {at!r}", {name: target})
         super().__init__(target)
         self._names = at.split(".")
-        self._items_carry = _may_carry(items)
+        self._part_carries = _may_carry(part)
 
     @override
     def parse(self, response: RawResponse) -> Any:
         found = super().parse(response)
         for name in self._names:
             found = found[name]
-        if self._items_carry:
+        if self._part_carries:
             _attach(found, response.info)
         return found
 

@@ -30,12 +30,15 @@ if TYPE_CHECKING:
         CallOptions,
         FileOptions,
         ItemOptions,
+        Operation,
         PageOptions,
         RequestOptions,
         SendOptions,
         UploadSource,
+        WaitOptions,
     )
     from .paging import Walk
+    from .waiting import Waiting
 
     class AnyRequestOptions(RequestOptions, total=False):
         """The options of a verb, with those that choose the result."""
@@ -53,6 +56,13 @@ if TYPE_CHECKING:
         """The options of `send`, with those that choose the result."""
 
         response_format: Any
+        raw: bool
+
+    class AnyWaitOptions(WaitOptions, total=False):
+        """The options of `wait_for`, with those that look at the result."""
+
+        done: Callable[[Any], object] | None
+        failed: Callable[[Any], object] | None
         raw: bool
 
 
@@ -77,6 +87,10 @@ class Verbs(ABC):
     @abstractmethod
     def _paged(self, walk: Walk, request: Callable[..., Any]) -> Any:
         """Return the iterator that walks, one page for each request."""
+
+    @abstractmethod
+    def _waited(self, waiting: Waiting, request: Callable[..., Any]) -> Any:
+        """Return the result of an operation when it is over, or an awaitable of it."""
 
     def request(
         self, method: str, path: URLPath = None, **options: Unpack[AnyRequestOptions]
@@ -236,6 +250,34 @@ class Verbs(ABC):
         from .paging import ItemWalk
 
         return self._paged(ItemWalk(path, item_format, options), self._request)
+
+    def wait_for(
+        self,
+        operation: Operation,
+        response_format: Any = UNSET,
+        **options: Unpack[AnyWaitOptions],
+    ) -> Any:
+        """Ask how a long-running operation stands until it is over, and return its result.
+
+        Args:
+            operation: The response that began it, as a `Response` model or as `raw=True` returns
+                it; or the path where it tells how it stands; or the `state` of an earlier wait.
+            response_format: What the result becomes; that of a model which is given, when not
+                given.
+            options: `done` and `failed`, functions that are given each answer as the
+                `response_format` and return whether it is that; `raw=True` for the `RawResponse`;
+                and the options of `WaitOptions`.
+
+        Raises:
+            ConfigurationError: An option can never work, or the next URL is at another origin; it
+                was not asked for.
+            OperationFailed: The operation has failed, or was canceled.
+            OperationTimeout: It was not over in time; its `state` waits for it further.
+            OperationError: An answer says nothing usable of it.
+        """
+        from .waiting import Waiting
+
+        return self._waited(Waiting(operation, response_format, options), self._request)
 
 
 def _file_call(

@@ -30,15 +30,18 @@ FrameworkException
 │  CredentialsExhausted, EgressRefused     nothing was sent
 ├─ AuthError                               MissingCredentials, TokenRefreshError,
 │                                          OAuthStateError, WebhookVerificationError
-├─ PaginationError, OperationFailed, ContentChanged
+├─ OperationError                          .response, .raw, .status
+│  ├─ OperationFailed                      .code, .canceled
+│  └─ OperationTimeout (TimeoutError)      .state
+├─ PaginationError, ContentChanged
 └─ HTTPError                               .status_code, .response, .raw
    └─ HTTPRedirect, HTTPClientError, HTTPServerError: one class per status
 ```
 
 What the libraries underneath raise is the `__cause__`, never what a caller sees.
 
-The classes of `OperationFailed` and `ContentChanged` have their place here for code that is
-written to last; nothing raises them yet.
+The class of `ContentChanged` has its place here for code that is written to last; nothing raises
+it yet.
 """
 
 from . import base, call, status

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from .base import ClientError, FrameworkException, Sent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..client.response import RawResponse
 
 __all__ = [
     "AuthError",
@@ -26,7 +32,9 @@ __all__ = [
     "LimiterUnavailable",
     "MissingCredentials",
     "OAuthStateError",
+    "OperationError",
     "OperationFailed",
+    "OperationTimeout",
     "PaginationError",
     "PoolTimeout",
     "ProtocolError",
@@ -345,8 +353,58 @@ class PaginationError(FrameworkException):
     sent: Sent = "yes"
 
 
-class OperationFailed(FrameworkException):
-    """A long-running operation ended in failure."""
+class OperationError(FrameworkException):
+    """An answer says nothing usable of a long-running operation.
+
+    Attributes:
+        response: What it said, parsed; as the model where `done` or `failed` look at one.
+        raw: The whole `RawResponse`; its content is cut to 64 KiB.
+        status: What the service calls how the operation stands, such as `"Failed"`.
+    """
+
+    sent: Sent = "yes"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        response: Any = None,
+        raw: RawResponse | None = None,
+        status: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.response = response
+        self.raw = None if raw is None else copy.copy(raw)
+        if self.raw is not None:
+            self.raw.content = self.raw.content[:KEPT_BODY]
+        self.status = status
+
+
+class OperationFailed(OperationError):
+    """A long-running operation ended in failure, or was canceled.
+
+    Attributes:
+        code: The error that the service names, such as `"QuotaExceeded"`.
+        canceled: Whether it was canceled.
+    """
+
+    code: str | int | None = None
+    canceled: bool = False
+
+
+class OperationTimeout(OperationError, TimeoutError):
+    """A long-running operation was not over in time; it goes on.
+
+    Its `retry_after` is the wait that the service asked for, if that was too long.
+
+    Attributes:
+        state: What `wait_for` takes to wait further, kept as JSON if you like; `None` where nothing
+            was asked yet.
+    """
+
+    state: Mapping[str, Any] | None = None
+
+    _transient = True
 
 
 class ContentChanged(FrameworkException):
