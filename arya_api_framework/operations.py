@@ -131,12 +131,11 @@ class Poll:
     @property
     def percent(self) -> float | None:
         """How far it is, as far as the service says at one of the usual places."""
-        try:
-            values = [self.find(place) for place in _PERCENT]
-        except ResponseParseError:
+        if body_of(self) is None:
             return None
-        found = (one for one in values if isinstance(one, int | float) and one is not True)
-        return next((float(one) for one in found if one is not False), None)
+        values = (self.find(place) for place in _PERCENT)
+        found = (one for one in values if isinstance(one, int | float))
+        return next((float(one) for one in found if not isinstance(one, bool)), None)
 
     def find(self, place: str) -> Any:
         """Return what stands at a place of the body, such as `"job.status"`, `None` for nothing."""
@@ -191,10 +190,12 @@ class StatusCode(Polling):
 
     Example:
         >>> until_it_exists = StatusCode(running=(202, 404))
-        >>> until_it_is_gone = StatusCode(running=(200, 202), done=(404,))
+        >>> until_it_is_gone = StatusCode(running=(200, 202), done=404)
     """
 
-    def __init__(self, *, running: Iterable[int] = (_ACCEPTED,), done: Iterable[int] = ()) -> None:
+    def __init__(
+        self, *, running: Iterable[int] | int = _ACCEPTED, done: Iterable[int] | int = ()
+    ) -> None:
         self._running = _statuses("running", running)
         known = self._running | _statuses("done", done)
         self.answers = frozenset(status for status in known if status >= 400)
@@ -400,10 +401,9 @@ _KNOWN_RUNNING = frozenset(map(_word, RUNNING))
 
 def _words(name: str, words: Any) -> dict[str, str]:
     """Return words as they are compared, and as they are shown."""
-    found: dict[str, str] = {}
-    if is_iterable(words) and not isinstance(words, str):
-        found = {_word(word): repr(str(word)) for word in words}
-    if not found or "" in found:
+    given = [""] if isinstance(words, str) or not is_iterable(words) else words
+    found = {_word(word): repr(str(word)) for word in given}
+    if "" in found or (name == "done" and not found):
         raise ConfigurationError(f"{name} of a StatusField must hold words, got {words!r}")
     return found
 

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from typing_extensions import TypeForm, Unpack
+from yarl import URL
 
 from ..options import (
     CallOptions,
@@ -463,7 +464,7 @@ class AsyncVerbs(Verbs):
         @overload
         async def wait_for(
             self,
-            operation: Operation,
+            operation: str | URL | RawResponse | Mapping[str, Any],
             *,
             done: Callable[[Any], object] | None = ...,
             failed: Callable[[Any], object] | None = ...,

@@ -252,16 +252,22 @@ async def test_functions(kind: Kind) -> None:
     async with Scripted(answer(202, body=b""), *map(say, phases)) as server:
         client = kind.client(server.url)
         seen: list[str] = []
-        job = await client.wait_for(
-            "/jobs/5", Job, done=lambda job: seen.append(job.status) or job.status == "hot", **FAST
-        )
+
+        def is_hot(job: Job) -> bool:
+            seen.append(job.status)
+            return job.status == "hot"
+
+        def is_burnt(job: Job) -> bool:
+            return job.status == "burnt"
+
+        job = await client.wait_for("/jobs/5", Job, done=is_hot, **FAST)
         assert (job.status, seen) == ("hot", ["cold", "warm", "hot"])
         with pytest.raises(OperationFailed, match="has failed: burnt") as caught:
             await client.wait_for(
                 "/jobs/5",
                 Job,
-                done=lambda job: job.status == "hot",
-                failed=lambda job: job.status == "burnt",
+                done=is_hot,
+                failed=is_burnt,
                 **FAST,
             )
         assert isinstance(caught.value.response, Job)
@@ -311,7 +317,7 @@ async def test_models(kind: Kind) -> None:
         ]
         job = await client.get("/jobs/6", response_format=Job)
         assert await client.wait_for(job) is job
-        assert await client.wait_for(job, done=lambda job: job.id == 6) is job
+        assert await client.wait_for(job, done=bool) is job
         with pytest.raises(ConfigurationError, match="came with no response"):
             await client.wait_for(Job(status="queued"))
         assert len(server.log) == 8
@@ -334,7 +340,11 @@ async def test_until_it_exists_and_until_it_is_gone(kind: Kind) -> None:
     """A status of an error may be an answer."""
     gone = answer(404, body=b'{"message": "none"}')
     async with Scripted(gone, gone, REPORT, REPORT, REPORT, gone, answer(403)) as server:
-        client = kind.client(server.url, error_responses={404: lambda _: LookupError()})
+
+        def refuse(_: Any) -> Exception:
+            return LookupError()
+
+        client = kind.client(server.url, error_responses={404: refuse})
         exists = StatusCode(running=(202, 404))
         assert (await client.wait_for("/r", Report, polling=exists, **FAST)).id == 7
         is_gone = StatusCode(running=(200,), done=(404,))
@@ -367,7 +377,7 @@ async def test_strategies_of_ones_own(kind: Kind) -> None:
     async with Scripted(say({"place": 2}), say({"place": 0, "what": [1, 2]})) as server:
         client = kind.client(server.url)
         assert await client.wait_for("/q", list[int], polling=Queue(), **FAST) == [1, 2]
-        server.script = [say({"what": [1, {}]})] * 3
+        server.script[:] = [say({"what": [1, {}]})] * 3
         assert await client.wait_for("/q", polling=Queue()) == [1, {}]
         assert await client.wait_for("/q", None, polling=Queue()) is None
         with pytest.raises(ResponseValidationError, match=r"what\.1: Input should be a valid int"):
@@ -485,7 +495,7 @@ async def test_an_operation_that_never_ends(kind: Kind) -> None:
             await client.wait_for("/a", timeout=0.3, interval=0.2)
         assert 2 <= len(server.log) <= 3
         assert caught.value.retry_after is None
-        server.script = [REPORT]
+        server.script[:] = [REPORT]
         state = json.loads(json.dumps(caught.value.state))
         assert (await client.wait_for(state, Report)).id == 7
         assert asked(server)[-1] == "GET /a"
@@ -549,7 +559,7 @@ async def test_budgets(kind: Kind) -> None:
 async def test_other_origins(kind: Kind, server: Server, field: str, link: str) -> None:
     """A link to another origin is refused before anything is sent there."""
     async with Scripted() as scripted:
-        scripted.script = [answer(202, f"{field}: {link.format(port=server.port)}", body=b"")]
+        scripted.script[:] = [answer(202, f"{field}: {link.format(port=server.port)}", body=b"")]
         client = kind.client(scripted.url, bearer_token="s3cret")
         started = await client.post("/reports", raw=True)
         with pytest.raises(ConfigurationError, match="leaves the client's origin"):
@@ -561,12 +571,12 @@ async def test_other_origins(kind: Kind, server: Server, field: str, link: str) 
 async def test_trusted_and_foreign_origins(kind: Kind) -> None:
     """A trusted origin gets what is the client's; a foreign server leads to its own URLs alone."""
     async with Scripted(REPORT) as other, Scripted() as own:
-        own.script = [answer(202, f"Location: {other.url}/r", body=b"")]
+        own.script[:] = [answer(202, f"Location: {other.url}/r", body=b"")]
         client = kind.client(own.url, bearer_token="t0ken", trusted_origins=[other.url])
         started = await client.post("/a", raw=True)
         assert (await client.wait_for(started, Report, **FAST)).id == 7
         assert other.log[0].headers["Authorization"] == "Bearer t0ken"
-        own.script = [ACCEPTED, answer(202, f"Location: {other.url}/r", body=b"")]
+        own.script[:] = [ACCEPTED, answer(202, f"Location: {other.url}/r", body=b"")]
         client = kind.client(other.url, bearer_token="t0ken")
         started = await client.post(own.url + "/a", raw=True, foreign=True)
         with pytest.raises(ConfigurationError, match="leaves the origin of the first"):
@@ -580,7 +590,7 @@ async def test_a_303_to_another_origin(kind: Kind) -> None:
     """A redirect to the result, such as a signed URL, is followed and gets no credentials."""
     async with Scripted(answer(200, body=b"bytes")) as storage, Scripted() as server:
         moved = answer(303, f"Location: {storage.url.replace('127.0.0.1', 'localhost')}/f?sig=x")
-        server.script = [ACCEPTED, answer(202, body=b""), moved]
+        server.script[:] = [ACCEPTED, answer(202, body=b""), moved]
         client = kind.client(server.url, bearer_token="s3cret")
         started = await client.post("/exports", raw=True)
         assert await client.wait_for(started, bytes, **FAST) == b"bytes"
@@ -623,7 +633,7 @@ async def test_going_on(kind: Kind, first: Any, middle: list[Any], last: list[An
         whole = asked(server)
         for number, state in enumerate(states[:-1], 1):
             server.log.clear()
-            server.script = steps[number:]
+            server.script[:] = steps[number:]
             report = await kind.client(server.url).wait_for(json.loads(state), Report, **FAST)
             assert report.id == 7
             assert asked(server) == whole[number:]
@@ -644,7 +654,7 @@ async def test_what_a_state_holds(kind: Kind) -> None:
             )
         state = polls[0].state
         assert state["url"] == server.url + "/v1/x?b=c&d=e"
-        server.script = [say({"status": "running"}), say({"status": "done"})]
+        server.script[:] = [say({"status": "running"}), say({"status": "done"})]
         await client.wait_for(state, **FAST)
         assert len(set(asked(server))) == 1
 
@@ -787,7 +797,7 @@ async def test_other_methods(kind: Kind) -> None:
         assert report.id == 7
         assert asked(server) == ["POST /d", "POST /d", "GET /r"]
         assert [read.body for read in server.log] == [b'{"id":5}'] * 2 + [b""]
-        server.script = [answer(202, body=b"")]
+        server.script[:] = [answer(202, body=b"")]
         with pytest.raises(BodyNotReplayable) as caught:
             await client.wait_for("/d", method="POST", data=iter([b"a"]), **FAST)
         assert (caught.value.method, len(server.log)) == ("POST", 4)
@@ -863,11 +873,16 @@ async def test_a_client_that_is_closed(kind: Kind) -> None:
     async with Scripted(say({"status": "running"})) as server:
         client = kind.client(server.url)
 
-        def close(_: Any) -> None:
-            client.target._closed = True
+        def close(_: Poll) -> None:
+            closing.append(client.target.close())
+            if kind.is_async:
+                closing[0] = asyncio.ensure_future(closing[0])
+
+        closing: list[Any] = []
 
         with pytest.raises(ClientClosedError):
             await client.wait_for("/a", on_poll=close, **FAST)
+        await kind.call(lambda: closing[0])
         assert len(server.log) == 1
 
 
@@ -878,9 +893,11 @@ async def test_cancellation(kind: Kind, *, is_calling: bool) -> None:
     held = Held(answer(202, body=b""))
     async with Scripted(held if is_calling else answer(202, "Retry-After: 60")) as server:
         polled = asyncio.Event()
-        task = asyncio.ensure_future(
-            kind.client(server.url).wait_for("/a", on_poll=lambda _: polled.set(), **FAST)
-        )
+
+        def tell(_: Poll) -> None:
+            polled.set()
+
+        task = asyncio.ensure_future(kind.client(server.url).wait_for("/a", on_poll=tell, **FAST))
         await (server.has_read(1) if is_calling else polled.wait())
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -16,6 +16,7 @@ from yarl import URL
 from arya_api_framework import (
     AsyncClient,
     BaseModel,
+    DoneFlag,
     Hedge,
     LinkHeader,
     RawResponse,
@@ -346,3 +347,16 @@ async def streams(client: AsyncClient) -> None:
         body.iter_items(User, on_invalid="drop")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
         body.iter_lines(5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     client.stream("GET", raw=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+async def waits(client: AsyncClient, started: RawResponse, user: User) -> None:
+    """What an operation becomes is typed, and so is what its functions are given."""
+    assert_type(await client.wait_for(started, User), User)
+    assert_type(await client.wait_for("/ops/1", User | Cat, interval=2, timeout=60), User | Cat)
+    assert_type(await client.wait_for("/ops/1", polling=DoneFlag()), Any)
+    assert_type(await client.wait_for({"url": "/"}, raw=True), RawResponse)
+    assert_type(await client.wait_for(user), User)
+    assert_type(await client.wait_for(user, done=lambda user: user.name == "a"), User)
+    assert_type(await client.wait_for("/ops/1", User, done=lambda user: user.name == "a"), User)
+    await client.wait_for(5, User)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    await client.wait_for("/ops/1", User, pagination=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]

@@ -14,6 +14,7 @@ from yarl import URL
 
 from arya_api_framework import (
     BaseModel,
+    DoneFlag,
     Hedge,
     LinkHeader,
     RawResponse,
@@ -328,3 +329,16 @@ def streams(client: SyncClient) -> None:
         body.iter_items(User, on_invalid="drop")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
         body.iter_lines(5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     client.stream("GET", raw=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+def waits(client: SyncClient, started: RawResponse, user: User) -> None:
+    """What an operation becomes is typed, and so is what its functions are given."""
+    assert_type(client.wait_for(started, User), User)
+    assert_type(client.wait_for("/ops/1", User | Cat, interval=2, timeout=60), User | Cat)
+    assert_type(client.wait_for("/ops/1", polling=DoneFlag()), Any)
+    assert_type(client.wait_for({"url": "/"}, raw=True), RawResponse)
+    assert_type(client.wait_for(user), User)
+    assert_type(client.wait_for(user, done=lambda user: user.name == "a"), User)
+    assert_type(client.wait_for("/ops/1", User, done=lambda user: user.name == "a"), User)
+    client.wait_for(5, User)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    client.wait_for("/ops/1", User, pagination=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
