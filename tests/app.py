@@ -33,7 +33,7 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 from yarl import URL
 
-from tests import feeds, resources
+from tests import feeds, long_running, resources
 
 MiB = 1024 * 1024
 BLOCK = random.Random(0).randbytes(64 * 1024)
@@ -131,7 +131,8 @@ class Server:
     async def _serve(self, started: Future[None]) -> None:
         app = web.Application(middlewares=[record], client_max_size=1024 * MiB)
         app[LOG], app[resources.STORE] = self.log, self._store
-        app.add_routes([*ROUTES, *resources.ROUTES, *feeds.ROUTES])
+        routes = [*ROUTES, *resources.ROUTES, *feeds.ROUTES, *long_running.ROUTES]
+        app.add_routes(routes)
         runner = web.AppRunner(
             app,
             access_log=None,

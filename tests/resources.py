@@ -14,17 +14,19 @@ Record = dict[str, Any]
 
 
 class Store:
-    """The users and posts that the handlers read and write."""
+    """The users, posts and operations that the handlers read and write."""
 
     def __init__(self) -> None:
         self.users: dict[int, Record] = {}
         self.posts: dict[int, Record] = {}
+        self.operations: dict[str, Record] = {}
         self.reset()
 
     def reset(self) -> None:
-        """Restore ten users and their hundred posts."""
+        """Restore ten users and their hundred posts, and forget operations."""
         self.users = {number: _user(number) for number in range(1, 11)}
         self.posts = {number: _post(number) for number in range(1, 101)}
+        self.operations = {}
 
 
 STORE = web.AppKey("store", Store)

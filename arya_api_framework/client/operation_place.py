@@ -73,10 +73,13 @@ class Place:
     def _find_result(self, poll: Poll, own_names: set[str]) -> str | None:
         """Return where the result will be, as far as an answer with a monitor says."""
         response = poll.response
-        if poll.is_start and response.request.method in ("PUT", "PATCH"):
+        if not poll.is_start:
+            return self.result_url
+        if response.request.method in ("PUT", "PATCH"):
             return with_names(response.request.url, own_names, kept=False)
         location = response.headers.get("Location")
-        return _link(poll, location) if location and self.result_url is None else self.result_url
+        is_something = location and response.request.method != "DELETE"
+        return _link(poll, location or "") if is_something else None
 
     def result_of(self, poll: Poll) -> str | None:
         """Return where the result is after an answer that says that the operation is done.
@@ -90,13 +93,11 @@ class Place:
             return _link(poll, verdict.url)
         if verdict.at is not None:
             return None
-        if poll.found == "monitor" and self.result_url is not None:
+        if poll.found == "monitor":
             return self.result_url
         location = response.headers.get("Location")
         is_created = response.status == 201 and not response.content
-        if location and (is_created or poll.found == "monitor"):
-            return _link(poll, location)
-        return None
+        return _link(poll, location) if location and is_created else None
 
     def written(self, given: str | None) -> dict[str, Any]:
         """Return it in values that JSON has.

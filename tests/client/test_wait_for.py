@@ -130,10 +130,8 @@ async def test_a_monitor_that_names_the_result(kind: Kind) -> None:
         say({"status": "Succeeded", "id": 9}),
         answer(202, "Operation-Location: ops/1", body=b""),
         say({"status": "Succeeded", "result": {"id": 5}}),
-        answer(202, "Operation-Location: ops/1", body=b""),
-        say({"status": "Running"}),
-        say({"status": "Succeeded"}, "Location: /late"),
-        REPORT,
+        answer(202, "Operation-Location: /ops/1", "Location: /gone", body=b""),
+        say({"status": "Succeeded"}),
     ) as server:
         client = kind.client(server.url + "/v1")
 
@@ -147,8 +145,10 @@ async def test_a_monitor_that_names_the_result(kind: Kind) -> None:
         assert (await run()).id == 9
         found = await run(polling=StatusField(result="result"))
         assert (found.id, found.model_response.status) == (5, 200)
-        assert (await run()).id == 7
-        assert asked(server)[-1] == "GET /late"
+        # What was deleted is nowhere.
+        started = await client.delete("/a", raw=True)
+        assert await client.wait_for(started, None, **FAST) is None
+        assert asked(server)[-1] == "GET /ops/1"
 
 
 async def test_a_status_monitor(kind: Kind) -> None:
