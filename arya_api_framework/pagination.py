@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from typing_extensions import override
 from yarl import URL
@@ -29,8 +30,15 @@ __all__ = [
     "Pagination",
 ]
 
+_INDEX = re.compile("-?[0-9]{1,9}")
+
 NextPage: TypeAlias = str | URL | Mapping[str, Any] | None
 """What leads to the next page: its URL, or parameters of the query; `None` after the last page."""
+
+SendIn: TypeAlias = Literal["query", "body"]
+"""Where parameters are sent: in the query, or in the JSON body, at places such as `"page.after"`.
+
+A place of the body is made where it is not there."""
 
 
 class Page:
@@ -39,7 +47,7 @@ class Page:
     Attributes:
         response: The page as it came.
         result: What it became: that of `pages`, or the list of `items`.
-        parameters: What the strategy put into the query for it.
+        parameters: What the strategy put into the query, or into the body, for it.
         before: How many items came before it, as far as they were counted.
     """
 
@@ -64,7 +72,10 @@ class Page:
         return self.response.json()
 
     def find(self, place: str) -> Any:
-        """Return what stands at a place of the body, such as `"meta.next"`, `None` for nothing."""
+        """Return what stands at a place of the body, such as `"meta.next"`, `None` for nothing.
+
+        A number is a place in a list, as in `"hits.-1.sort"`.
+        """
         return _find(self.body, place)
 
     @cached_property
@@ -93,12 +104,17 @@ class Pagination(ABC):
 
     Subclass it, or give a function that does what `next` does.
 
+    Attributes:
+        send_in: Where parameters are sent: `"query"` or `"body"`.
+
     Example:
         >>> class Token(Pagination):
         ...     def next(self, page: Page) -> NextPage:
         ...         token = page.find("next_token")
         ...         return None if token is None else {"token": token}
     """
+
+    send_in: SendIn = "query"
 
     def first(self) -> Mapping[str, Any]:
         """Return the parameters that ask for the first page."""
@@ -194,12 +210,17 @@ class Cursor(_InBody):
     """The next page is asked for by a value that this one gives.
 
     Args:
-        parameter: The parameter of the query that takes it.
+        parameter: The parameter of the query that takes it, or the place of the body.
         at: Where in the body it stands; there is none on the last page.
         header: Or in which header field.
         more: Where in the body it says whether there are more pages.
+        send_in: `"body"` to send it in the JSON body, where it may be any JSON but true or false.
         total: Where in the body it says how many items there are.
         total_header: Or which header field does.
+
+    Example:
+        >>> notion = Cursor("start_cursor", more="has_more", send_in="body")
+        >>> elasticsearch = Cursor("search_after", at="hits.hits.-1.sort", send_in="body")
     """
 
     def __init__(
@@ -209,10 +230,12 @@ class Cursor(_InBody):
         at: str = "next_cursor",
         header: str | None = None,
         more: str | None = None,
+        send_in: SendIn = "query",
         total: str | None = None,
         total_header: str | None = None,
     ) -> None:
         super().__init__(total, total_header)
+        self.send_in: SendIn = _check_send_in(send_in, parameter)
         self._parameter = _check_name("parameter", parameter) or ""
         self._at = _check_name("at", at) or ""
         self._header = _check_name("header", header)
@@ -226,11 +249,12 @@ class Cursor(_InBody):
             cursor: Any = page.response.headers.get(self._header)
         else:
             cursor = page.find(self._at)
-        if cursor is None or cursor == "":
+        if cursor is None or cursor == "" or (self.send_in == "body" and cursor in ([], {})):
             if self._more is None:
                 return None
             raise page.error("there are more pages, but it has no cursor to the next one")
-        if isinstance(cursor, bool) or not isinstance(cursor, str | int):
+        is_sent_as_text = self.send_in == "query" and not isinstance(cursor, str | int)
+        if is_sent_as_text or isinstance(cursor, bool):
             raise page.error(f"a cursor must be text or a number, got {type(cursor).__name__}")
         return {self._parameter: cursor}
 
@@ -242,10 +266,11 @@ class PageNumber(_InBody):
     first empty one.
 
     Args:
-        parameter: The parameter of the query that takes the number.
+        parameter: The parameter of the query that takes the number, or the place of the body.
         start: The number of the first page.
         size: How many items to ask for with each page.
         size_parameter: The parameter that takes the size.
+        send_in: `"body"` to send both in the JSON body.
         total: Where in the body it says how many items there are.
         total_header: Or which header field does.
         total_pages: Or where in the body it says how many pages there are.
@@ -258,11 +283,13 @@ class PageNumber(_InBody):
         start: int = 1,
         size: int | None = None,
         size_parameter: str = "per_page",
+        send_in: SendIn = "query",
         total: str | None = None,
         total_header: str | None = None,
         total_pages: str | None = None,
     ) -> None:
         super().__init__(total, total_header)
+        self.send_in: SendIn = _check_send_in(send_in, parameter, size_parameter)
         self._parameter = _check_name("parameter", parameter) or ""
         self._start = _check_whole("start", start)
         self._size = _sized(size_parameter, size)
@@ -297,9 +324,11 @@ class Offset(_InBody):
     that which reaches the total; where no total is told, it is the one before the first empty one.
 
     Args:
-        parameter: The parameter of the query that takes how many items come before.
+        parameter: The parameter of the query that takes how many items come before, or the place of
+            the body.
         limit: How many items to ask for with each page.
         limit_parameter: The parameter that takes the limit.
+        send_in: `"body"` to send both in the JSON body.
         total: Where in the body it says how many items there are.
         total_header: Or which header field does.
     """
@@ -310,10 +339,12 @@ class Offset(_InBody):
         *,
         limit: int | None = None,
         limit_parameter: str = "limit",
+        send_in: SendIn = "query",
         total: str | None = None,
         total_header: str | None = None,
     ) -> None:
         super().__init__(total, total_header)
+        self.send_in: SendIn = _check_send_in(send_in, parameter, limit_parameter)
         self._parameter = _check_name("parameter", parameter) or ""
         self._size = _sized(limit_parameter, limit)
 
@@ -335,9 +366,10 @@ class Offset(_InBody):
 
 def _find(body: Any, place: str) -> Any:
     for name in place.split("."):
-        if not is_mapping(body):
-            return None
-        body = body.get(name)
+        if is_sequence(body) and _INDEX.fullmatch(name):
+            body = body[int(name)] if -len(body) <= int(name) < len(body) else None
+        else:
+            body = body.get(name) if is_mapping(body) else None
     return body
 
 
@@ -362,6 +394,18 @@ def _check_name(what: str, name: Any) -> str | None:
     if name is not None and not (isinstance(name, str) and name):
         raise ConfigurationError(f"{what} must be text that is not empty, got {name!r}")
     return name
+
+
+def _check_send_in(send_in: Any, *parameters: Any) -> SendIn:
+    if send_in not in ("query", "body"):
+        raise ConfigurationError(f"send_in must be 'query' or 'body', got {send_in!r}")
+    for name in parameters:
+        if send_in == "body" and isinstance(name, str) and not all(name.split(".")):
+            raise ConfigurationError(
+                f"a place of the body must be a name, or names joined by dots, got {name!r}"
+            )
+    found: SendIn = send_in
+    return found
 
 
 def _check_whole(what: str, value: Any, least: int = 0) -> int:

@@ -178,6 +178,22 @@ async def search_repositories(request: web.Request) -> web.Response:
     )
 
 
+async def search_posts(request: web.Request) -> web.Response:
+    """Find posts by how their title begins, five at a time, from a cursor in the body."""
+    body = await request.json()
+    posts = request.app[STORE].posts.values()
+    found = [post for post in posts if post["title"].startswith(body["title"])]
+    start = int(body.get("start_cursor", 0))
+    more = start + 5 < len(found)
+    return web.json_response(
+        {
+            "results": found[start : start + 5],
+            "has_more": more,
+            "next_cursor": str(start + 5) if more else None,
+        }
+    )
+
+
 ROUTES = [
     web.get("/users", list_users),
     web.post("/users", create_user),
@@ -187,6 +203,7 @@ ROUTES = [
     web.delete(r"/users/{id:\d+}", delete_user),
     web.get("/posts", list_posts),
     web.get(r"/posts/{id:\d+}", get_post),
+    web.post("/search/posts", search_posts),
     web.get("/repos/{owner}/{name}", get_repository),
     web.get("/search/repositories", search_repositories),
 ]

@@ -61,6 +61,10 @@ def test_broken_links(field: str) -> None:
         lambda: PageNumber(start=True),
         lambda: PageNumber(size=0),
         lambda: PageNumber(size=5, size_parameter=""),
+        lambda: Cursor(send_in="header"),  # type: ignore[arg-type]
+        lambda: Cursor("a..b", send_in="body"),
+        lambda: PageNumber(size_parameter=".", send_in="body"),
+        lambda: Offset("", send_in="body"),
         lambda: Offset(limit="5"),  # type: ignore[arg-type]
         lambda: Offset(total_header=b"a"),  # type: ignore[arg-type]
     ],

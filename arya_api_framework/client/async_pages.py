@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from typing_extensions import override
 
 from .async_page_tasks import AsyncPageTask
-from .paging import ItemWalk, Position, Walk
+from .page_position import Position
+from .paging import ItemWalk, Walk
 
 __all__ = ["AsyncItems", "AsyncPages"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -12,39 +11,23 @@ from yarl import URL
 
 from ..errors import BodyNotReplayable, ConfigurationError
 from ..models import PaginatedResponse
-from ..options import UNSET, URLPath
+from ..options import UNSET, ItemOptions, PageOptions, URLPath
 from ..pagination import NextPage, Page, Pagination
 from .checks import check_at, check_whole
 from .encoding import as_pairs
 from .formats import Format, find_format
+from .links import absolute, check_stays
+from .page_position import Position, read_state, with_placed
 from .prepare import check_options
 from .redaction import redact_url
-from .redirects import resolve
 from .response import RawResponse
 from .shapes import is_mapping
 from .typed_format import PartFormat
-from .url import compile_path
 from .verbs import path_text
 
-__all__ = ["ItemWalk", "Position", "Walk"]
+__all__ = ["ItemWalk", "Walk"]
 
 _WHOLE = "a page with a list"
-_STATE = {"url", "parameters", "before", "skip", "over"}
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a page is: at the path, or at a URL that the page before named.
-
-    Attributes:
-        url: That URL.
-        parameters: What the strategy puts into the query.
-        before: How many items come before it, as far as they were counted.
-    """
-
-    url: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    before: int = field(default=0, compare=False)
 
 
 class Walk:
@@ -58,6 +41,8 @@ class Walk:
         total: How many items there are, as far as the pages told.
     """
 
+    _known = PageOptions.__optional_keys__
+
     def __init__(self, path: URLPath, target: Any, options: Mapping[str, Any]) -> None:
         """Check what can be checked before something is sent.
 
@@ -69,11 +54,17 @@ class Walk:
         Raises:
             ConfigurationError: One can never work.
         """
+        check_options(options, also=self._known)
         self._path = path
         rest: dict[str, Any] = {**options}
         self._options = rest
         self._method: str = rest.pop("method", "GET")
         self._pagination = _as_pagination(rest.pop("pagination", None), target)
+        if self._pagination.send_in == "body" and "method" not in options:
+            raise ConfigurationError(
+                "what leads to the next page is sent in the body, so the method must be one that "
+                'has one: give `method="POST"`'
+            )
         self._at: str | None = check_at(rest.pop("at", None))
         self._pages_left = _check_most("max_pages", rest.pop("max_pages", None))
         self._most_ahead = check_whole("ahead")(None, rest.pop("ahead", 0))
@@ -82,9 +73,10 @@ class Walk:
         for name in ("raw", "response_format"):
             if name in rest:
                 raise ConfigurationError(f"{name!r} has no place where pages are asked for")
-        check_options(rest)
+        if self._pagination.send_in == "body" and rest.get("body") is not None:
+            rest["body"] = with_placed(rest["body"], {})  # To be read again, as these are.
         if rest.get("parameters") is not None:
-            rest["parameters"] = as_pairs("`parameters`", rest["parameters"])  # To be read again.
+            rest["parameters"] = as_pairs("`parameters`", rest["parameters"])
         self._format = self._compile(target)
         self.total: int | None = None
         self._seen: set[int] = set()
@@ -96,7 +88,7 @@ class Walk:
         if state is None:
             self.position = Position(None, self._pagination.first())
         else:
-            self.position, self._skip, self._over = _read_state(state)
+            self.position, self._skip, self._over = read_state(state)
 
     def _take_options(self, options: dict[str, Any]) -> None:
         """Take the options out that a subclass knows."""
@@ -119,7 +111,7 @@ class Walk:
     def state(self) -> dict[str, Any]:
         """Where to go on, in values that JSON has."""
         self._decide()
-        return _written(self.position, self._skip, self._over)
+        return self.position.written(self._skip, over=self._over)
 
     def call(self, position: Position) -> tuple[str, URLPath, dict[str, Any]]:
         """Return method, path and options of the call for a page.
@@ -134,9 +126,11 @@ class Walk:
             options.pop("parameters", None)
             options.pop("path_parameters", None)
             if options.get("foreign"):
-                self._check_origin(position.url)
+                check_stays(path_text(self._path), position.url, self._method, "the next page")
             return self._method, position.url, options
-        if position.parameters:
+        if position.parameters and self._pagination.send_in == "body":
+            options["body"] = with_placed(options.get("body"), position.parameters)
+        elif position.parameters:
             given = options.get("parameters") or ()
             kept = [(name, value) for name, value in given if name not in position.parameters]
             options["parameters"] = [*kept, *position.parameters.items()]
@@ -214,7 +208,7 @@ class Walk:
             raise error
         before = position.before + vars(page).get("count", 0)
         if isinstance(step, str | URL):
-            self.position = Position(_link(page, str(step)), {}, before)
+            self.position = Position(_absolute(page, str(step)), {}, before)
         elif is_mapping(step):
             self._check_content(page)
             self.position = Position(None, {**position.parameters, **step}, before)
@@ -237,19 +231,11 @@ class Walk:
             )
         self._content = content
 
-    def _check_origin(self, url: str) -> None:
-        own, other = compile_path(path_text(self._path)).origin, compile_path(url).origin
-        if own != other:
-            error = ConfigurationError(
-                f"the next page, {redact_url(url)!r}, leaves the origin of the first; a `foreign` "
-                "call stays where it was sent"
-            )
-            error.method, error.url = self._method, redact_url(url)
-            raise error
-
 
 class ItemWalk(Walk):
     """The way through the items of all pages."""
+
+    _known = ItemOptions.__optional_keys__
 
     def __init__(self, path: URLPath, target: Any, options: Mapping[str, Any]) -> None:
         super().__init__(path, target, options)
@@ -281,7 +267,7 @@ class ItemWalk(Walk):
     def state(self) -> dict[str, Any]:
         if not self._ready:
             return super().state
-        return _written(self._current, self._given, over=False)
+        return self._current.written(self._given, over=False)
 
     def has_item(self) -> bool:
         """Return whether there is an item to be given before the next page is asked for."""
@@ -384,32 +370,8 @@ def _check_most(name: str, value: Any) -> int | None:
     return None if value is None else check_whole(name)(None, value)
 
 
-def _link(page: Page, text: str) -> str:
-    """Return a link that a page holds as an absolute URL."""
+def _absolute(page: Page, link: str) -> str:
     try:
-        origin, target = resolve(page.response.request.url, text)
+        return absolute(page.response, link)
     except ValueError as error:
-        raise page.error(f"the next page is no http URL: {redact_url(text)!r}") from error
-    return origin.prefix + target
-
-
-def _written(position: Position, skip: int, over: bool) -> dict[str, Any]:
-    return {
-        "url": position.url,
-        "parameters": {**position.parameters},
-        "before": position.before,
-        "skip": skip,
-        "over": over,
-    }
-
-
-def _read_state(state: Any) -> tuple[Position, int, bool]:
-    values: Mapping[str, Any] = state if is_mapping(state) else {}
-    if set(values) != _STATE:
-        raise ConfigurationError("state must be what `state` of pages or items was")
-    url, parameters, over = values["url"], values["parameters"], values["over"]
-    if not (url is None or isinstance(url, str)) or not is_mapping(parameters):
-        raise ConfigurationError("state must be what `state` of pages or items was")
-    count = check_whole("a number of the state")
-    position = Position(url, {**parameters}, count(None, values["before"]))
-    return position, count(None, values["skip"]), bool(over)
+        raise page.error(f"the next page is no http URL: {redact_url(link)!r}") from error

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from .paging import ItemWalk, Position, Walk
+from .page_position import Position
+from .paging import ItemWalk, Walk
 from .sync_page_tasks import SyncPageTask
 
 __all__ = ["SyncItems", "SyncPages"]

@@ -524,6 +524,145 @@ async def test_other_methods(kind: Kind) -> None:
         assert [(read.method, read.body) for read in server.log] == [("POST", b'{"q":1}')] * 2
 
 
+class Search(BaseModel):
+    """What is sent."""
+
+    query: str
+    variables: dict[str, Any]
+
+
+IN_BODY: list[tuple[Pagination, str, list[Any], Any, list[Any]]] = [
+    (
+        Cursor("start_cursor", more="has_more", send_in="body"),
+        "results",
+        [
+            {"results": things(1), "has_more": True, "next_cursor": "x"},
+            {"results": things(2), "has_more": False, "next_cursor": None},
+        ],
+        {"filter": {"a": 1}},
+        [{"filter": {"a": 1}}, {"filter": {"a": 1}, "start_cursor": "x"}],
+    ),
+    (
+        Cursor("search_after", at="hits.hits.-1.sort", send_in="body"),
+        "hits.hits",
+        [
+            {"hits": {"hits": [{"id": 1, "sort": [1, "a"]}, {"id": 2, "sort": [2, "b"]}]}},
+            {"hits": {"hits": []}},
+        ],
+        None,
+        [None, {"search_after": [2, "b"]}],
+    ),
+    (
+        Cursor("ExclusiveStartKey", at="LastEvaluatedKey", send_in="body"),
+        "Items",
+        [
+            {"Items": things(1), "LastEvaluatedKey": {"id": {"N": "1"}}},
+            {"Items": things(2), "LastEvaluatedKey": {}},
+        ],
+        {"ExclusiveStartKey": "mine"},
+        [{"ExclusiveStartKey": "mine"}, {"ExclusiveStartKey": {"id": {"N": "1"}}}],
+    ),
+    (
+        Cursor("variables.page.after", at="data.end", send_in="body"),
+        "data.nodes",
+        [{"data": {"nodes": things(1), "end": "x"}}, {"data": {"nodes": things(2)}}],
+        Search(query="{ a }", variables={"b": 1}),
+        [
+            {"query": "{ a }", "variables": {"b": 1}},
+            {"query": "{ a }", "variables": {"b": 1, "page": {"after": "x"}}},
+        ],
+    ),
+    (
+        PageNumber("page.number", size=2, size_parameter="page.size", send_in="body"),
+        "data",
+        [{"data": things(1, 2)}, {"data": []}],
+        {"q": 1},
+        [{"q": 1, "page": {"number": number, "size": 2}} for number in (1, 2)],
+    ),
+    (
+        Offset("from", limit=2, limit_parameter="size", send_in="body"),
+        "data",
+        [{"data": things(1, 2)}, {"data": []}],
+        {},
+        [{"from": 0, "size": 2}, {"from": 2, "size": 2}],
+    ),
+]
+
+
+@pytest.mark.parametrize(("pagination", "at", "bodies", "body", "sent"), IN_BODY)
+async def test_what_is_sent_in_the_body(
+    kind: Kind, pagination: Pagination, at: str, bodies: list[Any], body: Any, sent: list[Any]
+) -> None:
+    """Cursors and numbers go into the JSON body, and nothing of them into the query."""
+    for is_resumed in (False, True):
+        async with Scripted(*map(page, bodies)) as server:
+            client = kind.client(server.url)
+            options: dict[str, Any] = {"at": at, "pagination": pagination, "method": "POST"}
+            if body is not None:
+                options["body"] = body
+            items = client.items("/search", Thing, **options)
+            first = 0
+            if is_resumed:
+                await one_of(kind, items)
+                state = json.loads(json.dumps(items.state))
+                first = 0 if state["skip"] else 1
+                server.script[:] = list(map(page, bodies[first:]))
+                items = client.items("/search", Thing, state=state, **options)
+                server.log.clear()
+            await collect(kind, items)
+            found = [json.loads(read.body) if read.body else None for read in server.log]
+            assert found == sent[first:]
+            assert set(targets(server)) == {"/search"}
+
+
+async def test_a_body_that_is_read_once_for_all_pages(kind: Kind) -> None:
+    """What pydantic reads from an iterator is read once, and nothing of the user's is changed."""
+    given: dict[str, Any] = {"ids": iter([1, 2]), "page": {}}
+    async with Scripted(page([1]), page([])) as server:
+        items = kind.client(server.url).items(
+            "/", method="POST", body=given, pagination=PageNumber("page.n", send_in="body")
+        )
+        assert await collect(kind, items) == [1]
+        assert [json.loads(read.body) for read in server.log] == [
+            {"ids": [1, 2], "page": {"n": number}} for number in (1, 2)
+        ]
+    assert given["page"] == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "text"), [([1], "at 'a.b' .*, got list"), ({"a": 5}, "at 'a.b' .*, got int")]
+)
+async def test_bodies_with_no_place_for_it(kind: Kind, body: Any, text: str) -> None:
+    """It is an error before anything is sent."""
+    client = kind.client("http://127.0.0.1:9")
+    pagination = PageNumber("a.b", send_in="body")
+    with pytest.raises(ConfigurationError, match=text):
+        await collect(kind, client.items("/", method="POST", body=body, pagination=pagination))
+    with pytest.raises(ConfigurationError, match='give `method="POST"`'):
+        client.items("/", body={}, pagination=pagination)
+
+
+async def test_cursors_that_no_body_takes(kind: Kind) -> None:
+    """A flag is no cursor."""
+    async with Scripted(page({"data": [1], "next_cursor": True})) as server:
+        items = kind.client(server.url).items(
+            "/", at="data", method="POST", pagination=Cursor(send_in="body")
+        )
+        with pytest.raises(PaginationError, match="got bool"):
+            await collect(kind, items)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("paginaton", "pagination"), ("max_page", "max_pages"), ("max_item", "max_items")],
+)
+async def test_options_that_are_misspelt(kind: Kind, name: str, meant: str) -> None:
+    """The error names what was probably meant."""
+    client = kind.client("http://127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match=f"{name!r}; did you mean {meant!r}"):
+        client.items("/", **{name: LinkHeader()})
+
+
 async def test_what_can_be_read_once(kind: Kind) -> None:
     """Parameters are read once for all pages; a body that is gone is not sent as none."""
     async with Scripted(page([1]), page([]), page([1])) as server:
