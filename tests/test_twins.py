@@ -35,6 +35,7 @@ ALONE = {
     "client/async_parser.py",
     "client/async_timer.py",
     "client/async_upload.py",
+    "client/sync_cutter.py",
     "client/sync_dial.py",
     "client/sync_errors.py",
     "client/sync_exchange.py",

@@ -66,8 +66,9 @@ class _AsyncWalker(AsyncIterator[T]):
                 return await running[1].result()
         return await self._ask(position)
 
-    async def _ask(self, position: Position) -> Any:
-        return await self._request(*self._walk.call(position))
+    async def _ask(self, position: Position, **more: Any) -> Any:
+        method, path, options = self._walk.call(position)
+        return await self._request(method, path, {**options, **more})
 
 
 class AsyncPages(_AsyncWalker[T]):

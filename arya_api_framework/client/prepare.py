@@ -56,7 +56,8 @@ __all__ = ["automatic_headers", "build_request", "check_options", "make_call"]
 
 CALL_OPTIONS = RequestOptions.__optional_keys__ | {"raw", "response_format"}
 SEND_OPTIONS = SendOptions.__optional_keys__ | {"raw", "response_format"}
-_KNOWN = CALL_OPTIONS | {"stream"}
+_INTERNAL = {"stream", "watch"}
+_KNOWN = CALL_OPTIONS | _INTERNAL
 _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "timeout": make_timeout,
     "deadline": check_deadline,
@@ -78,6 +79,7 @@ _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "trace": lambda _, value: value,
     "stream": check_stream,
 }
+_ABOUT_THE_CALL = frozenset({*_POLICY_CHECKS, "watch"})
 _PLAIN = 10**18
 _METHODS = "GET POST PUT PATCH DELETE HEAD OPTIONS".split()
 _METHOD = re.compile(r"[A-Za-z][A-Za-z0-9\-]*")
@@ -111,7 +113,7 @@ def check_options(
         known = known.union(also)
     if not options.keys() <= known:
         name = next(name for name in options if name not in known)
-        known = known - {"stream"}
+        known = known - _INTERNAL
         raise ConfigurationError(f"got an unknown option {name!r}{near_miss(name, known)}")
 
 
@@ -205,7 +207,13 @@ def make_call(policy: Policy, request: Request, options: Any, *, sending: bool =
     Raises:
         ConfigurationError: An option can never work.
     """
-    if not _POLICY_CHECKS.keys().isdisjoint(options):
+    if not _ABOUT_THE_CALL.isdisjoint(options):
+        if "watch" in options:
+            rest = {**options}
+            watch: Callable[[Call], object] = rest.pop("watch")
+            call = make_call(policy, request, rest, sending=sending)
+            watch(call)
+            return call
         changes = {
             name: check(getattr(policy, name), options[name])
             for name, check in _POLICY_CHECKS.items()

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import contextvars
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
+
+from .call import Call
+from .sync_cutter import Cutter
 
 __all__ = ["SyncPageTask"]
 
 
 class SyncPageTask:
     """A call that is under way."""
+
+    _call: Call | None = None
+    _cutter: Cutter | None = None
+    _is_left = False
 
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
         self._future: Future[Any] = Future()
@@ -33,14 +41,24 @@ class SyncPageTask:
         return self._future.result()
 
     def cancel(self) -> None:
-        """Leave the call to itself; it ends in its thread."""
+        """Break the call off; it ends in its thread."""
+        self._is_left = True
         self._future.cancel()
+        if self._call is not None and self._cutter is not None:
+            self._call.deadline = -math.inf  # No other attempt begins.
+            self._cutter.cut()
+
+    def _watch(self, call: Call) -> None:
+        """Know the call that asks for the page."""
+        self._call, self._cutter = call, Cutter(call)
+        if self._is_left:
+            self.cancel()
 
     def _do(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         if not self._future.set_running_or_notify_cancel():
             return
         try:
-            result = function(*arguments)
+            result = function(*arguments, watch=self._watch)
         except BaseException as error:  # noqa: BLE001 - raised where the page is waited for
             self._future.set_exception(error)
         else:

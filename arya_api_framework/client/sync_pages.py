@@ -66,8 +66,9 @@ class _SyncWalker(Iterator[T]):
                 return running[1].result()
         return self._ask(position)
 
-    def _ask(self, position: Position) -> Any:
-        return self._request(*self._walk.call(position))
+    def _ask(self, position: Position, **more: Any) -> Any:
+        method, path, options = self._walk.call(position)
+        return self._request(method, path, {**options, **more})
 
 
 class SyncPages(_SyncWalker[T]):

@@ -37,6 +37,7 @@ from arya_api_framework.errors import (
 )
 from tests.app import Server
 from tests.conftest import Kind
+from tests.patience import PATIENCE
 from tests.scripted import HANG, Held, Read, Scripted, Step, answer
 
 
@@ -789,7 +790,7 @@ def test_a_machine_that_has_no_thread_left() -> None:
     """The page is asked for at once, by who would have gone on."""
     size = threading.stack_size(1 << 46)  # More than any machine has.
     try:
-        task = SyncPageTask(threading.get_ident)
+        task = SyncPageTask(lambda watch: threading.get_ident())
     finally:
         threading.stack_size(size)
     assert task.result() == threading.get_ident()
@@ -904,9 +905,48 @@ async def test_leaving_what_is_ahead(kind: Kind) -> None:
         assert await one_of(kind, items) == 1
         await server.has_read(2)
         await kind.call(items.aclose if kind.is_async else items.close)
+        await server.has_ended(server.connections[1])
         assert await one_of(kind, items) == 2
         await server.has_read(4)
         await kind.call(client.target.close)
+
+
+@pytest.mark.parametrize("kind", ["sync"], indirect=True)
+async def test_leaving_what_waits_ahead(kind: Kind) -> None:
+    """A call that was left while it waited for the rate limit is never sent."""
+    before = set(threading.enumerate())
+    async with Scripted(page([1], NEXT.format(2))) as server:
+        client = kind.client(server.url, rate_limit=1, rate_limit_interval=0.3)
+        items = client.items("/", int, pagination=LinkHeader(), ahead=1)
+        assert await one_of(kind, items) == 1
+        threads = [one for one in set(threading.enumerate()) - before if "ahead" in one.name]
+        await kind.call(items.close)
+        for thread in threads:
+            await kind.call(thread.join, PATIENCE)
+        assert len(server.log) == len(threads) == 1
+
+
+@pytest.mark.parametrize("kind", ["sync"], indirect=True)
+async def test_leaving_what_has_just_begun(kind: Kind) -> None:
+    """A call that was left before it could be known is broken off when it is."""
+    begun, left, ended = threading.Event(), threading.Event(), threading.Event()
+    async with Scripted() as server:
+        client = kind.client(server.url)
+
+        def ask(watch: Any) -> None:
+            begun.set()
+            left.wait(PATIENCE)
+            try:
+                client.target.get("/", watch=watch)
+            finally:
+                ended.set()
+
+        task = SyncPageTask(ask)
+        await kind.call(begun.wait, PATIENCE)
+        task.cancel()
+        left.set()
+        await kind.call(ended.wait, PATIENCE)
+        assert server.log == []
 
 
 async def test_being_cancelled_ahead() -> None:
