@@ -5,6 +5,7 @@ left out: what the test asserts must hold with either.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import socket
@@ -16,7 +17,9 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from tests.app import Server
 from tests.fronts import front
 from tests.patience import PATIENCE
 from tests.proxies import Proxy
@@ -287,6 +290,55 @@ def nginx(certificate: Certificate, upstream: str) -> Generator[Web]:
                     )
                     return
         raise RuntimeError(f"nginx did not start:\n{_read(folder)}")
+
+
+_JSON_SERVER = "json-server@0.17.4"
+_INSTALLING_SECONDS = 60.0
+
+
+@contextmanager
+def json_server(posts: list[dict[str, Any]]) -> Generator[str]:
+    """Run json-server, which gives `/posts` in pages, and give its origin.
+
+    It is got from npm, in a few seconds. Where that is not to be had, the application of the tests
+    does the same.
+    """
+    npm, node = find("npm"), find("node")
+    with tempfile.TemporaryDirectory(prefix="json-server-") as name:
+        folder = Path(name)
+        program = folder / "node_modules" / "json-server" / "lib" / "cli" / "bin.js"
+        if npm is None or node is None or not _install(npm, folder, program):
+            with Server() as server:
+                yield server.url
+            return
+        (folder / "db.json").write_text(json.dumps({"posts": posts}))
+        for _ in range(3):
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            command = [node, str(program), "--host", "127.0.0.1", "--port", str(port), "db.json"]
+            with _process(command, folder) as process:
+                if _answers(process, port):
+                    yield f"http://127.0.0.1:{port}"
+                    return
+        raise RuntimeError(f"json-server did not start:\n{_read(folder)}")
+
+
+def _install(npm: str, folder: Path, program: Path) -> bool:
+    """Get json-server; return whether it is there."""
+    quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0"]
+    command = [npm, "install", "--prefix", str(folder), *quiet, _JSON_SERVER]
+    try:
+        subprocess.run(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_INSTALLING_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return program.exists()
 
 
 _LIGHTTPD = """

@@ -25,7 +25,7 @@ class Store:
     def reset(self) -> None:
         """Restore ten users and their hundred posts, and forget operations."""
         self.users = {number: _user(number) for number in range(1, 11)}
-        self.posts = {number: _post(number) for number in range(1, 101)}
+        self.posts = {number: make_post(number) for number in range(1, 101)}
         self.operations = {}
 
 
@@ -49,7 +49,8 @@ def _user(number: int) -> Record:
     }
 
 
-def _post(number: int) -> Record:
+def make_post(number: int) -> Record:
+    """Return a post as JSONPlaceholder has it."""
     return {
         "userId": (number - 1) // 10 + 1,
         "id": number,

@@ -13,6 +13,7 @@ import requests
 from tests import counterparts
 from tests.app import Server
 from tests.proxies import Proxy
+from tests.resources import make_post
 from tests.servers import Certificate
 
 LOGIN = ("user", "hunter2")
@@ -121,3 +122,19 @@ def test_a_proxy_of_ours_does_as_it_is_told(server: Server, ca_pem: Path) -> Non
         assert get(url, proxy.url, ca_pem).status_code == 503
         assert urlsplit(proxy.at("socks5h", "a:b")).username == "a"
     assert len(server.log) == 1
+
+
+def test_json_server() -> None:
+    """It gives pages, says how many items there are, and where the next page is."""
+    posts = [make_post(number) for number in range(1, 101)]
+    with counterparts.json_server(posts) as origin, requests.Session() as session:
+        session.trust_env = False
+        parameters = {"_page": "2", "_limit": "40"}
+        answer = session.get(f"{origin}/posts", params=parameters, timeout=10)
+        assert answer.json() == posts[40:80]
+        assert answer.headers["X-Total-Count"] == "100"
+        assert answer.links["next"]["url"].endswith("/posts?_page=3&_limit=40")
+        parameters["_page"] = "3"
+        last = session.get(f"{origin}/posts", params=parameters, timeout=10)
+        assert last.json() == posts[80:]
+        assert "next" not in last.links
