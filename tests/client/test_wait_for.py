@@ -246,6 +246,29 @@ async def test_jobs(kind: Kind) -> None:
         assert asked(server) == ["GET /jobs/5?key=k&a=b&c=d"] * 3
 
 
+async def test_a_url_that_holds_it_all(kind: Kind) -> None:
+    """What was given for a path is not sent to the URL that an answer names in its place."""
+    async with Scripted(answer(202, "Location: /ops/{9}?x=y", body=b""), REPORT) as server:
+        client = kind.client(server.url)
+        report = await client.wait_for(
+            "/jobs/{id}", Report, path_parameters={"id": 5}, parameters={"c": "d"}, **FAST
+        )
+        assert report.id == 7
+        assert asked(server) == ["GET /jobs/5?c=d", "GET /ops/%7B9%7D?x=y"]
+
+
+async def test_a_result_is_not_waited_for(kind: Kind) -> None:
+    """It is asked for at once when the operation is done, whatever the last answer says."""
+    async with Scripted(
+        answer(202, "Operation-Location: /o", "Location: /r", "retry-after-ms: 1", body=b""),
+        say({"status": "done"}, "Retry-After: 60"),
+        REPORT,
+    ) as server:
+        client = kind.client(server.url)
+        started = await client.post("/a", raw=True)
+        assert (await client.wait_for(started, Report, timeout=30)).id == 7
+
+
 async def test_functions(kind: Kind) -> None:
     """`done` and `failed` are given each answer as a model."""
     phases = [{"id": 5, "status": name} for name in ("cold", "warm", "hot", "warm", "burnt")]
@@ -657,6 +680,14 @@ async def test_what_a_state_holds(kind: Kind) -> None:
         server.script[:] = [say({"status": "running"}), say({"status": "done"})]
         await client.wait_for(state, **FAST)
         assert len(set(asked(server))) == 1
+        for field in ("X-A: b", "Operation-Location: /o"):
+            polls.clear()
+            server.script[:] = [answer(202, field), *[say({"status": "done"})] * 2]
+            started = await client.put("/vms/7?v=1", raw=True)
+            await client.wait_for(started, on_poll=polls.append, **FAST)
+            state = polls[0].state
+            assert server.url + "/v1/vms/7?v=1" in (state["url"], state["result_url"])
+            assert "s3cret" not in json.dumps(state)
 
 
 @pytest.mark.parametrize(
