@@ -292,6 +292,18 @@ def test_interrupted_in_the_queue_of_the_rate_limit(server: Server, interrupt: I
     assert len(server.log) == 2
 
 
+def test_interrupted_between_two_polls(server: Server, interrupt: Interrupt) -> None:
+    """An operation that is waited for is left at once, and nothing more is sent."""
+    with SyncClient(server.url) as client:
+        start = time.monotonic()
+        path = "/status/202?retry-after-ms=60000"
+        polled: list[object] = []
+        interrupt(lambda: client.wait_for(path, on_poll=polled.append), lambda: polled)
+        assert time.monotonic() - start < 60
+        client.get("/echo")
+    assert len(server.log) == 2
+
+
 STORM = """
 import signal, sys
 from arya_api_framework import SyncClient
