@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DoneFlag",
+    "Found",
     "Poll",
     "Polling",
     "StatusCode",
     "StatusField",
-    "UsualShapes",
     "Verdict",
+    "as_word",
     "body_of",
+    "what_came",
 ]
 
 Outcome: TypeAlias = Literal["running", "done", "failed"]
@@ -41,14 +43,6 @@ FAILED = (
 )
 """What they call one that has not."""
 
-RUNNING = (
-    *("accepted", "created", "creating", "deleting", "in progress", "initializing", "not started"),
-    *("pending", "processing", "provisioning", "queued", "running", "scheduled", "started"),
-    *("starting", "submitted", "updating", "validating", "waiting", "canceling", "cancelling"),
-)
-"""What they call one that goes on."""
-
-_PLACES = ("status", "state", "properties.provisioningState", "provisioningState")
 _PERCENT = (
     *("percentComplete", "percent_complete", "percentage", "progress", "progressPercent"),
     *("metadata.progressPercent", "metadata.progressPercentage", "properties.percentComplete"),
@@ -276,9 +270,9 @@ class StatusField(_InBody):
         if isinstance(found, bool) or not isinstance(found, str | int):
             raise poll.error(
                 f"the answer must have a text at {self._at!r}, which says how the operation "
-                f"stands, {_got(poll, found)}"
+                f"stands, {what_came(poll, found)}"
             )
-        status, word = str(found), _word(found)
+        status, word = str(found), as_word(found)
         if word in self._bad:
             return self._failed(poll, status)
         if word in self._done:
@@ -320,7 +314,9 @@ class DoneFlag(_InBody):
         if not is_mapping(poll.body):
             if poll.response.status == _ACCEPTED:
                 return self._goes_on(poll)
-            raise poll.error(f"the answer must be an object with {self._at!r}, {_got(poll, None)}")
+            raise poll.error(
+                f"the answer must be an object with {self._at!r}, {what_came(poll, None)}"
+            )
         flag = poll.find(self._at)
         if flag is not None and not isinstance(flag, bool):
             raise poll.error(
@@ -333,51 +329,6 @@ class DoneFlag(_InBody):
         return self._ended(poll, None) if failed.error is None else failed
 
 
-class UsualShapes(Polling):
-    """What is done where no strategy is given.
-
-    A flag `done`, a text at `status` or `state` (or Azure's `provisioningState`) with a word that
-    is known, and else the status of HTTP.
-    """
-
-    @override
-    def judge(self, poll: Poll) -> Verdict:
-        body, code = body_of(poll), poll.response.status
-        if is_mapping(body):
-            if isinstance(body.get("done"), bool) or _is_google(body):
-                return _GOOGLE.judge(poll) if "response" in body else _FLAG.judge(poll)
-            for place in _PLACES:
-                status = poll.find(place)
-                if not isinstance(status, str):
-                    continue
-                verdict = _FIELD[place].judge(poll)
-                if verdict.outcome != "running" or _word(status) in _KNOWN_RUNNING:
-                    return verdict
-                if poll.found == "monitor" or code == _ACCEPTED:
-                    return verdict
-                if poll.found != "location":
-                    raise poll.error(
-                        f"{place!r} must be a word that is known, such as 'running', 'succeeded' "
-                        f"or 'failed', got {clean_text(status, _SHOWN)!r}; {_SAY}"
-                    )
-                break
-            else:
-                if code != _ACCEPTED and poll.found in ("monitor", "given"):
-                    raise poll.error(f"nothing tells how the operation stands; {_SAY}")
-        if code == _ACCEPTED:
-            return Verdict("running")
-        if poll.found == "monitor":
-            _ = poll.body  # What is no JSON says so.
-            raise poll.error(f"the answer must be an object with 'status', {_got(poll, None)}")
-        return Verdict("done")
-
-
-_SAY = (
-    "say what does: `done=lambda answer: ...`, `polling=StatusField(...)`, or "
-    "`polling=StatusCode()` where any success but 202 is the result"
-)
-
-
 def body_of(poll: Poll) -> Any:
     """Return the content of an answer parsed from JSON, `None` where it is none."""
     try:
@@ -386,23 +337,15 @@ def body_of(poll: Poll) -> Any:
         return None
 
 
-def _is_google(body: Mapping[str, Any]) -> bool:
-    """Return whether an object is a `google.longrunning.Operation`, which leaves out false."""
-    name = body.get("name")
-    return isinstance(name, str) and "operations/" in name and "done" not in body
-
-
-def _word(value: object) -> str:
+def as_word(value: object) -> str:
+    """Return a word as it is compared."""
     return re.sub(r"[\W_]+", "", str(value)).lower()
-
-
-_KNOWN_RUNNING = frozenset(map(_word, RUNNING))
 
 
 def _words(name: str, words: Any) -> dict[str, str]:
     """Return words as they are compared, and as they are shown."""
     given = [""] if isinstance(words, str) or not is_iterable(words) else words
-    found = {_word(word): repr(str(word)) for word in given}
+    found = {as_word(word): repr(str(word)) for word in given}
     if "" in found or (name == "done" and not found):
         raise ConfigurationError(f"{name} of a StatusField must hold words, got {words!r}")
     return found
@@ -432,8 +375,13 @@ def _url(poll: Poll, place: str | None) -> str | None:
     return url or None
 
 
-def _got(poll: Poll, found: object) -> str:
-    """Return what came in the place of what was expected: names only, no values."""
+def what_came(poll: Poll, found: object) -> str:
+    """Return what came in the place of what was expected: names only, no values.
+
+    Args:
+        poll: The answer.
+        found: What stands at the place, `None` for nothing.
+    """
     if found is not None:
         return f"got {type(found).__name__}"
     body = poll.body
@@ -441,8 +389,3 @@ def _got(poll: Poll, found: object) -> str:
         names = ", ".join(repr(clean_text(str(name), _SHOWN)) for name in list(body)[:10])
         return f"got an object with {names}" if names else "got an empty object"
     return f"got {'no content' if body is None else type(body).__name__}"
-
-
-_GOOGLE = DoneFlag()
-_FLAG = DoneFlag(result=None)
-_FIELD = {place: StatusField(place, result_url="resourceLocation") for place in _PLACES}

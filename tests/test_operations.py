@@ -20,8 +20,8 @@ from arya_api_framework import (
 )
 from arya_api_framework.client.pace import Pace
 from arya_api_framework.client.url import Origin
+from arya_api_framework.client.usual_shapes import UsualShapes
 from arya_api_framework.errors import ConfigurationError, OperationFailed
-from arya_api_framework.operations import UsualShapes
 
 
 def poll(body: Any, status: int = 200, *, found: Any = "given", **fields: str) -> Poll:

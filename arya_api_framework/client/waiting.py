@@ -21,7 +21,7 @@ from ..errors import (
     RateLimitTimeout,
 )
 from ..models import Response
-from ..operations import Poll, Polling, StatusCode, UsualShapes, Verdict, body_of
+from ..operations import Poll, Polling, StatusCode, Verdict, body_of
 from ..options import UNSET, URLPath, WaitOptions
 from .budget import end_of, exhausted_by
 from .call import hide_what_was_sent
@@ -35,6 +35,7 @@ from .redaction import clean_text, redact_url
 from .response import RawResponse, ResponseInfo
 from .shapes import is_mapping
 from .typed_format import PartFormat
+from .usual_shapes import UsualShapes
 from .verbs import path_text
 
 if TYPE_CHECKING:
