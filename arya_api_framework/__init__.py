@@ -21,6 +21,7 @@ from .options import (
     ClientOptions,
     FileOptions,
     ItemOptions,
+    MapOptions,
     PageOptions,
     RequestOptions,
     SendOptions,
@@ -56,8 +57,10 @@ __all__ = [
     "InsecureTLSWarning",
     "ItemOptions",
     "LinkHeader",
+    "MapOptions",
     "NextURL",
     "Offset",
+    "Outcome",
     "Page",
     "PageNumber",
     "PageOptions",
@@ -86,10 +89,13 @@ __all__ = [
     "Verdict",
     "WaitOptions",
     "__version__",
+    "map_calls",
     "shared",
 ]
 
 if TYPE_CHECKING:
+    from .bulk.map_calls import map_calls
+    from .bulk.outcome import Outcome
     from .models import BaseModel, PaginatedResponse, Response
     from .operations import DoneFlag, Poll, Polling, StatusCode, StatusField, Verdict
     from .pagination import Cursor, LinkHeader, NextURL, Offset, Page, PageNumber, Pagination
@@ -99,6 +105,8 @@ else:
     # Pydantic's models are slow to import, and whoever only defines a client needs none; nor does
     # everybody need the rest.
     _LATER = {
+        "bulk.map_calls": ["map_calls"],
+        "bulk.outcome": ["Outcome"],
         "models": ["BaseModel", "PaginatedResponse", "Response"],
         "operations": ["DoneFlag", "Poll", "Polling", "StatusCode", "StatusField", "Verdict"],
         "pagination": [

@@ -73,6 +73,7 @@ __all__ = [
     "FollowRedirects",
     "Headers",
     "ItemOptions",
+    "MapOptions",
     "Operation",
     "PageOptions",
     "Parameters",
@@ -479,6 +480,25 @@ class WaitOptions(RequestOptions, total=False):
     interval: float
     max_interval: float
     on_poll: Callable[[Poll], object] | None
+
+
+class MapOptions(TypedDict, total=False):
+    """The options of `map` and `map_calls`, beside `on_error`.
+
+    Attributes:
+        concurrency: How many calls are under way at most, 10 when not given.
+        ordered: Whether results are given in the order of the inputs, as they are when not given;
+            `False` gives each as soon as it is there.
+        progress: Show a bar of the calls that have ended, drawn by tqdm or rich; a text is put in
+            front of it.
+        on_progress: Called with how many calls have ended and how many there are, `None` where
+            nobody knows, whenever a result is asked for and there are more than before.
+    """
+
+    concurrency: int
+    ordered: bool
+    progress: bool | str | None
+    on_progress: Progress | None
 
 
 class FileOptions(CallOptions, total=False):

@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).parent.parent / "arya_api_framework"
 
 # Twins that differ by library: they share their public names and signatures only.
 FACES = (
+    "bulk/*_workers.py",
     "*_transport.py",
     "client/*_tasks.py",
     "client/*_wait.py",

@@ -27,6 +27,7 @@ from .request import Request, check_request
 if TYPE_CHECKING:
     import aiohttp
 
+    from ..bulk.batch import Batch
     from ..rate_limit.window import SlidingWindow
     from .async_transport import AsyncTransport
     from .paging import Walk
@@ -141,6 +142,13 @@ class AsyncClient(AsyncVerbs, BaseClient):
 
         limit = self._own_config.deadline
         return wait(waiting, request, self._origins, limit, set(self.parameters))
+
+    @override
+    def _mapped(self, batch: Batch) -> Any:
+        from ..bulk.async_results import AsyncResults
+
+        batch.client = self
+        return AsyncResults[Any](batch)
 
     @override
     def _send(self, request: Request, options: Any) -> Any:

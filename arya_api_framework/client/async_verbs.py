@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from typing_extensions import TypeForm, Unpack
@@ -16,6 +16,7 @@ from ..options import (
     CallOptions,
     FileOptions,
     ItemOptions,
+    MapOptions,
     Operation,
     PageOptions,
     RequestOptions,
@@ -29,12 +30,16 @@ from .response import RawResponse
 from .verbs import Verbs
 
 if TYPE_CHECKING:
+    from ..bulk.async_results import AsyncResults
+    from ..bulk.calls import AsyncCall, AsyncCalls, AsyncInputs
+    from ..bulk.outcome import Outcome
     from ..models import Response
     from .async_pages import AsyncItems, AsyncPages
     from .async_stream import AsyncStream
 
 __all__ = ["AsyncVerbs"]
 
+In = TypeVar("In")
 T = TypeVar("T")
 R = TypeVar("R", bound="Response")
 
@@ -472,3 +477,43 @@ class AsyncVerbs(Verbs):
             **options: Unpack[WaitOptions],
         ) -> Any: ...
         async def wait_for(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def map(
+            self,
+            function: Callable[[In], Awaitable[T]],
+            inputs: AsyncInputs[In],
+            /,
+            *,
+            on_error: Literal["collect"],
+            **options: Unpack[MapOptions],
+        ) -> AsyncResults[Outcome[In, T]]: ...
+        @overload
+        def map(
+            self,
+            function: Callable[[In], Awaitable[T]],
+            inputs: AsyncInputs[In],
+            /,
+            *,
+            on_error: Literal["raise"] = ...,
+            **options: Unpack[MapOptions],
+        ) -> AsyncResults[T]: ...
+        @overload
+        def map(
+            self,
+            calls: AsyncCalls[T],
+            /,
+            *,
+            on_error: Literal["collect"],
+            **options: Unpack[MapOptions],
+        ) -> AsyncResults[Outcome[AsyncCall[T], T]]: ...
+        @overload
+        def map(
+            self,
+            calls: AsyncCalls[T],
+            /,
+            *,
+            on_error: Literal["raise"] = ...,
+            **options: Unpack[MapOptions],
+        ) -> AsyncResults[T]: ...
+        def map(self, *args: Any, **options: Any) -> Any: ...

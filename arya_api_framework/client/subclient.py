@@ -25,6 +25,7 @@ from .url import compile_path
 from .verbs import path_text
 
 if TYPE_CHECKING:
+    from ..bulk.batch import Batch
     from .paging import Walk
     from .waiting import Waiting
 
@@ -190,6 +191,11 @@ class SubClient(Node):
     def _waited(self, waiting: Waiting, request: Callable[..., Any]) -> Any:
         client, _ = self._locate(None)
         return client._waited(waiting, request)
+
+    @override
+    def _mapped(self, batch: Batch) -> Any:
+        client, _ = self._locate(None)
+        return client._mapped(batch)
 
     def _locate(self, path: URLPath) -> tuple[Any, URLPath]:
         """Return the client at the root and the path from there."""

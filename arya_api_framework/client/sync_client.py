@@ -27,6 +27,7 @@ from .sync_verbs import SyncVerbs
 if TYPE_CHECKING:
     import requests
 
+    from ..bulk.batch import Batch
     from ..rate_limit.window import SlidingWindow
     from .paging import Walk
     from .sync_transport import SyncTransport
@@ -141,6 +142,13 @@ class SyncClient(SyncVerbs, BaseClient):
 
         limit = self._own_config.deadline
         return wait(waiting, request, self._origins, limit, set(self.parameters))
+
+    @override
+    def _mapped(self, batch: Batch) -> Any:
+        from ..bulk.sync_results import SyncResults
+
+        batch.client = self
+        return SyncResults[Any](batch)
 
     @override
     def _send(self, request: Request, options: Any) -> Any:

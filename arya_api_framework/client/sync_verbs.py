@@ -16,6 +16,7 @@ from ..options import (
     CallOptions,
     FileOptions,
     ItemOptions,
+    MapOptions,
     Operation,
     PageOptions,
     RequestOptions,
@@ -29,12 +30,16 @@ from .response import RawResponse
 from .verbs import Verbs
 
 if TYPE_CHECKING:
+    from ..bulk.calls import SyncCall, SyncCalls, SyncInputs
+    from ..bulk.outcome import Outcome
+    from ..bulk.sync_results import SyncResults
     from ..models import Response
     from .sync_pages import SyncItems, SyncPages
     from .sync_stream import SyncStream
 
 __all__ = ["SyncVerbs"]
 
+In = TypeVar("In")
 T = TypeVar("T")
 R = TypeVar("R", bound="Response")
 
@@ -470,3 +475,43 @@ class SyncVerbs(Verbs):
             **options: Unpack[WaitOptions],
         ) -> Any: ...
         def wait_for(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        def map(
+            self,
+            function: Callable[[In], T],
+            inputs: SyncInputs[In],
+            /,
+            *,
+            on_error: Literal["collect"],
+            **options: Unpack[MapOptions],
+        ) -> SyncResults[Outcome[In, T]]: ...
+        @overload
+        def map(
+            self,
+            function: Callable[[In], T],
+            inputs: SyncInputs[In],
+            /,
+            *,
+            on_error: Literal["raise"] = ...,
+            **options: Unpack[MapOptions],
+        ) -> SyncResults[T]: ...
+        @overload
+        def map(
+            self,
+            calls: SyncCalls[T],
+            /,
+            *,
+            on_error: Literal["collect"],
+            **options: Unpack[MapOptions],
+        ) -> SyncResults[Outcome[SyncCall[T], T]]: ...
+        @overload
+        def map(
+            self,
+            calls: SyncCalls[T],
+            /,
+            *,
+            on_error: Literal["raise"] = ...,
+            **options: Unpack[MapOptions],
+        ) -> SyncResults[T]: ...
+        def map(self, *args: Any, **options: Any) -> Any: ...

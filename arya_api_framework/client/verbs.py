@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from yarl import URL
 
@@ -26,10 +26,12 @@ __all__ = ["Verbs", "path_text"]
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from ..bulk.batch import Batch
     from ..options import (
         CallOptions,
         FileOptions,
         ItemOptions,
+        MapOptions,
         Operation,
         PageOptions,
         RequestOptions,
@@ -51,6 +53,11 @@ if TYPE_CHECKING:
 
         response_format: Any
         raw: bool
+
+    class AnyMapOptions(MapOptions, total=False):
+        """The options of `map`, with that which chooses what is given."""
+
+        on_error: Literal["raise", "collect"]
 
     class AnySendOptions(SendOptions, total=False):
         """The options of `send`, with those that choose the result."""
@@ -91,6 +98,10 @@ class Verbs(ABC):
     @abstractmethod
     def _waited(self, waiting: Waiting, request: Callable[..., Any]) -> Any:
         """Return the result of an operation when it is over, or an awaitable of it."""
+
+    @abstractmethod
+    def _mapped(self, batch: Batch) -> Any:
+        """Return the results of many calls."""
 
     def request(
         self, method: str, path: URLPath = None, **options: Unpack[AnyRequestOptions]
@@ -278,6 +289,29 @@ class Verbs(ABC):
         from .waiting import Waiting
 
         return self._waited(Waiting(operation, response_format, options), self._request)
+
+    def map(self, calls: Any, inputs: Any = UNSET, /, **options: Unpack[AnyMapOptions]) -> Any:
+        """Make many calls, a bounded number of them at once, and return an iterator of the results.
+
+        Args:
+            calls: A function, which is called with each of the inputs; or, without inputs, the
+                calls: functions without arguments. With an `AsyncClient` async functions, or what
+                is to be awaited.
+            inputs: A list or any other iterable, which may be endless; with an `AsyncClient` also
+                one that is async. An input is taken when its call is begun.
+            options: See `MapOptions`; `on_error="collect"` gives an `Outcome` for each call, and
+                raises the error of none.
+
+        Raises:
+            ConfigurationError: These are no calls, or an option can never work. While iterating:
+                one of them is no call.
+            BudgetExhausted: While iterating: a budget around it is used up. The results of the
+                calls that were under way come before it, as they do before an error of the inputs.
+            ClientClosedError: While iterating: the client was closed meanwhile.
+        """
+        from ..bulk.batch import Batch
+
+        return self._mapped(Batch(calls, inputs, options))
 
 
 def _file_call(

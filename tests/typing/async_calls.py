@@ -7,6 +7,7 @@ error itself.
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, assert_type
 
@@ -19,13 +20,17 @@ from arya_api_framework import (
     DoneFlag,
     Hedge,
     LinkHeader,
+    Outcome,
     RawResponse,
     Request,
     Response,
     Retry,
     ServerSentEvent,
     Timeout,
+    map_calls,
 )
+from arya_api_framework.bulk.async_results import AsyncResults
+from arya_api_framework.bulk.calls import AsyncCall
 from arya_api_framework.client.async_pages import AsyncItems, AsyncPages
 from arya_api_framework.client.async_stream import AsyncStream
 
@@ -360,3 +365,63 @@ async def waits(client: AsyncClient, started: RawResponse, user: User) -> None:
     assert_type(await client.wait_for("/ops/1", User, done=lambda user: user.name == "a"), User)
     await client.wait_for(5, User)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     await client.wait_for("/ops/1", User, pagination=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
+class Users(AsyncClient):
+    """A client with typed methods."""
+
+    async def user(self, number: int, *, full: bool = False) -> User:
+        """Get a user."""
+        return await self.get(f"/{number}/{full}", response_format=User)
+
+    async def me(self) -> User:
+        """Get the user whose token it is."""
+        return await self.get("/me", response_format=User)
+
+    async def remove(self, number: int) -> None:
+        """Remove a user."""
+
+
+def maps(client: Users, clients: list[Users]) -> None:
+    """Calls by function and inputs, and calls without inputs."""
+    users = client.map(client.user, range(5))
+    assert_type(users, AsyncResults[User])
+    assert_type(client.map(client.remove, [1, 2], ordered=False), AsyncResults[None])
+    assert_type(client.map(client.get, ["/users"]), AsyncResults[Any])
+    assert_type(
+        client.map(client.user, range(5), on_error="collect", concurrency=5),
+        AsyncResults[Outcome[int, User]],
+    )
+    assert_type(client.map([partial(client.user, 1)]), AsyncResults[User])
+    assert_type(client.map(partial(client.user, n) for n in range(5)), AsyncResults[User])
+    assert_type(
+        client.map([partial(client.user, 1)], on_error="collect"),
+        AsyncResults[Outcome[AsyncCall[User], User]],
+    )
+    assert_type(map_calls(client.user, range(5)), AsyncResults[User])
+    assert_type(
+        map_calls(Users.me, clients, on_error="collect", progress=True),
+        AsyncResults[Outcome[Users, User]],
+    )
+    assert_type(map_calls([partial(client.user, 1)]), AsyncResults[User])
+    assert_type(
+        map_calls([partial(client.user, 1)], on_error="collect"),
+        AsyncResults[Outcome[AsyncCall[User], User]],
+    )
+    client.map(client.user, ["a"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.map(client.user)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    client.map(client.user, [1], concurrently=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
+async def awaited_maps(client: Users, numbers: AsyncIterator[int]) -> None:
+    """Coroutines are calls too, and inputs may be awaited."""
+    assert_type(client.map(client.user, numbers), AsyncResults[User])
+    assert_type(client.map(client.user(number) for number in range(5)), AsyncResults[User])
+    assert_type(map_calls(client.user, numbers), AsyncResults[User])
+    assert_type([user async for user in client.map(client.user, numbers)], list[User])
+    async with map_calls(client.user, [1], on_error="collect") as outcomes:
+        async for outcome in outcomes:
+            assert_type(outcome.input, int)
+            assert_type(outcome.result, User)
+            assert_type(outcome.error, Exception | None)
+    iter(client.map(client.user, [1]))  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]

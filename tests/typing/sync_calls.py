@@ -6,6 +6,7 @@ error itself.
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, assert_type
 
@@ -17,6 +18,7 @@ from arya_api_framework import (
     DoneFlag,
     Hedge,
     LinkHeader,
+    Outcome,
     RawResponse,
     Request,
     Response,
@@ -24,7 +26,10 @@ from arya_api_framework import (
     ServerSentEvent,
     SyncClient,
     Timeout,
+    map_calls,
 )
+from arya_api_framework.bulk.calls import SyncCall
+from arya_api_framework.bulk.sync_results import SyncResults
 from arya_api_framework.client.sync_pages import SyncItems, SyncPages
 from arya_api_framework.client.sync_stream import SyncStream
 
@@ -342,3 +347,59 @@ def waits(client: SyncClient, started: RawResponse, user: User) -> None:
     assert_type(client.wait_for("/ops/1", User, done=lambda user: user.name == "a"), User)
     client.wait_for(5, User)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     client.wait_for("/ops/1", User, pagination=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
+class Users(SyncClient):
+    """A client with typed methods."""
+
+    def user(self, number: int, *, full: bool = False) -> User:
+        """Get a user."""
+        return self.get(f"/{number}/{full}", response_format=User)
+
+    def me(self) -> User:
+        """Get the user whose token it is."""
+        return self.get("/me", response_format=User)
+
+    def remove(self, number: int) -> None:
+        """Remove a user."""
+
+
+def maps(client: Users, clients: list[Users]) -> None:
+    """Calls by function and inputs, and calls without inputs."""
+    users = client.map(client.user, range(5))
+    assert_type(users, SyncResults[User])
+    assert_type(client.map(client.remove, [1, 2], ordered=False), SyncResults[None])
+    assert_type(client.map(client.get, ["/users"]), SyncResults[Any])
+    assert_type(
+        client.map(client.user, range(5), on_error="collect", concurrency=5),
+        SyncResults[Outcome[int, User]],
+    )
+    assert_type(client.map([partial(client.user, 1)]), SyncResults[User])
+    assert_type(client.map(partial(client.user, n) for n in range(5)), SyncResults[User])
+    assert_type(
+        client.map([partial(client.user, 1)], on_error="collect"),
+        SyncResults[Outcome[SyncCall[User], User]],
+    )
+    assert_type(map_calls(client.user, range(5)), SyncResults[User])
+    assert_type(
+        map_calls(Users.me, clients, on_error="collect", progress=True),
+        SyncResults[Outcome[Users, User]],
+    )
+    assert_type(map_calls([partial(client.user, 1)]), SyncResults[User])
+    assert_type(
+        map_calls([partial(client.user, 1)], on_error="collect"),
+        SyncResults[Outcome[SyncCall[User], User]],
+    )
+    client.map(client.user, ["a"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.map(client.user)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    client.map(client.user, [1], concurrently=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
+def read_maps(client: Users) -> None:
+    """What is given has its type, too."""
+    assert_type(list(client.map(client.user, [1])), list[User])
+    with map_calls(client.user, [1], on_error="collect") as outcomes:
+        for outcome in outcomes:
+            assert_type(outcome.input, int)
+            assert_type(outcome.result, User)
+            assert_type(outcome.error, Exception | None)

@@ -1,0 +1,1 @@
+"""Many calls, a bounded number of them at once."""
