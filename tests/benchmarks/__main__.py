@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from types import FrameType
 
-from . import calls, decoders, in_memory, processes
+from . import bulk, calls, decoders, in_memory, processes
 from .measure import Row, Settings, render
 from .servers import Web, web_server
 
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Settings, Web], Iterator[Row]]] = {
     "async-get": calls.async_get,
     "async-many": calls.async_many,
     "list": in_memory.parse_list,
+    "map": bulk.maps,
     "in-flight": processes.in_flight,
     "upload": processes.uploads,
     "stream": processes.streams,
@@ -57,6 +58,7 @@ def parse(arguments: list[str] | None = None) -> tuple[list[str], Settings]:
     parser.add_argument("--held", type=_whole, help="calls held in flight [10000]")
     parser.add_argument("--upload", type=_whole, metavar="MIB", help="size of the upload [1024]")
     parser.add_argument("--items", type=_whole, help="elements of the array [1000000]")
+    parser.add_argument("--mapped", type=_whole, help="calls through one `map` [100000]")
     parser.add_argument(
         "--quick", action="store_true", help="measure too little to mean anything, in seconds"
     )
@@ -64,14 +66,16 @@ def parse(arguments: list[str] | None = None) -> tuple[list[str], Settings]:
     unknown = [name for name in given.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}; choose from {', '.join(BENCHMARKS)}")
-    usual = (2, 20, 100, 8, 1000) if given.quick else (11, 500, 10_000, 1024, 1_000_000)
-    rounds, calls, held, upload, items = usual
+    rounds, calls, held, upload, items, mapped = 11, 500, 10_000, 1024, 1_000_000, 100_000
+    if given.quick:
+        rounds, calls, held, upload, items, mapped = 2, 20, 100, 8, 1000, 500
     settings = Settings(
         given.rounds or rounds,
         given.calls or calls,
         given.held or held,
         (given.upload or upload) * _MIB,
         given.items or items,
+        given.mapped or mapped,
     )
     return given.names or list(BENCHMARKS), settings
 

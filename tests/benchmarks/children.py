@@ -317,6 +317,48 @@ ITEMS = {
     "theirs": items_theirs,
     "theirs-uncollected": items_theirs_uncollected,
 }
+WARM = 2000
+"""Calls after which all is there that does not depend on how many there are."""
+
+
+def map_sync(origin: str, count: str) -> dict[str, float]:
+    """Make calls through `map` of our synchronous client."""
+    from arya_api_framework import SyncClient
+
+    from .models import User
+
+    def user(number: int) -> User:
+        return client.get(f"/users/{number}", response_format=User)
+
+    with SyncClient(origin) as client:
+        for _ in client.map(user, range(WARM)):
+            pass
+        with Meter() as meter:
+            for _ in client.map(user, range(int(count))):
+                pass
+    return meter.figures
+
+
+def map_async(origin: str, count: str) -> dict[str, float]:
+    """Make calls through `map` of our asynchronous client."""
+    from arya_api_framework import AsyncClient
+
+    from .models import User
+
+    async def run() -> dict[str, float]:
+        async with AsyncClient(origin) as client:
+
+            async def user(number: int) -> User:
+                return await client.get(f"/users/{number}", response_format=User)
+
+            async for _ in client.map(user, range(WARM)):
+                pass
+            with Meter() as meter:
+                async for _ in client.map(user, range(int(count))):
+                    pass
+        return meter.figures
+
+    return asyncio.run(run())
 
 
 def main(what: str, side: str, *arguments: str) -> None:
@@ -327,6 +369,8 @@ def main(what: str, side: str, *arguments: str) -> None:
         figures = STREAMS[side](*arguments)
     elif what == "items":
         figures = ITEMS[side](*arguments)
+    elif what == "map":
+        figures = {"sync": map_sync, "async": map_async}[side](*arguments)
     elif what == "bomb":
         figures = {"sync": bomb_sync, "async": bomb_async}[side](*arguments)
     else:

@@ -33,6 +33,7 @@ class Settings:
         held: Calls held in flight at once.
         upload: Bytes of the uploaded file.
         items: Elements of the array that is decoded.
+        mapped: Calls through one `map`.
     """
 
     rounds: int
@@ -40,6 +41,7 @@ class Settings:
     held: int
     upload: int
     items: int
+    mapped: int
 
     @property
     def process_rounds(self) -> int:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from .measure import Bar, Row, Settings, in_turn
 from .servers import ROOT, Web, bomb_server, drain_server, hold_server, pour_server
 
-__all__ = ["bombs", "child", "imports", "in_flight", "streams", "uploads"]
+__all__ = ["bombs", "child", "imports", "in_flight", "mapped", "streams", "uploads"]
 
 _MIB = 1024 * 1024
 _SMALL = 64 * 1024
@@ -88,6 +88,15 @@ def streams(settings: Settings, web: Web) -> Iterator[Row]:
             what = f"{kind} stream of {size:,} MiB"
             yield Row.of(f"{what}, throughput", "MiB/s", speed, Bar(0.95, at_least=True))
             yield Row.of(f"{what}, peak memory growth", "MiB", growth, Bar(16, of_ours=True))
+
+
+def mapped(settings: Settings, web: Web) -> Iterator[Row]:
+    """Calls through one `map`: how many a second, and how far memory grows with their number."""
+    for kind in ("sync", "async"):
+        figures = child("map", kind, web.plain, str(settings.mapped))
+        what = f"{kind} map of {settings.mapped:,} GETs"
+        yield Row(f"{what}, throughput", "1/s", settings.mapped / figures["seconds"])
+        yield Row(f"{what}, peak memory growth", "MiB", figures["growth"], bar=Bar(8, of_ours=True))
 
 
 def bombs(settings: Settings, web: Web) -> Iterator[Row]:
