@@ -20,6 +20,7 @@ PACKAGE = Path(__file__).parent.parent / "arya_api_framework"
 FACES = (
     "bulk/*_workers.py",
     "*_transport.py",
+    "client/*_pieces.py",
     "client/*_tasks.py",
     "client/*_wait.py",
     "rate_limit/*_link.py",
@@ -34,6 +35,7 @@ ALONE = {
     "client/async_events.py",
     "client/async_incoming.py",
     "client/async_parser.py",
+    "client/async_reader.py",
     "client/async_timer.py",
     "client/async_upload.py",
     "client/sync_cutter.py",

@@ -12,6 +12,7 @@ from typing import Any, cast
 from ..errors import (
     ConfigurationError,
 )
+from .async_reader import ThreadReader
 from .async_timer import Timer
 from .body import Body, BytesBody
 from .call import Call
@@ -46,11 +47,11 @@ class Upload:
         writer: Any = asyncio.current_task()
         writer.add_done_callback(_take_note)
         source = body.async_chunks()
-        chunks = body.begun_chunks() if source is None else None
+        chunks = ThreadReader(body.begun_chunks()) if source is None else None
         try:
             while True:
                 if chunks is not None:
-                    chunk = await asyncio.to_thread(next, chunks, None)
+                    chunk = await chunks.read()
                 else:
                     chunk = await anext(cast("AsyncIterator[bytes]", source), None)
                 if chunk is None:
@@ -83,6 +84,9 @@ class Upload:
                 raise
             # Of any other kind aiohttp takes no note.
             raise RuntimeError("the body raised") from error
+        finally:
+            if chunks is not None:
+                chunks.leave()
 
     def _stall(self) -> None:
         self._timer.fire(self._call)

@@ -10,7 +10,7 @@ import io
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
 from typing import Any, BinaryIO, cast
 
 from typing_extensions import override
@@ -80,7 +80,7 @@ class Body(ABC):
                 self.error = error
                 raise
 
-    def begun_chunks(self) -> Iterator[bytes]:
+    def begun_chunks(self) -> Generator[bytes, None, None]:
         """Read the body of a request whose head is on its way: the server may have read that."""
         self.error = None
         try:
@@ -142,6 +142,8 @@ class FileBody(Body):
     def chunks(self) -> Iterator[bytes]:
         if isinstance(self._source, os.PathLike):
             with _open(self._source) as file:
+                if self._start:
+                    file.seek(self._start)
                 yield from self._read(_Readable(file))
         else:
             self._take()

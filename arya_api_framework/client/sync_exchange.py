@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 from urllib3.util.wait import wait_for_socket
@@ -192,12 +192,14 @@ class Exchange:
     def _write_body(self, body: Body) -> None:
         frame = encode_chunk if body.length is None else bytes
         sent = 0
-        for chunk in body.begun_chunks():
-            if not self.write(frame(chunk)):
-                return
-            sent += len(chunk)
-            self.tell("request_chunk_sent", size=len(chunk))
-            body.tell(sent)
+        # An error that somebody keeps would keep the file open.
+        with closing(body.begun_chunks()) as chunks:
+            for chunk in chunks:
+                if not self.write(frame(chunk)):
+                    return
+                sent += len(chunk)
+                self.tell("request_chunk_sent", size=len(chunk))
+                body.tell(sent)
         if body.length is None:
             self.write(LAST_CHUNK)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from typing import Any, cast
 
@@ -255,11 +256,12 @@ def _tell_progress(body: Body, exchange: Exchange) -> Iterator[bytes]:
     body.error = None
     sent = 0
     try:
-        for chunk in body.begun_chunks():
-            yield chunk
-            sent += len(chunk)
-            exchange.tell("request_chunk_sent", size=len(chunk))
-            body.tell(sent)
+        with closing(body.begun_chunks()) as chunks:
+            for chunk in chunks:
+                yield chunk
+                sent += len(chunk)
+                exchange.tell("request_chunk_sent", size=len(chunk))
+                body.tell(sent)
     except Exception as error:
         body.error = error
         raise _BodyFailed from error
