@@ -24,9 +24,11 @@ from .options import (
     MapOptions,
     PageOptions,
     RequestOptions,
+    ResumableOptions,
     SendOptions,
     ServerVariable,
     Timeout,
+    TusOptions,
     WaitOptions,
 )
 from .rate_limit.limit import RateLimit
@@ -41,6 +43,7 @@ __all__ = [
     "AsyncSubClient",
     "BaseModel",
     "CallOptions",
+    "Checksum",
     "CircuitBreaker",
     "ClientOptions",
     "Cookie",
@@ -58,6 +61,7 @@ __all__ = [
     "ItemOptions",
     "LinkHeader",
     "MapOptions",
+    "NextExpectedRanges",
     "NextURL",
     "Offset",
     "Outcome",
@@ -69,6 +73,7 @@ __all__ = [
     "Poll",
     "Polling",
     "Pool",
+    "RangeProtocol",
     "RateLimit",
     "RawResponse",
     "RedisShare",
@@ -76,6 +81,7 @@ __all__ = [
     "RequestOptions",
     "Response",
     "ResponseInfo",
+    "ResumableOptions",
     "Retry",
     "SendOptions",
     "ServerSentEvent",
@@ -86,6 +92,9 @@ __all__ = [
     "SyncClient",
     "SyncSubClient",
     "Timeout",
+    "TusOptions",
+    "TusServer",
+    "UploadProtocol",
     "Verdict",
     "WaitOptions",
     "__version__",
@@ -96,11 +105,14 @@ __all__ = [
 if TYPE_CHECKING:
     from .bulk.map_calls import map_calls
     from .bulk.outcome import Outcome
+    from .checksum import Checksum
     from .models import BaseModel, PaginatedResponse, Response
     from .operations import DoneFlag, Poll, Polling, StatusCode, StatusField, Verdict
     from .pagination import Cursor, LinkHeader, NextURL, Offset, Page, PageNumber, Pagination
     from .rate_limit.shared import RedisShare
+    from .resumable import NextExpectedRanges, RangeProtocol, UploadProtocol
     from .streaming.events import ServerSentEvent
+    from .tus import TusServer
 else:
     # Pydantic's models are slow to import, and whoever only defines a client needs none; nor does
     # everybody need the rest.
@@ -118,7 +130,10 @@ else:
             "PageNumber",
             "Pagination",
         ],
+        "checksum": ["Checksum"],
         "rate_limit.shared": ["RedisShare"],
+        "resumable": ["NextExpectedRanges", "RangeProtocol", "UploadProtocol"],
+        "tus": ["TusServer"],
         "streaming.events": ["ServerSentEvent"],
     }
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .adaptive import AdaptiveConcurrency
     from .auth.base import Auth
     from .auth.schemes import Scheme
+    from .checksum import Checksum
     from .circuit_breaker import CircuitBreaker
     from .client.response import RawResponse
     from .connections import Dns, Pool
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .operations import Poll, Polling
     from .pagination import NextPage, Page, Pagination
     from .rate_limit.limit import RateLimit
+    from .resumable import UploadProtocol
     from .retry import Retry
     from .streaming.decoder import OnInvalid
     from .tls import TLS
@@ -59,6 +61,7 @@ __all__ = [
     "UNSET",
     "Body",
     "CallOptions",
+    "ChunkSource",
     "ClientOptions",
     "Compression",
     "CookiePolicy",
@@ -80,11 +83,13 @@ __all__ = [
     "Progress",
     "Proxies",
     "RequestOptions",
+    "ResumableOptions",
     "SendOptions",
     "ServerVariable",
     "StreamItemOptions",
     "StreamLineOptions",
     "Timeout",
+    "TusOptions",
     "URLPath",
     "Unset",
     "UploadSource",
@@ -123,6 +128,18 @@ FileContent: TypeAlias = (
     bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO | Iterable[bytes]
 )
 """What a file may be: bytes, text, a `Path`, an open binary file, an iterator of bytes."""
+
+ChunkSource: TypeAlias = (
+    str
+    | PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | BinaryIO
+    | Iterable[bytes]
+    | AsyncIterable[bytes]
+)
+"""A file to upload in chunks: also an iterator of its bytes, of which one chunk is kept."""
 
 UploadSource: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 """A file to upload: its path, its bytes, or the file open for reading bytes."""
@@ -318,6 +335,9 @@ class SendOptions(TypedDict, total=False):
         encoding: The charset of texts, whatever a response says of it; `None` takes what it says,
             and UTF-8 where it says nothing.
         hooks: Hooks of this call, after those of the client.
+        checksum: Send a digest of the body along, as a `Checksum` or the name of an algorithm:
+            `"sha-256"` and `"sha-512"` go into `Repr-Digest` (RFC 9530), `"md5"` into
+            `Content-MD5`; or a list of them. The body must be one that can be read twice.
         progress: Show a bar while the body is sent, drawn by tqdm or rich, whichever is installed;
             a text stands in front of it.
         trace: A value of yours that every event of this call carries.
@@ -340,6 +360,7 @@ class SendOptions(TypedDict, total=False):
     json_content_types: Sequence[str] | None
     encoding: str | None
     hooks: Sequence[Hook] | None
+    checksum: Checksum | str | Sequence[Checksum | str] | None
     progress: bool | str | None
     trace: Any
 
@@ -513,6 +534,58 @@ class FileOptions(CallOptions, total=False):
     method: str
     on_progress: Progress | None
     content_type: str | None
+
+
+class _ChunkedOptions(CallOptions, total=False):
+    on_progress: Progress | None
+    chunk_size: int | None
+
+
+class ResumableOptions(_ChunkedOptions, total=False):
+    """The options of `upload_resumable`.
+
+    Those of a call hold for each request. `retry` says how often the upload goes on after failures
+    in a row: from where the server stands, not from the start.
+
+    Attributes:
+        method: The method, `"PUT"` when not given.
+        content_type: The media type of the file; guessed from its name when not given.
+        chunk_size: The most bytes of one request, a multiple of 256 KiB; 8 MiB when not given,
+            `None` for all that is left. Of an iterator, of which so much is kept in memory, 4 MiB.
+        protocol: How the server says what it has: a `RangeProtocol()` when not given, another
+            `UploadProtocol`, or a function that is given a response and returns how many bytes the
+            server has, or `None` where it does not say so.
+        resume: Whether to ask first how much the server has, as after a cut in another process.
+        on_progress: Called with the bytes sent of the whole file, and its length.
+    """
+
+    method: str
+    content_type: str | None
+    protocol: UploadProtocol | Callable[[RawResponse], int | None] | None
+    resume: bool
+
+
+class TusOptions(_ChunkedOptions, total=False):
+    """The options of `tus`.
+
+    Those of a call hold for each request. `retry` says how often the upload goes on after failures
+    in a row: from where the server stands, not from the start.
+
+    Attributes:
+        metadata: What the server is told of the file: texts by name. When not given, `filename` and
+            `filetype`, if it has a name.
+        chunk_size: The most bytes of one request; when not given, all that is left, and of an
+            iterator, of which so much is kept in memory, 4 MiB.
+        with_creation: Send the first bytes along with the creation, where the server takes them.
+        discover: Whether to ask first what the server can do; `True` when not given.
+        state: Where to go on, as `state` of an earlier upload said.
+        on_progress: Called with the bytes sent of the whole file, and its length.
+    """
+
+    metadata: Mapping[str, str | bytes | None] | None
+    with_creation: bool
+    discover: bool
+    state: Mapping[str, Any] | None
 
 
 class ClientOptions(TypedDict, total=False):

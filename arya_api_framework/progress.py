@@ -107,6 +107,8 @@ def open_bar(
     if not check_progress(progress):
         return _NoBar(total)
     text = progress if isinstance(progress, str) else what
+    # A file name of another system need not be valid text.
+    text = text.encode("utf-8", "replace").decode()
     return _find_library(progress)(clean_text(text, _LONGEST), total, unit)
 
 

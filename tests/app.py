@@ -34,6 +34,7 @@ from werkzeug.http import parse_options_header
 from yarl import URL
 
 from tests import feeds, long_running, resources
+from tests.upload_servers import Place
 
 MiB = 1024 * 1024
 BLOCK = random.Random(0).randbytes(64 * 1024)
@@ -73,6 +74,8 @@ class Received:
 
 LOG: web.AppKey[list[Received]] = web.AppKey("log", list)
 RECEIVED = web.RequestKey("received", Received)
+UPLOADS = re.compile(r"/(files|sessions)\b")
+"""Where files come in several requests, which are read by whoever answers them."""
 
 
 class Server:
@@ -86,6 +89,7 @@ class Server:
         self.log: list[Received] = []
         self.port = 0
         self._store = resources.Store()
+        self._place = Place()
         self._tls = tls
         self._thread: threading.Thread | None = None
         self._stop: Callable[[], object] | None = None
@@ -110,6 +114,7 @@ class Server:
         """Forget what was read and restore the stored users and posts."""
         self.log.clear()
         self._store.reset()
+        self._place.reset()
 
     def start(self) -> None:
         """Serve; returns once the port takes connections."""
@@ -133,6 +138,14 @@ class Server:
         app[LOG], app[resources.STORE] = self.log, self._store
         routes = [*ROUTES, *resources.ROUTES, *feeds.ROUTES, *long_running.ROUTES]
         app.add_routes(routes)
+        app.add_routes(
+            [
+                web.route("*", "/files", self._place.files),
+                web.route("*", r"/files/{name:\d+}", self._place.files),
+                web.post("/sessions", self._place.begin),
+                web.route("*", r"/sessions/{name:\d+}", self._place.session),
+            ]
+        )
         runner = web.AppRunner(
             app,
             access_log=None,
@@ -186,7 +199,7 @@ async def record(
     )
     request[RECEIVED] = received
     request.app[LOG].append(received)
-    if request.match_info.handler is not upload:
+    if request.match_info.handler is not upload and not UPLOADS.match(request.path):
         received.body = await request.read()
     try:
         return await handler(request)

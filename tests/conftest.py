@@ -24,6 +24,7 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has
 PURE = frozenset(
     {"budget", "build", "forecast", "items", "map", "pages", "stream", "tree", "with_options"}
 )
+PURE = frozenset({"budget", "build", "forecast", "items", "pages", "tree", "tus", "with_options"})
 
 # asyncio.to_thread() has a handful of threads only, and a test may well start a hundred calls.
 THREADS = ThreadPoolExecutor(max_workers=256, thread_name_prefix="sync client")

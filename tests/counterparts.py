@@ -11,6 +11,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator
@@ -120,6 +121,54 @@ def dante() -> Generator[Running]:
 
     with _run(command) as running:
         yield running
+
+
+_TUS = """
+const [prefix, folder, port] = process.argv.slice(2)
+const { Server } = await import(`${prefix}/@tus/server/dist/index.js`)
+const { FileStore } = await import(`${prefix}/@tus/file-store/dist/index.js`)
+const datastore = new FileStore({ directory: folder, expirationPeriodInMilliseconds: 3600000 })
+new Server({ path: "/files", datastore, maxSize: 100 * 1024 * 1024 }).listen({
+  host: "127.0.0.1", port: Number(port),
+})
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TusPlace:
+    """A server for tus uploads that runs.
+
+    Attributes:
+        port: Where; uploads are created at `/files`.
+        read: Returns what it holds of an upload, by its URL and the name of the file.
+    """
+
+    port: int
+    read: Callable[[str, str], bytes]
+
+
+@contextmanager
+def tus_node() -> Generator[TusPlace | None]:
+    """Run `@tus/server`, by those who wrote the protocol; `None` where it is not installed.
+
+    `npm install --prefix .venv @tus/server@2 @tus/file-store@2` installs it.
+    """
+    program = find("node")
+    modules = Path(sys.prefix) / "node_modules"
+    if program is None or not (modules / "@tus" / "server").exists():
+        yield None
+        return
+
+    with tempfile.TemporaryDirectory(prefix="tus-") as name:
+
+        def command(folder: Path, port: int) -> list[str]:
+            (folder / "serve.mjs").write_text(_TUS)
+            return [program, str(folder / "serve.mjs"), str(modules), name, str(port)]
+
+        with _run(command) as running:
+            yield TusPlace(
+                running.port, lambda url, _: (Path(name) / url.rpartition("/")[2]).read_bytes()
+            )
 
 
 @contextmanager

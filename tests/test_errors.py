@@ -44,6 +44,8 @@ from arya_api_framework.errors import (
 TREE = """
 FrameworkException: ClientError ExtensionError ValidationError TransportError RedirectError
 FrameworkException: ResponseTooLarge DecodeError UploadIncomplete RateLimitTimeout(TimeoutError)
+FrameworkException: UploadError
+UploadError: UploadLost
 FrameworkException: CircuitOpenError BudgetExhausted LimiterUnavailable CredentialsExhausted
 FrameworkException: EgressRefused AuthError PaginationError OperationError ContentChanged HTTPError
 OperationError: OperationFailed OperationTimeout(TimeoutError)

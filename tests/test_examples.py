@@ -62,6 +62,11 @@ no more prices today
 100 lines, from {"id":1,"title":"Post 1"} on, none twice: True
 100 posts
 """,
+    "resume": """\
+broken off after 1 MiB
+the server has 1 MiB already
+all 3 MiB have arrived
+""",
     "uploads": f"""\
 report.csv: 18 bytes, {{'title': 'This year'}}
 cat.png arrived
@@ -96,6 +101,13 @@ ASKED = {
         *["GET /posts?_limit=25", "GET /posts?_limit=25&_page=2"] * 2,
         *["GET /posts?_limit=25&_page=3"] * 3,
         *["GET /posts?_limit=25&_page=4"] * 2,
+    ],
+    "resume": [
+        "OPTIONS /files",
+        "POST /files",
+        *2 * ["HEAD /files/1"],
+        # A chunk, one that is broken off, and what was missing: whole, or what is left of it.
+        *4 * ["PATCH /files/1"],
     ],
     "uploads": [
         "POST /upload",

@@ -213,6 +213,14 @@ def test_a_description_cannot_write_anywhere_else(terminal: Terminal) -> None:
     assert "c" * 61 not in drawn
 
 
+@pytest.mark.usefixtures("library")
+def test_a_description_need_not_be_valid_text(terminal: Terminal) -> None:
+    """As the name of a file of another system."""
+    terminal.show()
+    open_bar(True, os.fsdecode(b"caf\xe9.png"), 10).close()
+    assert "caf?.png" in terminal.close()
+
+
 @pytest.mark.parametrize("value", [False, None, ""])
 def test_no_bar_was_asked_for(terminal: Terminal, value: Any) -> None:
     """Nothing is drawn, and the bar is no special case for its user."""

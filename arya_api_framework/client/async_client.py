@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ..rate_limit.window import SlidingWindow
     from .async_transport import AsyncTransport
     from .paging import Walk
+    from .transfer import Transfer
+    from .tus_upload import TusTransfer
     from .waiting import Waiting
 
 __all__ = ["AsyncClient"]
@@ -149,6 +151,20 @@ class AsyncClient(AsyncVerbs, BaseClient):
 
         batch.client = self
         return AsyncResults[Any](batch)
+
+    @override
+    def _carry_out(self, transfer: Transfer, target: Any) -> Any:
+        from .async_transfers import carry_out
+
+        self._persist(transfer)
+        return carry_out(transfer, target, self._rest)
+
+    @override
+    def _tus(self, transfer: TusTransfer, target: Any) -> Any:
+        from .async_transfers import AsyncTusUpload
+
+        self._persist(transfer)
+        return AsyncTusUpload(transfer, target, self._rest)
 
     @override
     def _send(self, request: Request, options: Any) -> Any:

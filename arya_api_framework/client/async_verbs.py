@@ -14,13 +14,16 @@ from yarl import URL
 
 from ..options import (
     CallOptions,
+    ChunkSource,
     FileOptions,
     ItemOptions,
     MapOptions,
     Operation,
     PageOptions,
     RequestOptions,
+    ResumableOptions,
     SendOptions,
+    TusOptions,
     UploadSource,
     URLPath,
     WaitOptions,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from ..models import Response
     from .async_pages import AsyncItems, AsyncPages
     from .async_stream import AsyncStream
+    from .async_transfers import AsyncTusUpload
 
 __all__ = ["AsyncVerbs"]
 
@@ -368,6 +372,50 @@ class AsyncVerbs(Verbs):
             **options: Unpack[FileOptions],
         ) -> Any: ...
         def stream_file(self, *args: Any, **options: Any) -> Any: ...
+
+        @overload
+        async def upload_resumable(
+            self,
+            file: ChunkSource,
+            path: URLPath,
+            *,
+            raw: Literal[True],
+            **options: Unpack[ResumableOptions],
+        ) -> RawResponse: ...
+        @overload
+        async def upload_resumable(
+            self,
+            file: ChunkSource,
+            path: URLPath,
+            *,
+            response_format: type[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[ResumableOptions],
+        ) -> T: ...
+        @overload
+        async def upload_resumable(
+            self,
+            file: ChunkSource,
+            path: URLPath,
+            *,
+            response_format: TypeForm[T],
+            raw: Literal[False] = ...,
+            **options: Unpack[ResumableOptions],
+        ) -> T: ...
+        @overload
+        async def upload_resumable(
+            self,
+            file: ChunkSource,
+            path: URLPath,
+            *,
+            raw: bool = ...,
+            **options: Unpack[ResumableOptions],
+        ) -> Any: ...
+        def upload_resumable(self, *args: Any, **options: Any) -> Any: ...
+
+        def tus(
+            self, file: ChunkSource, path: URLPath = None, **options: Unpack[TusOptions]
+        ) -> AsyncTusUpload: ...
 
         @overload
         async def send(

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from ..tls import TLS
     from .security import Security
     from .subclient import SubClient
+    from .transfer import Transfer
 
 __all__ = ["BaseClient"]
 
@@ -740,6 +741,17 @@ class BaseClient(Node, metaclass=ClientMeta):
                 key_field=None if config.credentials is None else config.credentials.header.lower(),
             )
             return self._call_policy
+
+    def _persist(self, transfer: Transfer) -> None:
+        """Let an upload in several requests go on after failures as the client's `retry` says.
+
+        Raises:
+            ConfigurationError: Its file is one that the client cannot read.
+        """
+        if transfer.source.stream is not None:
+            self._check_body(transfer.source.stream)
+        policy = self._call_policy or self._make_policy()
+        transfer.persist(policy.retry, self._origins, self._log)
 
     def _encode_defaults(self) -> Defaults:
         with self._mutex:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from ..auth.base import Auth
+    from ..checksum import Checksum
     from ..tls import TLS
     from .credentials import Trial
     from .origins import Origins
@@ -89,6 +90,7 @@ class Policy(NamedTuple):
         tls: The certificate that the call shows in place of the client's.
         stream: What is given the body of a success, to be read piece by piece.
         progress: Whether a bar is shown; that of a client shows none.
+        checksum: The digests of the body that are sent along.
     """
 
     timeout: Timeout
@@ -119,6 +121,7 @@ class Policy(NamedTuple):
     key_field: str | None = None
     stream: Stream | None = None
     progress: bool | str | None = None
+    checksum: tuple[Checksum, ...] = ()
 
     @property
     def is_plain(self) -> bool:

@@ -56,6 +56,7 @@ __all__ = [
     "CHECKS",
     "check_at",
     "check_auth",
+    "check_checksum",
     "check_compress",
     "check_deadline",
     "check_deadline_header",
@@ -221,6 +222,17 @@ def settle_hedge(changes: dict[str, Any]) -> None:
             "`retry` or `hedge`"
         )
     changes["hedge"] = None
+
+
+def check_checksum(value: Any) -> Any:
+    """Return the digests that `checksum` of a call asks for.
+
+    Raises:
+        ConfigurationError: It asks for none that there is.
+    """
+    from .checksums import as_checksums
+
+    return as_checksums(value)
 
 
 def check_compress(_: Any, value: Any) -> Compression | None:

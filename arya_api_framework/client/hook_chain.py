@@ -103,8 +103,11 @@ def make_sync_layer(hook: Hook, level: Level) -> Layer:
 
 
 def make_async_layer(hook: Hook, level: Level) -> Layer:
-    """Return what a hook does at a level of an `AsyncClient`."""
-    methods = _overridden(hook, level)
+    """Return what a hook does at a level of an `AsyncClient`.
+
+    A hook of ours that would block has an `async_twin`, which does not.
+    """
+    methods = _overridden(getattr(hook, "async_twin", hook), level)
     return Layer(hook, level, *(method and _awaitable(method) for method in methods))
 
 

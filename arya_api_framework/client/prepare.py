@@ -12,6 +12,7 @@ from typing import Any
 from multidict import CIMultiDict
 
 from ..errors import ConfigurationError
+from ..hooks import Hook
 from ..options import UNSET, Compression, RequestOptions, SendOptions, URLPath
 from ..rate_limit.limit import check_cost
 from ..retry import Retry
@@ -20,6 +21,7 @@ from .body import Body
 from .call import Call, Policy
 from .checks import (
     check_auth,
+    check_checksum,
     check_compress,
     check_deadline,
     check_deadline_header,
@@ -75,6 +77,7 @@ _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "cost": lambda _, value: check_cost(value),
     "priority": check_priority,
     "hooks": check_hooks,
+    "checksum": lambda _, value: check_checksum(value),
     "progress": lambda _, value: check_progress(value),
     "trace": lambda _, value: value,
     "stream": check_stream,
@@ -225,8 +228,8 @@ def make_call(policy: Policy, request: Request, options: Any, *, sending: bool =
         if "timeout" in changes:
             changes["timeout"] = with_pool_wait(changes["timeout"], policy.pool_wait)
         policy = policy._replace(**changes)
-        if policy.progress and request.body is not None:
-            policy = _with_bar(policy, policy.progress, request)
+        if request.body is not None and (policy.progress or policy.checksum):
+            policy = _with_body_hooks(policy, request)
     if "auth" in options or "security" in options or policy.security is not None or sending:
         policy, request = _authenticate(policy, request, options, sending=sending)
     elif policy.auth and request.origin not in policy.trusted_origins:
@@ -240,16 +243,24 @@ def make_call(policy: Policy, request: Request, options: Any, *, sending: bool =
     )
 
 
-def _with_bar(policy: Policy, progress: bool | str, request: Request) -> Policy:
-    """Return a policy by which a bar is shown, the innermost hook: it sees the body that is sent.
+def _with_body_hooks(policy: Policy, request: Request) -> Policy:
+    """Return a policy with the hooks that go by the body that is sent: the innermost ones.
 
     Raises:
-        ConfigurationError: There is no library that draws it.
+        ConfigurationError: The body can be read only once, which leaves no checksum; or there is no
+            library that draws a bar.
     """
-    from ..progress import ProgressHook
+    hooks: list[Hook] = [*policy.hooks]
+    if policy.checksum:
+        from .checksums import ChecksumHook, check_replayable
 
-    hook = ProgressHook(progress, f"{request.method} {request.template or ''}")
-    return policy._replace(hooks=HookChain((*policy.hooks, hook)))
+        check_replayable(policy.checksum, request.body)
+        hooks.append(ChecksumHook(policy.checksum))
+    if policy.progress:
+        from ..progress import ProgressHook
+
+        hooks.append(ProgressHook(policy.progress, f"{request.method} {request.template or ''}"))
+    return policy._replace(hooks=HookChain(hooks))
 
 
 def _compress(body: bytes | Body, coding: Compression, headers: CIMultiDict[str]) -> bytes | Body:

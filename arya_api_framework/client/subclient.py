@@ -27,6 +27,8 @@ from .verbs import path_text
 if TYPE_CHECKING:
     from ..bulk.batch import Batch
     from .paging import Walk
+    from .transfer import Transfer
+    from .tus_upload import TusTransfer
     from .waiting import Waiting
 
 __all__ = ["AsyncSubClient", "SubClient", "SyncSubClient"]
@@ -196,6 +198,16 @@ class SubClient(Node):
     def _mapped(self, batch: Batch) -> Any:
         client, _ = self._locate(None)
         return client._mapped(batch)
+
+    @override
+    def _carry_out(self, transfer: Transfer, target: Any) -> Any:
+        client, _ = self._locate(None)
+        return client._carry_out(transfer, target)
+
+    @override
+    def _tus(self, transfer: TusTransfer, target: Any) -> Any:
+        client, _ = self._locate(None)
+        return client._tus(transfer, target)
 
     def _locate(self, path: URLPath) -> tuple[Any, URLPath]:
         """Return the client at the root and the path from there."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ..rate_limit.window import SlidingWindow
     from .paging import Walk
     from .sync_transport import SyncTransport
+    from .transfer import Transfer
+    from .tus_upload import TusTransfer
     from .waiting import Waiting
 
 __all__ = ["SyncClient"]
@@ -149,6 +151,20 @@ class SyncClient(SyncVerbs, BaseClient):
 
         batch.client = self
         return SyncResults[Any](batch)
+
+    @override
+    def _carry_out(self, transfer: Transfer, target: Any) -> Any:
+        from .sync_transfers import carry_out
+
+        self._persist(transfer)
+        return carry_out(transfer, target, self._rest)
+
+    @override
+    def _tus(self, transfer: TusTransfer, target: Any) -> Any:
+        from .sync_transfers import SyncTusUpload
+
+        self._persist(transfer)
+        return SyncTusUpload(transfer, target, self._rest)
 
     @override
     def _send(self, request: Request, options: Any) -> Any:

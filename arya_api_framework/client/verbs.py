@@ -29,17 +29,22 @@ if TYPE_CHECKING:
     from ..bulk.batch import Batch
     from ..options import (
         CallOptions,
+        ChunkSource,
         FileOptions,
         ItemOptions,
         MapOptions,
         Operation,
         PageOptions,
         RequestOptions,
+        ResumableOptions,
         SendOptions,
+        TusOptions,
         UploadSource,
         WaitOptions,
     )
     from .paging import Walk
+    from .transfer import Transfer
+    from .tus_upload import TusTransfer
     from .waiting import Waiting
 
     class AnyRequestOptions(RequestOptions, total=False):
@@ -58,6 +63,12 @@ if TYPE_CHECKING:
         """The options of `map`, with that which chooses what is given."""
 
         on_error: Literal["raise", "collect"]
+
+    class AnyResumableOptions(ResumableOptions, total=False):
+        """The options of `upload_resumable`, with those that choose the result."""
+
+        response_format: Any
+        raw: bool
 
     class AnySendOptions(SendOptions, total=False):
         """The options of `send`, with those that choose the result."""
@@ -102,6 +113,14 @@ class Verbs(ABC):
     @abstractmethod
     def _mapped(self, batch: Batch) -> Any:
         """Return the results of many calls."""
+
+    @abstractmethod
+    def _carry_out(self, transfer: Transfer, target: Any) -> Any:
+        """Send a file in several requests through `target`, and return what came of it."""
+
+    @abstractmethod
+    def _tus(self, transfer: TusTransfer, target: Any) -> Any:
+        """Return the upload by tus of the kind of the client."""
 
     def request(
         self, method: str, path: URLPath = None, **options: Unpack[AnyRequestOptions]
@@ -193,6 +212,46 @@ class Verbs(ABC):
         """
         shape, method, rest = _file_call(file, path, options, ("body", "data", "files"))
         return self._request(method, path, {**rest, "data": shape})
+
+    def upload_resumable(
+        self, file: ChunkSource, path: URLPath, **options: Unpack[AnyResumableOptions]
+    ) -> Any:
+        """Send a file in chunks with `Content-Range`, going on from where the server stands.
+
+        After a cut the server is asked how much it has, and what is missing is sent. The session
+        that such APIs want is begun by a call before, which gives its URL.
+
+        Args:
+            file: Its path, a `Path`, bytes, an open binary file, which is not closed, or an
+                iterator of bytes.
+            path: The URL of the session, or the path; see `request`.
+            options: `response_format` and `raw`, for the last answer, and the options of
+                `ResumableOptions`.
+
+        Raises:
+            ConfigurationError: The file cannot be read, or has changed; or see `request`.
+            UploadError: What the server tells of the upload does not fit.
+        """
+        from .resumable_upload import RangeTransfer
+
+        source = _chunk_source(file, path)
+        return self._carry_out(RangeTransfer(source, path, options), self)
+
+    def tus(self, file: ChunkSource, path: URLPath = None, **options: Unpack[TusOptions]) -> Any:
+        """Return an upload by tus 1.0.0, which goes on where it was cut; nothing is sent yet.
+
+        Args:
+            file: See `upload_resumable`.
+            path: Where uploads are created; see `request`.
+            options: See `TusOptions`.
+
+        Raises:
+            ConfigurationError: The file cannot be read, or an option can never work.
+        """
+        from .tus_upload import TusTransfer
+
+        source = _chunk_source(file, path)
+        return self._tus(TusTransfer(source, path, options), self)
 
     def send(self, request: Request, **options: Unpack[AnySendOptions]) -> Any:
         """Send a request that `build` made.
@@ -336,6 +395,19 @@ def _file_call(
     if rest.get("progress") is True:
         rest["progress"] = name  # Says more than the path.
     return shape, method, rest
+
+
+def _chunk_source(file: Any, path: URLPath) -> Any:
+    """Return a file to be sent in chunks; a text is a path, as for `upload_file`."""
+    source = Path(file) if isinstance(file, str) else file
+    if not (_is_source(source) or hasattr(source, "__iter__") or hasattr(source, "__aiter__")):
+        error = ConfigurationError(
+            "a file must be a path, bytes, an open binary file or an iterator of bytes, got "
+            f"{type(file).__name__}"
+        )
+        error.url = redact_url(str(path or ""))
+        raise error
+    return source
 
 
 def _is_source(value: object) -> bool:

@@ -26,6 +26,7 @@ FrameworkException
 │  ├─ ContentEncodingError
 │  └─ ResponseParseError (ClientError) ─ ResponseValidationError
 ├─ UploadIncomplete                        .status
+├─ UploadError ─ UploadLost                an upload in several requests
 ├─ RateLimitTimeout (TimeoutError), CircuitOpenError, BudgetExhausted, LimiterUnavailable,
 │  CredentialsExhausted, EgressRefused     nothing was sent
 ├─ AuthError                               MissingCredentials, TokenRefreshError,

@@ -51,7 +51,9 @@ __all__ = [
     "TooManyRedirects",
     "TransportError",
     "UnsafeRedirect",
+    "UploadError",
     "UploadIncomplete",
+    "UploadLost",
     "WebhookVerificationError",
     "WriteTimeout",
 ]
@@ -262,6 +264,16 @@ class UploadIncomplete(FrameworkException):
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class UploadError(FrameworkException):
+    """An upload in several requests cannot go on: what the server tells of it does not fit."""
+
+    sent: Sent = "yes"
+
+
+class UploadLost(UploadError):
+    """The server no longer has the upload that was begun, or never had it: begin anew."""
 
 
 class RateLimitTimeout(FrameworkException, TimeoutError):

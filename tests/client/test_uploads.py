@@ -11,13 +11,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from psutil import Process  # type: ignore[import-untyped]
 
 from arya_api_framework import AsyncClient, Retry
 from arya_api_framework.client.body import CHUNK_SIZE, file_name
 from arya_api_framework.errors import ConfigurationError, ConnectionLost
 from tests.app import MiB, Server
+from tests.client.conftest import Lane
 from tests.conftest import Kind
 from tests.faults import Faults, Peer, handles
+from tests.patience import until_async
 
 BIG = os.urandom(5 * CHUNK_SIZE // 2)
 OCTETS = "application/octet-stream"
@@ -92,6 +95,25 @@ async def test_an_error_of_any_kind_is_raised_unchanged(
         await client.put("/echo", **body)
     assert calls == [1]
     assert (await client.post("/echo", data="fine"))["text"] == "fine"
+
+
+@pytest.mark.parametrize("way", ["upload_file", "stream_file", "upload_resumable"])
+async def test_a_file_is_closed_though_the_error_is_kept(
+    lane: Lane, server: Server, tmp_path: Path, way: str
+) -> None:
+    """Whatever ends a call: a file that we opened is closed, not left to the garbage collector."""
+    path = tmp_path / "x"
+    path.write_bytes(BIG)
+
+    def stop(sent: int, total: int | None) -> None:
+        if sent:
+            raise LookupError
+
+    client = lane.client(server.url)
+    with pytest.raises(LookupError) as error:
+        await getattr(client, way)(path, "/echo", on_progress=stop)
+    assert error.value.__traceback__ is not None
+    await until_async(lambda: str(path) not in [one.path for one in Process().open_files()])
 
 
 async def test_progress_without_a_body_is_not_told(kind: Kind, server: Server) -> None:

@@ -17,9 +17,11 @@ from yarl import URL
 from arya_api_framework import (
     AsyncClient,
     BaseModel,
+    Checksum,
     DoneFlag,
     Hedge,
     LinkHeader,
+    NextExpectedRanges,
     Outcome,
     RawResponse,
     Request,
@@ -27,12 +29,14 @@ from arya_api_framework import (
     Retry,
     ServerSentEvent,
     Timeout,
+    TusServer,
     map_calls,
 )
 from arya_api_framework.bulk.async_results import AsyncResults
 from arya_api_framework.bulk.calls import AsyncCall
 from arya_api_framework.client.async_pages import AsyncItems, AsyncPages
 from arya_api_framework.client.async_stream import AsyncStream
+from arya_api_framework.client.async_transfers import AsyncTusUpload
 
 
 class User(Response):
@@ -194,6 +198,38 @@ async def upload_file(client: AsyncClient) -> None:
     assert_type(await client.upload_file("file.txt", "/users"), Any)
     assert_type(await client.upload_file("file.txt", "/users", raw=False), Any)
     assert_type(await client.upload_file("file.txt", "/users", raw=True), RawResponse)
+
+
+async def upload_resumable(client: AsyncClient) -> None:
+    """Every kind of result, and the options."""
+    path = Path("file.txt")
+    assert_type(await client.upload_resumable(path, "/users", response_format=User), User)
+    assert_type(
+        await client.upload_resumable(
+            [b"a", b"b"],
+            "/users",
+            response_format=list[User],
+            chunk_size=None,
+            protocol=lambda response: int(response.headers["X-Offset"]),
+            resume=True,
+            checksum=[Checksum("sha-256", header="Content-Digest"), "md5"],
+            progress="The file",
+        ),
+        list[User],
+    )
+    assert_type(await client.upload_resumable(path, "/users", protocol=NextExpectedRanges()), Any)
+    assert_type(await client.upload_resumable(path, "/users", raw=True), RawResponse)
+
+
+async def tus(client: AsyncClient) -> None:
+    """What an upload tells."""
+    upload = client.tus("file.txt", "/files", metadata={"a": "b"}, state=None, checksum="sha1")
+    assert_type(upload, AsyncTusUpload)
+    assert_type(await upload.send(), str)
+    assert_type(upload.url, str | None)
+    assert_type(await upload.discover(), TusServer)
+    assert_type(await upload.refresh(), int)
+    assert_type(await upload.terminate(), None)
 
 
 async def stream_file(client: AsyncClient) -> None:

@@ -15,9 +15,11 @@ from yarl import URL
 
 from arya_api_framework import (
     BaseModel,
+    Checksum,
     DoneFlag,
     Hedge,
     LinkHeader,
+    NextExpectedRanges,
     Outcome,
     RawResponse,
     Request,
@@ -26,12 +28,14 @@ from arya_api_framework import (
     ServerSentEvent,
     SyncClient,
     Timeout,
+    TusServer,
     map_calls,
 )
 from arya_api_framework.bulk.calls import SyncCall
 from arya_api_framework.bulk.sync_results import SyncResults
 from arya_api_framework.client.sync_pages import SyncItems, SyncPages
 from arya_api_framework.client.sync_stream import SyncStream
+from arya_api_framework.client.sync_transfers import SyncTusUpload
 
 
 class User(Response):
@@ -184,6 +188,38 @@ def upload_file(client: SyncClient) -> None:
     assert_type(client.upload_file("file.txt", "/users"), Any)
     assert_type(client.upload_file("file.txt", "/users", raw=False), Any)
     assert_type(client.upload_file("file.txt", "/users", raw=True), RawResponse)
+
+
+def upload_resumable(client: SyncClient) -> None:
+    """Every kind of result, and the options."""
+    path = Path("file.txt")
+    assert_type(client.upload_resumable(path, "/users", response_format=User), User)
+    assert_type(
+        client.upload_resumable(
+            [b"a", b"b"],
+            "/users",
+            response_format=list[User],
+            chunk_size=None,
+            protocol=lambda response: int(response.headers["X-Offset"]),
+            resume=True,
+            checksum=[Checksum("sha-256", header="Content-Digest"), "md5"],
+            progress="The file",
+        ),
+        list[User],
+    )
+    assert_type(client.upload_resumable(path, "/users", protocol=NextExpectedRanges()), Any)
+    assert_type(client.upload_resumable(path, "/users", raw=True), RawResponse)
+
+
+def tus(client: SyncClient) -> None:
+    """What an upload tells."""
+    upload = client.tus("file.txt", "/files", metadata={"a": "b"}, state=None, checksum="sha1")
+    assert_type(upload, SyncTusUpload)
+    assert_type(upload.send(), str)
+    assert_type(upload.url, str | None)
+    assert_type(upload.discover(), TusServer)
+    assert_type(upload.refresh(), int)
+    assert_type(upload.terminate(), None)
 
 
 def stream_file(client: SyncClient) -> None:

@@ -1,0 +1,151 @@
+"""`carry_out` and `SyncTusUpload`: uploads in several requests, each a call of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from ..errors import FrameworkException
+from ..progress import open_bar
+from ..tus import TusServer
+from .sync_pieces import read_piece
+from .transfer import Transfer
+from .tus_upload import TusTransfer
+
+__all__ = ["SyncTusUpload", "carry_out"]
+
+
+def carry_out(transfer: Transfer, target: Any, rest: Callable[[float], None]) -> Any:
+    """Send what is left of a file, and return what came of it.
+
+    Args:
+        transfer: The file.
+        target: The client or sub-client that sends.
+        rest: Waits so many seconds.
+    """
+    with open_bar(transfer.progress, transfer.title, transfer.source.size) as bar:
+        transfer.watch(bar.update)
+        while not transfer.over:
+            while (pieces := transfer.wants()) is not None:
+                transfer.source.feed(read_piece(pieces))
+            request = transfer.step(target.build)
+            try:
+                try:
+                    answer = target.send(request, **transfer.options_for(request))
+                except Exception as error:
+                    answer = transfer.fail(error, request)
+                    if answer is None:
+                        raise
+                wait = transfer.take(answer, request)
+            except FrameworkException as error:
+                transfer.name_request(error, request)
+                raise
+            if wait:
+                rest(wait)
+    return transfer.result
+
+
+class SyncTusUpload:
+    """A file that is uploaded by tus 1.0.0 through a `SyncClient`, and goes on where it was cut.
+
+    Made by `tus` of a client or sub-client.
+
+    Example:
+        ```python
+        def send(client: SyncClient, film: Path) -> str:
+            upload = client.tus(film, "/files")
+            return upload.send()
+        ```
+    """
+
+    def __init__(self, transfer: TusTransfer, target: Any, rest: Callable[[float], None]) -> None:
+        self._transfer = transfer
+        self._target = target
+        self._rest = rest
+
+    @property
+    def url(self) -> str | None:
+        """Where the upload is, `None` as long as it is not created."""
+        return self._transfer.url
+
+    @property
+    def size(self) -> int | None:
+        """The length of the file, `None` as long as nobody knows it."""
+        return self._transfer.source.size
+
+    @property
+    def offset(self) -> int:
+        """How many bytes the server has, as far as it told."""
+        return self._transfer.offset
+
+    @property
+    def done(self) -> bool:
+        """Whether the server has all of it."""
+        return self._transfer.over
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the server forgets the upload if nothing more is sent, if it said so."""
+        return self._transfer.expires
+
+    @property
+    def server(self) -> TusServer:
+        """What the server can do, as far as it was asked."""
+        return self._transfer.server
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where to go on, to be kept as JSON and given as the option `state`."""
+        return self._transfer.state
+
+    def send(self) -> str:
+        """Create the upload, if there is none, and send what is left; return its URL.
+
+        After an error it may be called again, and goes on where the server stands.
+
+        Raises:
+            ConfigurationError: The file has changed, or is larger than the server takes; or the
+                server puts the upload at another origin.
+            UploadError: What the server tells of the upload does not fit.
+            UploadLost: The server no longer has it.
+            FrameworkException: A request failed for good; see `request`.
+        """
+        self._transfer.begin()
+        carry_out(self._transfer, self._target, self._rest)
+        return self._transfer.url or ""
+
+    def discover(self) -> TusServer:
+        """Ask the server what it can do, and return that."""
+        request = self._transfer.discovery(self._target.build)
+        self._transfer.take_discovery(self._target.send(request, **self._transfer.plain_options))
+        return self._transfer.server
+
+    def refresh(self) -> int:
+        """Ask the server how many bytes it has, and return that.
+
+        Raises:
+            UploadLost: It no longer has the upload.
+        """
+        request = self._transfer.question(self._target.build)
+        try:
+            answer = self._target.send(request, **self._transfer.plain_options)
+        except FrameworkException as error:
+            self._transfer.check_lost(error, request)
+            raise
+        self._transfer.take(answer, request)
+        return self._transfer.offset
+
+    def terminate(self) -> None:
+        """Let the server forget the upload; `send` then begins anew.
+
+        Raises:
+            UploadLost: It no longer has it.
+        """
+        request = self._transfer.termination(self._target.build)
+        try:
+            self._target.send(request, **self._transfer.plain_options)
+        except FrameworkException as error:
+            self._transfer.check_lost(error, request)
+            raise
+        self._transfer.forget()
