@@ -52,9 +52,12 @@ __all__ = [
     "Cursor",
     "Dns",
     "DoneFlag",
+    "Encoding",
     "Event",
     "Events",
     "FileOptions",
+    "Form",
+    "FormFile",
     "Hedge",
     "Hook",
     "InsecureTLSWarning",
@@ -106,6 +109,7 @@ if TYPE_CHECKING:
     from .bulk.map_calls import map_calls
     from .bulk.outcome import Outcome
     from .checksum import Checksum
+    from .forms import Encoding, Form, FormFile
     from .models import BaseModel, PaginatedResponse, Response
     from .operations import DoneFlag, Poll, Polling, StatusCode, StatusField, Verdict
     from .pagination import Cursor, LinkHeader, NextURL, Offset, Page, PageNumber, Pagination
@@ -119,6 +123,7 @@ else:
     _LATER = {
         "bulk.map_calls": ["map_calls"],
         "bulk.outcome": ["Outcome"],
+        "forms": ["Encoding", "Form", "FormFile"],
         "models": ["BaseModel", "PaginatedResponse", "Response"],
         "operations": ["DoneFlag", "Poll", "Polling", "StatusCode", "StatusField", "Verdict"],
         "pagination": [

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .credentials import CredentialPool
     from .errors import HTTPError
     from .events import Events
+    from .forms import Form
     from .hedge import Hedge
     from .hooks import Hook
     from .models import PaginatedResponse, Response
@@ -125,9 +126,19 @@ Parameters: TypeAlias = "Mapping[str, Any] | BaseModel | Pairs"
 Body: TypeAlias = Any
 
 FileContent: TypeAlias = (
-    bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO | Iterable[bytes]
+    bytes
+    | bytearray
+    | memoryview
+    | str
+    | PathLike[str]
+    | BinaryIO
+    | Iterable[bytes]
+    | AsyncIterable[bytes]
 )
-"""What a file may be: bytes, text, a `Path`, an open binary file, an iterator of bytes."""
+"""What a file may be: bytes, text, a `Path`, an open binary file, an iterator of bytes.
+
+An asynchronous iterator is for an AsyncClient only.
+"""
 
 ChunkSource: TypeAlias = (
     str
@@ -149,12 +160,9 @@ FileTuple: TypeAlias = (
     | tuple[str | None, FileContent, str | None]
     | tuple[str | None, FileContent, str | None, Mapping[str, str]]
 )
-Files: TypeAlias = (
-    Mapping[str, FileContent | FileTuple] | Sequence[tuple[str, FileContent | FileTuple]]
-)
-Data: TypeAlias = (
-    "FileContent | AsyncIterable[bytes] | FileTuple | Mapping[str, Any] | BaseModel | Pairs"
-)
+AnyFile: TypeAlias = FileContent | FileTuple | Sequence[FileContent | FileTuple]
+Files: TypeAlias = Mapping[str, AnyFile] | Sequence[tuple[str, AnyFile]]
+Data: TypeAlias = "FileContent | FileTuple | Mapping[str, Any] | BaseModel | Pairs | Form"
 
 ErrorResponses: TypeAlias = Mapping[
     Any, "type[BaseModel | HTTPError] | Callable[[RawResponse], Exception] | Any"
@@ -392,8 +400,10 @@ class RequestOptions(CallOptions, total=False):
 
     Attributes:
         body: A model or anything pydantic serialises, sent as JSON.
-        data: Sent as it is: bytes, text, a form mapping, a file, an iterator.
-        files: Sent as `multipart/form-data`, together with the fields of `data`.
+        data: A form, as a mapping, a model, a list of pairs or a `Form`; or what is sent as it is:
+            bytes, text, a file, an iterator.
+        files: Sent as `multipart/form-data`, together with the fields of `data`; a list holds
+            several files of one name.
         on_progress: Called with the bytes sent and the total while the body is sent.
     """
 

@@ -112,8 +112,9 @@ class BytesBody(Body):
 class FileBody(Body):
     """A file: by path, opened anew each time it is sent, or open already, and left open."""
 
-    def __init__(self, source: os.PathLike[str] | BinaryIO) -> None:
+    def __init__(self, source: os.PathLike[str] | BinaryIO, what: str = "the file") -> None:
         self._source = source
+        self._what = what
         self._start = 0
         if isinstance(source, os.PathLike):
             self.length = _file_size(source)
@@ -122,12 +123,12 @@ class FileBody(Body):
 
     def _measure(self, file: Any) -> int | None:
         if getattr(file, "closed", False):
-            raise ConfigurationError("the file is closed")
+            raise ConfigurationError(f"{self._what} is closed")
         if isinstance(file, io.TextIOBase) or isinstance(getattr(file, "encoding", None), str):
-            raise ConfigurationError("the file is open as text; open it in binary mode, 'rb'")
+            raise ConfigurationError(f"{self._what} is open as text; open it in binary mode, 'rb'")
         readable = getattr(file, "readable", None)
         if callable(readable) and not readable():
-            raise ConfigurationError("the file is not open for reading; open it in mode 'rb'")
+            raise ConfigurationError(f"{self._what} is not open for reading; open it in mode 'rb'")
         try:
             self._start = file.tell()
             file.seek(0, os.SEEK_END)
@@ -157,7 +158,7 @@ class FileBody(Body):
             chunk = file.read(CHUNK_SIZE if left is None else min(CHUNK_SIZE, left))
             if not is_bytes(chunk):
                 raise ConfigurationError(
-                    "the file does not give bytes; open it in binary mode, 'rb'"
+                    f"{self._what} does not give bytes; open it in binary mode, 'rb'"
                 )
             if not chunk:
                 break
@@ -165,7 +166,7 @@ class FileBody(Body):
                 left -= len(chunk)
             yield bytes(chunk)
         if left:
-            raise ConfigurationError(f"the file became {left} bytes shorter while it was sent")
+            raise ConfigurationError(f"{self._what} became {left} bytes shorter while it was sent")
 
 
 class _Readable:
@@ -268,7 +269,7 @@ def file_body(source: object, what: str) -> bytes | Body:
     if isinstance(source, AsyncIterable):
         return IteratorBody(given)
     if callable(getattr(source, "read", None)):
-        return FileBody(given)
+        return FileBody(given, what)
     # Mappings and models iterate too, but over what no file holds.
     if is_iterable(source) and not (is_mapping(source) or is_model(source)):
         return IteratorBody(source)

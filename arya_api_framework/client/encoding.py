@@ -20,7 +20,7 @@ from pydantic_core import (
 )
 
 from ..errors import ConfigurationError
-from .shapes import is_bytes, is_iterable, is_mapping, is_model, is_secret, is_sequence
+from .shapes import is_bytes, is_form, is_iterable, is_mapping, is_model, is_secret, is_sequence
 
 if TYPE_CHECKING:
     import pydantic
@@ -54,6 +54,8 @@ OUR_HEADERS = frozenset(
 """Framing of the connection, which is the transport's to say (RFC 9110 7.6.1)."""
 
 _NAMES_ONLY = frozenset({str})
+_RESERVED = "*:/?@!$'(),;"
+_NO_JSON = (PathLike, AsyncIterable)
 _SECRET_SHOWN = b"**********"
 _INF_NAN = "ser_json_inf_nan"
 
@@ -183,10 +185,18 @@ def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
         raise ConfigurationError("a parameter is no valid text") from None
 
 
-def encode_form(pairs: Iterable[tuple[str, str]]) -> bytes:
-    """Return an `application/x-www-form-urlencoded` body (WHATWG URL 5.2)."""
+def encode_form(fields: Iterable[tuple[str, str | bytes, bool]]) -> bytes:
+    """Return an `application/x-www-form-urlencoded` body (WHATWG URL 5.2).
+
+    Args:
+        fields: The name of each field, its value, and whether reserved characters in the value stay
+            as they are, other than those that could end it.
+    """
     try:
-        text = "&".join(f"{quote_plus(n, safe='*')}={quote_plus(v, safe='*')}" for n, v in pairs)
+        text = "&".join(
+            f"{quote_plus(name, safe='*')}={quote_plus(value, safe=_RESERVED if plain else '*')}"
+            for name, value, plain in fields
+        )
     except UnicodeEncodeError:
         raise ConfigurationError("a form field is no valid text") from None
     return text.replace("~", "%7E").encode("ascii")
@@ -256,19 +266,19 @@ def encode_cookies(pairs: Iterable[tuple[str, Any]]) -> str:
     return "; ".join(parts)
 
 
-def encode_json(value: Any) -> bytes:
+def encode_json(value: Any, what: str = "`body`") -> bytes:
     """Return a value as JSON: aliases used, unset fields left out, secrets as their values.
 
     Raises:
         ConfigurationError: Pydantic cannot serialise it, or JSON has no number for a float in it.
     """
     if is_bytes(value):
-        raise ConfigurationError("`body` is bytes; `body` is made JSON, give bytes as `data`")
+        raise ConfigurationError(f"{what} is bytes; {what} is made JSON, give bytes as `data`")
     given: object = value
     kind = type(given).__name__
-    if isinstance(given, PathLike | AsyncIterable) or hasattr(given, "read"):
+    if isinstance(given, _NO_JSON) or hasattr(given, "read") or is_form(given):
         raise ConfigurationError(
-            f"`body` is made JSON, which a {kind} is not; give files and iterators as `data`"
+            f"{what} is made JSON, which a {kind} is not; give forms, files and iterators as `data`"
         )
     try:
         content = _any().to_json(value, by_alias=True, exclude_unset=True, warnings="none")
@@ -281,7 +291,7 @@ def encode_json(value: Any) -> bytes:
             _refuse_nan(_any().to_python(value, by_alias=True, exclude_unset=True, warnings="none"))
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         raise ConfigurationError(
-            f"`body`, of type {type(value).__name__}, does not serialise as JSON: "
+            f"{what}, of type {type(value).__name__}, does not serialise as JSON: "
             f"{type(error).__name__}"
         ) from error
     return content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any
 
@@ -10,11 +9,11 @@ from multidict import CIMultiDict
 
 from ..errors import BodyNotReplayable, ConfigurationError
 from ..options import RequestOptions
-from ..streaming.multipart import MultipartBody, Part, field_part, file_part, split_shape
+from ..streaming.multipart import split_shape
 from .body import Body, BytesBody, encode_text, file_body
-from .encoding import as_pairs, encode_form, encode_header, encode_json, encode_scalar, flatten
+from .encoding import encode_header, encode_json
 from .redaction import is_safe_header, redact_url
-from .shapes import is_bytes, is_mapping, is_model, is_sequence, is_tuple
+from .shapes import is_form, is_mapping, is_model, is_sequence
 from .url import Origin
 
 __all__ = ["Content", "Request", "choose_content"]
@@ -182,8 +181,15 @@ def choose_content(options: RequestOptions) -> Content:
         if data is not None or files is not None:
             raise ConfigurationError("`body` is JSON and goes with neither `data` nor `files`")
         content = Content(encode_json(body), "application/json")
-    elif files is not None:
-        content = _multipart(_form_fields(data), files)
+    elif files is not None or _is_form(data):
+        from .form_fields import form_content
+
+        if files is not None and not (data is None or _is_form(data)):
+            raise ConfigurationError(
+                "`data` beside `files` must be a mapping, a model, a list of pairs or a Form, got "
+                f"{type(data).__name__}"
+            )
+        content = Content(*form_content(data, files), fixed=True)
     elif data is not None:
         content = _data(data)
     else:
@@ -202,11 +208,6 @@ def choose_content(options: RequestOptions) -> Content:
 def _data(data: Any) -> Content:
     if isinstance(data, str):
         return Content(encode_text(data, "`data`"), "text/plain; charset=utf-8")
-    if _is_form(data):
-        fields = _form_fields(data)
-        if any(_is_file(value) for _, value in fields):
-            return _multipart(fields, None)
-        return Content(encode_form(_texts(fields)), "application/x-www-form-urlencoded", fixed=True)
     media_type = None
     if isinstance(data, tuple):
         _, data, media_type, headers = split_shape(data, "`data`")
@@ -218,46 +219,6 @@ def _data(data: Any) -> Content:
 
 
 def _is_form(data: object) -> bool:
-    if is_mapping(data) or is_model(data):
+    if is_mapping(data) or is_model(data) or is_form(data):
         return True
     return is_sequence(data) and all(is_sequence(item) for item in data)
-
-
-def _is_file(value: object) -> bool:
-    if is_tuple(value):
-        is_named = 2 <= len(value) <= 4 and isinstance(value[0], str | None)
-        return is_named and (is_bytes(value[1]) or _is_file(value[1]))
-    return isinstance(value, os.PathLike) or callable(getattr(value, "read", None))
-
-
-def _form_fields(data: Any) -> list[tuple[str, Any]]:
-    """Return form fields in order: plain ones flat and as text, files as they are."""
-    if data is None:
-        return []
-    if not _is_form(data):
-        raise ConfigurationError(
-            f"`data` beside `files` must be a mapping, a model or a list of pairs of form fields, "
-            f"got {type(data).__name__}"
-        )
-    fields: list[tuple[str, Any]] = []
-    for name, value in as_pairs("`data`", data):
-        if _is_file(value):
-            fields.append((name, value))
-        else:
-            pairs = flatten("`data`", [(name, value)])
-            fields.extend((key, text) for key, text in pairs if text is not None)
-    return fields
-
-
-def _texts(fields: list[tuple[str, Any]]) -> list[tuple[str, str]]:
-    return [(name, encode_scalar(value)) for name, value in fields]
-
-
-def _multipart(fields: list[tuple[str, Any]], files: Any) -> Content:
-    parts: list[Part] = [
-        file_part(name, value) if _is_file(value) else field_part(name, value)
-        for name, value in fields
-    ]
-    parts += [file_part(name, shape) for name, shape in as_pairs("`files`", files or {})]
-    body = MultipartBody(parts)
-    return Content(body, body.content_type, fixed=True)

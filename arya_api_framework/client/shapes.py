@@ -11,8 +11,11 @@ from typing_extensions import TypeIs
 if TYPE_CHECKING:
     import pydantic
 
+    from ..forms import Form
+
 __all__ = [
     "is_bytes",
+    "is_form",
     "is_iterable",
     "is_mapping",
     "is_model",
@@ -47,14 +50,20 @@ def is_tuple(value: object) -> TypeIs[tuple[Any, ...]]:
     return isinstance(value, tuple)
 
 
-# Pydantic is slow to import. Where its module of models or of secrets is not there yet, nothing can
-# be one.
+# Pydantic is slow to import, and few calls have a `Form`. Where the module of models, of secrets or
+# of forms is not there yet, nothing can be one.
 
 
 def is_model(value: object) -> TypeIs[pydantic.BaseModel]:
     """Return whether a value is a model of pydantic's."""
     module = sys.modules.get("pydantic.main")
     return module is not None and isinstance(value, module.BaseModel)
+
+
+def is_form(value: object) -> TypeIs[Form]:
+    """Return whether a value is a `Form`."""
+    module = sys.modules.get("arya_api_framework.forms")
+    return module is not None and isinstance(value, module.Form)
 
 
 def is_secret(

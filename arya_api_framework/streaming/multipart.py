@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing
 from typing import Any, NamedTuple, cast
 
 from typing_extensions import override
 
 from ..client.body import CHUNK_SIZE, Body, encode_text, file_body, file_name
-from ..client.encoding import as_pairs, encode_header
-from ..client.shapes import is_tuple
+from ..client.encoding import as_pairs, encode_header, encode_json
+from ..client.shapes import is_mapping, is_model, is_tuple
 from ..errors import ConfigurationError
 
-__all__ = ["MultipartBody", "Part", "field_part", "file_part", "guess_type", "split_shape"]
+__all__ = [
+    "MultipartBody",
+    "Part",
+    "field_part",
+    "file_part",
+    "guess_type",
+    "is_json_type",
+    "split_shape",
+]
 
 _ESCAPES = {"\r": "%0D", "\n": "%0A", '"': "%22", "\0": "%00", "\\": "\\\\"}
 
@@ -33,7 +50,9 @@ class MultipartBody(Body):
         self._parts = parts
         self._line = f"--{self.boundary}\r\n".encode()
         self._end = f"--{self.boundary}--\r\n".encode()
-        self.replayable = all(isinstance(p.content, bytes) or p.content.replayable for p in parts)
+        bodies = [part.content for part in parts if isinstance(part.content, Body)]
+        self.replayable = all(body.replayable for body in bodies)
+        self.is_async = any(body.is_async for body in bodies)
         lengths = [
             len(p.content) if isinstance(p.content, bytes) else p.content.length for p in parts
         ]
@@ -62,46 +81,98 @@ class MultipartBody(Body):
             yield b"\r\n"
         yield self._end
 
+    @override
+    def async_chunks(self) -> AsyncIterator[bytes] | None:
+        return self._iterate() if self.is_async else None
+
+    async def _iterate(self) -> AsyncIterator[bytes]:
+        import asyncio
+
+        for part in self._parts:
+            yield self._line + part.head
+            if isinstance(part.content, bytes):
+                for chunk in _cut(part.content):
+                    yield chunk
+            elif (source := part.content.async_chunks()) is not None:
+                async with aclosing(cast("AsyncGenerator[bytes]", source)):
+                    async for chunk in source:
+                        yield chunk
+            else:
+                # Files are read in a thread, so that the loop goes on meanwhile.
+                chunks = part.content.chunks()
+                while (read := await asyncio.to_thread(next, chunks, None)) is not None:
+                    yield read
+            yield b"\r\n"
+        yield self._end
+
 
 def _cut(content: bytes) -> Iterator[bytes]:
     for start in range(0, len(content), CHUNK_SIZE):
         yield content[start : start + CHUNK_SIZE]
 
 
-def field_part(name: str, value: str) -> Part:
+def field_part(
+    name: str,
+    content: str | bytes,
+    media_type: str | None = None,
+    headers: Iterable[tuple[str, Any]] = (),
+) -> Part:
     """Return the part of a plain form field."""
-    return Part(_disposition(name) + b"\r\n", encode_text(value, f"form field {name!r}"))
+    if isinstance(content, str):
+        content = encode_text(content, f"form field {name!r}")
+    fields = [] if media_type is None else [("Content-Type", media_type)]
+    return Part(_head(_disposition(name), [*fields, *headers]), content)
 
 
-def file_part(field: str, shape: Any) -> Part:
+def file_part(
+    field: str,
+    shape: Any,
+    *,
+    choose: Callable[[str | None], str | None] | None = None,
+    headers: Iterable[tuple[str, Any]] = (),
+) -> Part:
     """Return the part of a file: a shape of `Files`, alone or in a tuple with its name and type.
 
     Args:
         field: The name of the form field.
-        shape: The file, `(name, file)`, `(name, file, type)` or `(name, file, type, headers)`.
+        shape: The file, `(name, file)`, `(name, file, type)` or `(name, file, type, headers)`. With
+            `None` as the name the part is a plain field, which has no file name.
+        choose: Gives the type where the shape has none, from what the name suggests.
+        headers: Fields of the part, unless the shape gives others.
 
     Raises:
         ConfigurationError: It is no such shape, or a file that cannot be read.
     """
-    name, source, media_type, headers = split_shape(shape, f"file {field!r}")
-    content = file_body(source, f"file {field!r}")
-    if isinstance(content, Body) and content.is_async:
-        raise ConfigurationError(
-            f"file {field!r} cannot be an asynchronous iterator; give a plain one"
-        )
-    name = _base_name(name or file_name(source) or field)
-    fields = as_pairs(f"the headers of file {field!r}", headers or {})
+    what = f"file {field!r}"
+    name, source, media_type, own = split_shape(shape, what)
+    is_field = is_tuple(shape) and name is None
+    fields = as_pairs(f"the headers of {what}", own or {})
     names = {key.lower() for key, _ in fields}
     if "content-disposition" in names:
-        raise ConfigurationError(f"file {field!r}: Content-Disposition is made from its names")
-    if media_type is not None or "content-type" not in names:
-        fields.insert(0, ("Content-Type", media_type or "application/octet-stream"))
-        if "content-type" in names:
-            raise ConfigurationError(f"file {field!r} has two content types")
-    lines = [_disposition(field, name)]
-    for key, value in fields:
-        lines.append(f"{key}: {encode_header(key, value)}\r\n".encode("latin-1"))
-    return Part(b"".join(lines) + b"\r\n", content)
+        raise ConfigurationError(f"{what}: Content-Disposition is made from its names")
+    if "content-type" in names and media_type is not None:
+        raise ConfigurationError(f"{what} has two content types")
+    name = None if is_field else _base_name(name or file_name(source) or field)
+    if media_type is None and "content-type" not in names:
+        media_type = None if choose is None else choose(name and guess_type(name))
+        if media_type is None and not is_field:
+            media_type = "application/octet-stream"
+    if media_type is not None:
+        fields.insert(0, ("Content-Type", media_type))
+    fields += [(key, value) for key, value in headers if key.lower() not in names]
+    return Part(_head(_disposition(field, name), fields), _content(source, media_type, what))
+
+
+def _content(source: Any, media_type: object, what: str) -> bytes | Body:
+    is_object = is_model(source) or is_mapping(source)
+    if is_object and isinstance(media_type, str) and is_json_type(media_type):
+        return encode_json(source, what)
+    return file_body(source, what)
+
+
+def _head(disposition: bytes, fields: Iterable[tuple[str, Any]]) -> bytes:
+    lines = [f"{key}: {encode_header(key, value)}\r\n".encode("latin-1") for key, value in fields]
+    return b"".join((disposition, *lines, b"\r\n"))
 
 
 def split_shape(
@@ -124,6 +195,12 @@ def guess_type(name: str | None) -> str:
     import mimetypes
 
     return (mimetypes.guess_type(name)[0] if name else None) or "application/octet-stream"
+
+
+def is_json_type(media_type: str) -> bool:
+    """Return whether a media type is `application/json` or ends with `+json`."""
+    name = media_type.partition(";")[0].strip().lower()
+    return name == "application/json" or name.endswith("+json")
 
 
 def _base_name(name: str) -> str:

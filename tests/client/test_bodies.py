@@ -215,7 +215,6 @@ async def test_a_content_type_of_the_call_is_kept(kind: Kind, server: Server) ->
         {"files": {"f": ("a", b"x", "text/plain", {"content-type": "x/y"})}},
         {"files": {"f": ("a", b"x", None, 5)}},
         {"files": b"x"},
-        {"files": {"f": generate_async(b"x")}},
         {"data": {"f": (1, io.BytesIO())}},
         {"data": b"x", "on_progress": 5},
     ],

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, RootModel, Secret, SecretBytes, SecretStr, field_serializer
 
-from arya_api_framework import BaseModel
+from arya_api_framework import BaseModel, Form
 from arya_api_framework.client.encoding import encode_json
 from arya_api_framework.errors import ConfigurationError
 from tests.app import Server
@@ -212,10 +212,12 @@ async def _pieces() -> AsyncIterator[bytes]:
     yield b""
 
 
-@pytest.mark.parametrize("value", [Path("a.json"), io.BytesIO(b"{}"), io.StringIO(), _pieces()])
+@pytest.mark.parametrize(
+    "value", [Path("a.json"), io.BytesIO(b"{}"), io.StringIO(), _pieces(), Form({"a": 1})]
+)
 def test_files_are_no_json(value: Any) -> None:
     """Nor what is awaited: they are `data`."""
-    with pytest.raises(ConfigurationError, match="give files and iterators as `data`"):
+    with pytest.raises(ConfigurationError, match="give forms, files and iterators as `data`"):
         encode_json(value)
 
 
