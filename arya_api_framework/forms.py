@@ -12,11 +12,13 @@ from .client.checks import near_miss
 from .client.encoding import as_pairs, encode_header
 from .client.shapes import is_mapping, is_model, is_sequence
 from .errors import ConfigurationError
-from .options import FileContent, FileTuple, Pairs, strict
+from .options import strict
 from .streaming.multipart import is_json_type
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from .options import FileContent, FileTuple, Pairs
 
 __all__ = ["FILE", "Encoding", "Form", "FormFile", "charset_of", "choose_type"]
 

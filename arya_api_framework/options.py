@@ -155,13 +155,18 @@ ChunkSource: TypeAlias = (
 UploadSource: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 """A file to upload: its path, its bytes, or the file open for reading bytes."""
 
-FileTuple: TypeAlias = (
-    tuple[str | None, FileContent]
-    | tuple[str | None, FileContent, str | None]
-    | tuple[str | None, FileContent, str | None, Mapping[str, str]]
-)
-AnyFile: TypeAlias = FileContent | FileTuple | Sequence[FileContent | FileTuple]
-Files: TypeAlias = Mapping[str, AnyFile] | Sequence[tuple[str, AnyFile]]
+_Content: TypeAlias = "FileContent | Mapping[str, Any] | BaseModel"
+_Named: TypeAlias = tuple[str | None, FileContent]
+_Typed: TypeAlias = "tuple[str | None, _Content, str | None]"
+_WithHeaders: TypeAlias = "tuple[str | None, _Content, str | None, Mapping[str, str]]"
+FileTuple: TypeAlias = "_Named | _Typed | _WithHeaders"
+"""A file with its name, media type and headers.
+
+Without a name, `None`, it is a plain field; objects are content where the type is one of JSON.
+"""
+
+AnyFile: TypeAlias = "FileContent | FileTuple | Sequence[FileContent | FileTuple]"
+Files: TypeAlias = "Mapping[str, AnyFile] | Sequence[tuple[str, AnyFile]]"
 Data: TypeAlias = "FileContent | FileTuple | Mapping[str, Any] | BaseModel | Pairs | Form"
 
 ErrorResponses: TypeAlias = Mapping[

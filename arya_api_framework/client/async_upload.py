@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, cast
 
 from ..errors import (
@@ -45,9 +46,9 @@ class Upload:
         # The task is aiohttp's, which forgets it where the end of a body meets a connection that is
         # gone.
         writer: Any = asyncio.current_task()
-        writer.add_done_callback(_take_note)
         source = body.async_chunks()
         chunks = ThreadReader(body.begun_chunks()) if source is None else None
+        writer.add_done_callback(partial(_end, chunks or source))
         try:
             while True:
                 if chunks is not None:
@@ -84,15 +85,24 @@ class Upload:
                 raise
             # Of any other kind aiohttp takes no note.
             raise RuntimeError("the body raised") from error
-        finally:
-            if chunks is not None:
-                chunks.leave()
 
     def _stall(self) -> None:
         self._timer.fire(self._call)
 
 
-def _take_note(writer: asyncio.Task[object]) -> None:
-    """Let asyncio know that somebody knows what a task failed with: the call itself tells it."""
+_closing: set[asyncio.Future[None]] = set()
+
+
+def _end(chunks: Any, writer: asyncio.Task[object]) -> None:
+    """Close what a body that was broken off has open: aiohttp leaves that to the collector.
+
+    What the writer failed with is looked at, as somebody knows it: the call itself tells it.
+    """
     if not writer.cancelled():
         writer.exception()
+    if isinstance(chunks, ThreadReader):
+        chunks.leave()
+    elif chunks.ag_frame is not None:  # There is nothing to close after the end.
+        task = asyncio.ensure_future(chunks.aclose())
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)

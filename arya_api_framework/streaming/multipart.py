@@ -7,6 +7,7 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
     Callable,
+    Generator,
     Iterable,
     Iterator,
     Mapping,
@@ -86,7 +87,7 @@ class MultipartBody(Body):
         return self._iterate() if self.is_async else None
 
     async def _iterate(self) -> AsyncIterator[bytes]:
-        import asyncio
+        from ..client.async_reader import ThreadReader
 
         for part in self._parts:
             yield self._line + part.head
@@ -99,9 +100,12 @@ class MultipartBody(Body):
                         yield chunk
             else:
                 # Files are read in a thread, so that the loop goes on meanwhile.
-                chunks = part.content.chunks()
-                while (read := await asyncio.to_thread(next, chunks, None)) is not None:
-                    yield read
+                reader = ThreadReader(cast("Generator[bytes, None, None]", part.content.chunks()))
+                try:
+                    while (read := await reader.read()) is not None:
+                        yield read
+                finally:
+                    reader.leave()
             yield b"\r\n"
         yield self._end
 

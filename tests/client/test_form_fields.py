@@ -365,7 +365,7 @@ def test_styles_in_a_form_that_is_multipart() -> None:
 class Upload(BaseModel):
     """A model that describes its form by itself."""
 
-    title: str
+    title: Annotated[str, Field(min_length=1), "a note"]
     tags: Annotated[list[str], Encoding(style="comma")] = Field(default=[])
     size: Annotated[dict[str, int] | None, Encoding(style="deepObject")] = None
     note: Annotated[str, Encoding(content_type="text/markdown")] | None = None
