@@ -102,7 +102,7 @@ def _end(chunks: Any, writer: asyncio.Task[object]) -> None:
         writer.exception()
     if isinstance(chunks, ThreadReader):
         chunks.leave()
-    elif chunks.ag_frame is not None:  # There is nothing to close after the end.
+    elif getattr(chunks, "ag_frame", None) is not None:  # There is nothing to close after the end.
         task = asyncio.ensure_future(chunks.aclose())
         _closing.add(task)
         task.add_done_callback(_closing.discard)

@@ -15,6 +15,7 @@ from collections.abc import (
 )
 from contextlib import aclosing
 from typing import Any, NamedTuple, cast
+from urllib.parse import quote
 
 from typing_extensions import override
 
@@ -33,7 +34,12 @@ __all__ = [
     "split_shape",
 ]
 
-_ESCAPES = {"\r": "%0D", "\n": "%0A", '"': "%22", "\0": "%00", "\\": "\\\\"}
+# What a parser may take for the end of a line, by CR and LF or as Python's `splitlines` does; a tab
+# is part of the name.
+_CONTROLS = {*map(chr, range(0x20)), "\x7f", "\x85", "\u2028", "\u2029"} - {"\t"}
+_ESCAPES = str.maketrans(
+    {mark: quote(mark) for mark in (*_CONTROLS, '"')} | {"\\": "\\\\"},
+)
 
 
 class Part(NamedTuple):
@@ -220,10 +226,9 @@ def _disposition(field: str, name: str | None = None) -> bytes:
 
 
 def _escape(name: str) -> str:
-    """Escape a name as browsers do (HTML 4.10.22.8), and what could end it early.
+    """Escape a name as browsers do (HTML 4.10.22.8), and what else could end it early.
 
-    Those are NUL and, for parsers of quoted strings (RFC 9110 5.6.4), a backslash.
+    Those are other ends of lines, NUL and, for parsers of quoted strings (RFC 9110 5.6.4), a
+    backslash.
     """
-    for character, escape in _ESCAPES.items():
-        name = name.replace(character, escape)
-    return name
+    return name.translate(_ESCAPES)

@@ -316,6 +316,14 @@ def test_text_that_is_no_unicode_is_refused() -> None:
         encode_form([("a", "\ud800", False)])
 
 
+def test_parameters_that_hold_themselves_are_refused() -> None:
+    """They would have no end."""
+    endless: dict[str, Any] = {}
+    endless["a"] = endless
+    with pytest.raises(ConfigurationError, match="holds itself"):
+        flatten("`parameters`", endless)
+
+
 # Headers
 
 

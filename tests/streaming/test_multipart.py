@@ -6,6 +6,7 @@ import email.policy
 import io
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp import BodyPartReader, MultipartReader, StreamReader
@@ -197,6 +198,8 @@ def _grouped(pairs: Iterable[tuple[str, tuple[Any, ...]]]) -> list[tuple[Any, ..
 
 def _escaped(name: str) -> str:
     # Werkzeug takes `%22` for the mark again, as browsers write it.
+    for mark in "\u2028\u2029":
+        name = name.replace(mark, quote(mark))
     return name.replace('"', "%22").replace("%22", '"')
 
 
