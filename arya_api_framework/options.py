@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal, TypeAlias, TypeVar
@@ -125,16 +125,10 @@ Cookies: TypeAlias = "Mapping[str, Any] | BaseModel | Pairs"
 Parameters: TypeAlias = "Mapping[str, Any] | BaseModel | Pairs"
 Body: TypeAlias = Any
 
-FileContent: TypeAlias = (
-    bytes
-    | bytearray
-    | memoryview
-    | str
-    | PathLike[str]
-    | BinaryIO
-    | Iterable[bytes]
-    | AsyncIterable[bytes]
+_Stream: TypeAlias = (
+    bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO | AsyncIterable[bytes]
 )
+FileContent: TypeAlias = _Stream | Iterable[bytes]
 """What a file may be: bytes, text, a `Path`, an open binary file, an iterator of bytes.
 
 An asynchronous iterator is for an AsyncClient only.
@@ -155,7 +149,10 @@ ChunkSource: TypeAlias = (
 UploadSource: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 """A file to upload: its path, its bytes, or the file open for reading bytes."""
 
-_Content: TypeAlias = "FileContent | Mapping[str, Any] | BaseModel"
+# Of a list or a mapping that is written in place, type checkers must see what it is meant to be, so
+# that it may be one thing only.
+_Lone: TypeAlias = _Stream | Iterator[bytes]
+_Content: TypeAlias = "_Lone | Mapping[str, Any] | BaseModel"
 _Named: TypeAlias = tuple[str | None, FileContent]
 _Typed: TypeAlias = "tuple[str | None, _Content, str | None]"
 _WithHeaders: TypeAlias = "tuple[str | None, _Content, str | None, Mapping[str, str]]"
@@ -165,7 +162,7 @@ FileTuple: TypeAlias = "_Named | _Typed | _WithHeaders"
 Without a name, `None`, it is a plain field; objects are content where the type is one of JSON.
 """
 
-AnyFile: TypeAlias = "FileContent | FileTuple | Sequence[FileContent | FileTuple]"
+AnyFile: TypeAlias = "_Lone | FileTuple | Sequence[_Lone | FileTuple]"
 Files: TypeAlias = "Mapping[str, AnyFile] | Sequence[tuple[str, AnyFile]]"
 Data: TypeAlias = "FileContent | FileTuple | Mapping[str, Any] | BaseModel | Pairs | Form"
 

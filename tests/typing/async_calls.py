@@ -19,6 +19,9 @@ from arya_api_framework import (
     BaseModel,
     Checksum,
     DoneFlag,
+    Encoding,
+    Form,
+    FormFile,
     Hedge,
     LinkHeader,
     NextExpectedRanges,
@@ -312,6 +315,14 @@ async def options_of_a_call(client: AsyncClient, request: Request, raw: bool) ->
     )
     await client.post("/", body=Cat(name="x"))
     await client.post("/", data={"a": "b"}, files={"f": ("name", b"content", "text/plain")})
+    form = Form(Cat(name="x"), {"name": Encoding(style="comma", headers={"X-A": 1})}, lists="index")
+    await client.post("/", data=form, files={"f": [b"x", Path("y"), ("z", b"z")]})
+    await client.post("/", data=[("f", ("r.gif", b"", "image/gif", {})), ("path", "media/r.gif")])
+    await client.post("/", files=[("f", (None, {"a": 1}, "application/json")), ("g", iter([b""]))])
+    Form({}, lists="indices")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Encoding(style="deep")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Encoding(contentType="a/b")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await client.post("/", files=5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     await client.post("/", data=Path("file"), on_progress=lambda sent, total: (sent, total))
     await client.get("/", timeot=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     await client.get("/", timeout="3")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
@@ -323,6 +334,19 @@ async def options_of_a_call(client: AsyncClient, request: Request, raw: bool) ->
     client.build("GET", "/", bdy={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     # A format says what becomes of the content, which `raw` leaves as it is.
     await client.get("/", response_format=User, raw=True)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+class Upload(BaseModel):
+    """A form with files."""
+
+    photo: FormFile
+    more: list[FormFile] | None = None
+
+
+def a_model_holds_files() -> None:
+    """As they are given to `files`."""
+    Upload(photo=b"x", more=["text", Path("y"), ("z", b"z", None)])
+    Upload(photo=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def results_are_checked(client: AsyncClient) -> int:

@@ -17,6 +17,9 @@ from arya_api_framework import (
     BaseModel,
     Checksum,
     DoneFlag,
+    Encoding,
+    Form,
+    FormFile,
     Hedge,
     LinkHeader,
     NextExpectedRanges,
@@ -298,6 +301,14 @@ def options_of_a_call(client: SyncClient, request: Request, raw: bool) -> None:
     )
     client.post("/", body=Cat(name="x"))
     client.post("/", data={"a": "b"}, files={"f": ("name", b"content", "text/plain")})
+    form = Form(Cat(name="x"), {"name": Encoding(style="comma", headers={"X-A": 1})}, lists="index")
+    client.post("/", data=form, files={"f": [b"x", Path("y"), ("z", b"z")]})
+    client.post("/", data=[("f", ("r.gif", b"", "image/gif", {})), ("path", "media/r.gif")])
+    client.post("/", files=[("f", (None, {"a": 1}, "application/json")), ("g", iter([b""]))])
+    Form({}, lists="indices")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Encoding(style="deep")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Encoding(contentType="a/b")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.post("/", files=5)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     client.post("/", data=Path("file"), on_progress=lambda sent, total: (sent, total))
     client.get("/", timeot=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
     client.get("/", timeout="3")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
@@ -309,6 +320,19 @@ def options_of_a_call(client: SyncClient, request: Request, raw: bool) -> None:
     client.build("GET", "/", bdy={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     # A format says what becomes of the content, which `raw` leaves as it is.
     client.get("/", response_format=User, raw=True)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+class Upload(BaseModel):
+    """A form with files."""
+
+    photo: FormFile
+    more: list[FormFile] | None = None
+
+
+def a_model_holds_files() -> None:
+    """As they are given to `files`."""
+    Upload(photo=b"x", more=["text", Path("y"), ("z", b"z", None)])
+    Upload(photo=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def results_are_checked(client: SyncClient) -> int:
