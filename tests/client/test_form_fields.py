@@ -341,6 +341,7 @@ def test_parts_have_their_own_types_and_headers() -> None:
         ("image/x-mine", "mine", "3"),
         (None, None, None),
     ]
+    assert [m.get_all("X-A") for m in found if m["X-A"]] == [["1"], ["2"], ["mine"]]
     contents = [m.get_payload(decode=True) for m in found]
     assert contents[1:5] == [b"\xfc", b'{"a":1}', b'"x"', b'"y"']
 
