@@ -276,7 +276,9 @@ def encode_json(value: Any, what: str = "`body`") -> bytes:
         raise ConfigurationError(f"{what} is bytes; {what} is made JSON, give bytes as `data`")
     given: object = value
     kind = type(given).__name__
-    if isinstance(given, _NO_JSON) or hasattr(given, "read") or is_form(given):
+    # The name goes first: it is there already.
+    is_no_body = kind == "Form" and is_form(given)
+    if is_no_body or isinstance(given, _NO_JSON) or hasattr(given, "read"):
         raise ConfigurationError(
             f"{what} is made JSON, which a {kind} is not; give forms, files and iterators as `data`"
         )
