@@ -58,7 +58,7 @@ FIELDS: list[tuple[Any, str, Callable[[bytes], str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("checksum", "field", "expected"), FIELDS, ids=str)
+@pytest.mark.parametrize(("checksum", "field", "expected"), FIELDS)
 async def test_a_digest_goes_along(
     kind: Kind, server: Server, checksum: Any, field: str, expected: Callable[[bytes], str]
 ) -> None:
