@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import stat
@@ -12,7 +11,6 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, fields
 from hashlib import sha256
 from typing import Any, cast
@@ -20,6 +18,7 @@ from typing import Any, cast
 from typing_extensions import override
 
 from ..errors import TokenRefreshError
+from ..file_lock import NO_LINK, NO_WAIT, open_locked, sync_folder, unlock
 from ..fork import start_over_in_child
 from .token import Token, can_be_sent
 
@@ -32,9 +31,6 @@ _LAST = 1e11
 _TRIES = 200
 _PAUSE = 0.01
 """Others write for milliseconds; a process that was stopped while it did is not waited for."""
-
-_BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
-"""What the system says of a lock that somebody else holds."""
 
 
 class TokenStore(ABC):
@@ -150,7 +146,7 @@ class FileTokenStore(TokenStore):
     def _try_lock(self, path: str) -> Callable[[], object] | None:
         held = self._held
         try:
-            handle = _open_locked(path)
+            handle = open_locked(path, 0o600)
         except OSError as error:
             raise self._fault("cannot be locked", error) from error
         if handle is None:
@@ -160,14 +156,14 @@ class FileTokenStore(TokenStore):
         def release() -> None:
             if held is self._held:  # Else in a forked child, where it is closed.
                 held.remove(handle)
-                _unlock(handle)
+                unlock(handle)
                 os.close(handle)
 
         return release
 
     def _read(self) -> dict[str, Any]:
         try:
-            handle = os.open(self._path, os.O_RDONLY | _NO_LINK | _NO_WAIT)
+            handle = os.open(self._path, os.O_RDONLY | NO_LINK | NO_WAIT)
             try:
                 self._check(os.fstat(handle))
                 with os.fdopen(handle, "rb", closefd=False) as file:
@@ -211,7 +207,7 @@ class FileTokenStore(TokenStore):
                 raise
         except OSError as error:
             raise self._fault("cannot be written", error) from error
-        _sync_folder(folder)
+        sync_folder(folder)
 
     def _fault(self, what: str, error: OSError | None = None) -> TokenRefreshError:
         reason = f": {error.strerror}" if error is not None and error.strerror else ""
@@ -230,69 +226,3 @@ def _is_token(values: dict[str, Any]) -> bool:
 
 def _is_time(value: object) -> bool:
     return isinstance(value, int | float) and 0 <= value <= _LAST
-
-
-def _open_locked(path: str) -> int | None:
-    """Open a file and lock it; `None` where somebody else has, or it was deleted just now."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK, 0o600)
-    is_ours = False
-    try:
-        # Who locks a file that is not there any more shuts out nobody.
-        is_ours = _is_locked(handle) and _is_at(handle, path)
-    finally:
-        if not is_ours:
-            os.close(handle)
-    return handle if is_ours else None
-
-
-def _is_locked(handle: int) -> bool:
-    """Lock a file, unless somebody else has."""
-    try:
-        _lock(handle)
-    except OSError as error:
-        if error.errno not in _BUSY:
-            raise
-        return False
-    return True
-
-
-def _is_at(handle: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False))
-    except FileNotFoundError:
-        return False
-
-
-if sys.platform == "win32":  # pragma: no cover - Windows
-    import msvcrt
-
-    _NO_LINK = _NO_WAIT = 0
-
-    def _lock(handle: int) -> None:
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-
-    def _unlock(handle: int) -> None:
-        os.lseek(handle, 0, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
-
-    def _sync_folder(folder: str) -> None:
-        """Do nothing: no folder can be opened here."""
-else:
-    import fcntl
-
-    _NO_LINK, _NO_WAIT = os.O_NOFOLLOW, os.O_NONBLOCK
-
-    def _lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def _unlock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_UN)
-
-    def _sync_folder(folder: str) -> None:
-        """Have the name of a new file outlive a crash of the system."""
-        with suppress(OSError):  # The file is in place, though this folder cannot be opened.
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
