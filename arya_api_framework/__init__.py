@@ -19,6 +19,7 @@ from .hooks import Hook
 from .options import (
     CallOptions,
     ClientOptions,
+    DownloadOptions,
     FileOptions,
     ItemOptions,
     MapOptions,
@@ -52,6 +53,8 @@ __all__ = [
     "Cursor",
     "Dns",
     "DoneFlag",
+    "Download",
+    "DownloadOptions",
     "Encoding",
     "Event",
     "Events",
@@ -109,6 +112,7 @@ if TYPE_CHECKING:
     from .bulk.map_calls import map_calls
     from .bulk.outcome import Outcome
     from .checksum import Checksum
+    from .client.download import Download
     from .forms import Encoding, Form, FormFile
     from .models import BaseModel, PaginatedResponse, Response
     from .operations import DoneFlag, Poll, Polling, StatusCode, StatusField, Verdict
@@ -124,6 +128,7 @@ else:
         "bulk.map_calls": ["map_calls"],
         "bulk.outcome": ["Outcome"],
         "forms": ["Encoding", "Form", "FormFile"],
+        "client.download": ["Download"],
         "models": ["BaseModel", "PaginatedResponse", "Response"],
         "operations": ["DoneFlag", "Poll", "Polling", "StatusCode", "StatusField", "Verdict"],
         "pagination": [

@@ -68,6 +68,8 @@ __all__ = [
     "CookiePolicy",
     "Cookies",
     "Data",
+    "DownloadOptions",
+    "DownloadTarget",
     "Egress",
     "ErrorResponses",
     "EventOptions",
@@ -148,6 +150,9 @@ ChunkSource: TypeAlias = (
 
 UploadSource: TypeAlias = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 """A file to upload: its path, its bytes, or the file open for reading bytes."""
+
+DownloadTarget: TypeAlias = str | PathLike[str] | BinaryIO
+"""Where a download is put: a path, a folder, or a file that is open for writing bytes."""
 
 # Of a list or a mapping that is written in place, type checkers must see what it is meant to be, so
 # that it may be one thing only.
@@ -314,7 +319,28 @@ def check_method_names(cls: type, base: type) -> None:
             )
 
 
-class SendOptions(TypedDict, total=False):
+class _WayOptions(TypedDict, total=False):
+    error_responses: ErrorResponses | None
+    timeout: float | Timeout | None
+    deadline: float | None
+    deadline_header: str | None
+    auth: Auth | tuple[str, str] | None
+    security: Iterable[Iterable[str]] | None
+    retry: Retry | None
+    hedge: Hedge | None
+    cost: int
+    priority: int
+    allow_early_response: bool
+    follow_redirects: FollowRedirects
+    max_redirects: int
+    max_response_size: int
+    json_content_types: Sequence[str] | None
+    encoding: str | None
+    hooks: Sequence[Hook] | None
+    trace: Any
+
+
+class SendOptions(_WayOptions, total=False):
     """The options that say how a call is made, not what is sent.
 
     Attributes:
@@ -353,26 +379,8 @@ class SendOptions(TypedDict, total=False):
         trace: A value of yours that every event of this call carries.
     """
 
-    error_responses: ErrorResponses | None
-    timeout: float | Timeout | None
-    deadline: float | None
-    deadline_header: str | None
-    auth: Auth | tuple[str, str] | None
-    security: Iterable[Iterable[str]] | None
-    retry: Retry | None
-    hedge: Hedge | None
-    cost: int
-    priority: int
-    allow_early_response: bool
-    follow_redirects: FollowRedirects
-    max_redirects: int
-    max_response_size: int
-    json_content_types: Sequence[str] | None
-    encoding: str | None
-    hooks: Sequence[Hook] | None
     checksum: Checksum | str | Sequence[Checksum | str] | None
     progress: bool | str | None
-    trace: Any
 
 
 class CallOptions(SendOptions, total=False):
@@ -598,6 +606,46 @@ class TusOptions(_ChunkedOptions, total=False):
     with_creation: bool
     discover: bool
     state: Mapping[str, Any] | None
+
+
+class DownloadOptions(_WayOptions, total=False):
+    """The options of `download`: those of the calls that fetch the file, and what becomes of it.
+
+    Those of a call are the same as in `CallOptions`, without what is about a body that is sent.
+
+    Attributes:
+        path_parameters: See `CallOptions`.
+        headers: See `CallOptions`.
+        cookies: See `CallOptions`.
+        parameters: See `CallOptions`.
+        foreign: See `CallOptions`.
+        resume: Whether what is fetched of the file is kept where the download fails, in
+            `name.part`, and gone on with by the next one, in any process; `True` when not given.
+        overwrite: Whether a file of that name is replaced; `False` when not given.
+        connections: How many connections fetch parts of the file at the same time, where the server
+            can do that; 1 when not given.
+        checksum: What the file must come to, such as `"sha-256:..."`; `True` for the digest that
+            the server tells, which it then must.
+        max_size: The most bytes that the file may have.
+        allow_unframed: Take a file for whole that ends where the connection does.
+        progress: Show a bar while the file comes, drawn by tqdm or rich, whichever is installed; a
+            text stands in front of it.
+        on_progress: Called with the bytes that are there and the total while the file comes.
+    """
+
+    path_parameters: Mapping[str, Any] | BaseModel
+    headers: Headers | None
+    cookies: Cookies | None
+    parameters: Parameters | None
+    foreign: bool
+    resume: bool
+    overwrite: bool
+    connections: int
+    checksum: str | bool | None
+    max_size: int | None
+    allow_unframed: bool
+    progress: bool | str | None
+    on_progress: Progress | None
 
 
 class ClientOptions(TypedDict, total=False):

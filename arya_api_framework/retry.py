@@ -28,6 +28,7 @@ __all__ = [
     "on_error",
     "on_header",
     "on_status",
+    "parse_date",
     "parse_retry_after",
     "read_reset",
     "when",
@@ -348,7 +349,7 @@ def read_reset(value: str, date: str | None, now: float) -> float | None:
     number = float(text)
     if number < _LEAST_TIME:
         return number
-    since = _parse_date(date.strip(" \t"), now) if date else None
+    since = parse_date(date.strip(" \t"), now) if date else None
     until = number / 1000 if number >= _LEAST_TIME * 1000 else number
     return max(0.0, until - (now if since is None else since))
 
@@ -367,14 +368,14 @@ def parse_retry_after(value: str, date: str | None, now: float) -> float | None:
     value = value.strip(" \t")
     if re.fullmatch(_SECONDS, value):
         return float(value)
-    until = _parse_date(value, now)
+    until = parse_date(value, now)
     if until is None:
         return None
-    since = _parse_date(date.strip(" \t"), now) if date else None
+    since = parse_date(date.strip(" \t"), now) if date else None
     return max(0.0, until - (now if since is None else since))
 
 
-def _parse_date(text: str, now: float) -> float | None:
+def parse_date(text: str, now: float) -> float | None:
     """Return the seconds since the epoch of an HTTP date, `None` for anything else."""
     found = next(filter(None, (re.fullmatch(form, text) for form in _DATES)), None)
     if found is None:

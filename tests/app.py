@@ -538,6 +538,47 @@ async def early_hints(request: web.Request) -> web.Response:
     return await echo(request)
 
 
+async def stored(request: web.Request) -> web.Response:
+    """Answer with a file, or with the range of it that is asked for (RFC 9110 14).
+
+    `/files/2000000/film.mp4` has so many bytes, which `Repr-Digest` tells of. With `?cut=5` the
+    connection breaks after so many bytes of any answer that has more.
+    """
+    size = int(request.match_info["size"])
+    content = (BLOCK * (size // len(BLOCK) + 1))[:size]
+    tag = f'"{size}"'
+    response = web.Response(content_type="application/octet-stream")
+    name, digest = request.match_info["name"], hashlib.sha256(content).digest()
+    response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+    response.headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(digest).decode()}:"
+    response.headers["ETag"], response.headers["Accept-Ranges"] = tag, "bytes"
+    asked = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
+    if asked is not None and request.headers.get("If-Range", tag) == tag:
+        start, end = int(asked[1]), min(int(asked[2] or size), size - 1) + 1
+        if start >= size:
+            response.headers["Content-Range"] = f"bytes */{size}"
+            response.set_status(416)
+            return response
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+        response.set_status(206)
+        content = content[start:end]
+    most = int(request.query.get("cut", size))
+    if len(content) > most:
+        response.headers["Content-Length"] = str(len(content))
+        return await _cut(request, response, content[:most])
+    response.body = content
+    return response
+
+
+async def _cut(request: web.Request, response: web.Response, content: bytes) -> web.Response:
+    """Send the head and some bytes of the body, and break the connection."""
+    head = [f"HTTP/1.1 {response.status} X", *(f"{a}: {b}" for a, b in response.headers.items())]
+    assert request.transport is not None
+    request.transport.write("\r\n".join([*head, "", ""]).encode() + content)
+    request.transport.close()
+    return response
+
+
 ROUTES = [
     web.route("*", "/echo", echo),
     web.route("*", "/upload", upload),
@@ -547,6 +588,7 @@ ROUTES = [
     web.route("*", "/delay/{seconds}", delay),
     web.route("*", "/drip", drip),
     web.get(r"/bytes/{n:\d+}", binary),
+    web.get(r"/files/{size:\d+}/{name}", stored),
     web.get("/chunked", chunked),
     web.get("/gzip", gzipped),
     web.get("/deflate", deflated),

@@ -456,3 +456,68 @@ def _fronts(certificate: Certificate, upstream: str) -> Generator[Web]:
             http,
             https,
         )
+
+
+_NGINX_FILES = """
+daemon off;
+master_process off;
+pid nginx.pid;
+error_log error.log warn;
+events {{
+    worker_connections 256;
+}}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        root {root};
+        location /slow/ {{
+            alias {root}/;
+            limit_rate 4m;
+        }}
+        location /packed/ {{
+            alias {root}/;
+            gzip on;
+            gzip_types *;
+        }}
+        location /plain/ {{
+            alias {root}/;
+            etag off;
+        }}
+        location /whole/ {{
+            alias {root}/;
+            max_ranges 0;
+        }}
+    }}
+}}
+"""
+
+
+@contextmanager
+def nginx_files(root: Path) -> Generator[str | None]:
+    """Run nginx, which serves the files of a folder; give its origin.
+
+    `/slow/` sends 4 MiB a second, `/packed/` codes by gzip, `/plain/` has no entity tags, and
+    `/whole/` no ranges. It is `None` where nginx is not installed.
+    """
+    program = find("nginx")
+    if program is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="nginx-") as name:
+        folder = Path(name)
+        for _ in range(3):
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            (folder / "nginx.conf").write_text(_NGINX_FILES.format(port=port, root=root))
+            command = [program, "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
+            with _process(command, folder) as process:
+                if _answers(process, port):
+                    yield f"http://127.0.0.1:{port}"
+                    return
+        raise RuntimeError(f"nginx did not start:\n{_read(folder)}")

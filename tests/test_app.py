@@ -290,6 +290,28 @@ def test_early_hints(server: Server) -> None:
     assert b"200 OK" in heads[-1]
 
 
+def test_files(server: Server) -> None:
+    """A file comes whole or in ranges, of one state, and is cut where that is asked for."""
+    url = server.url + "/files/1000/a.txt"
+    whole = requests.get(url)
+    assert len(whole.content) == 1000
+    assert whole.headers["Repr-Digest"].startswith("sha-256=:")
+    for asked, status, part in [
+        ("bytes=5-9", 206, whole.content[5:10]),
+        ("bytes=990-", 206, whole.content[990:]),
+        ("bytes=990-2000", 206, whole.content[990:]),
+        ("bytes=1000-", 416, b""),
+        ("lines=1-2", 200, whole.content),
+    ]:
+        found = requests.get(url, headers={"Range": asked, "If-Range": whole.headers["ETag"]})
+        assert (found.status_code, found.content) == (status, part)
+    found = requests.get(url, headers={"Range": "bytes=5-9", "If-Range": '"other"'})
+    assert (found.status_code, found.content) == (200, whole.content)
+    assert requests.get(url + "?cut=1000").content == whole.content
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        requests.get(url + "?cut=999")
+
+
 async def test_aiohttp_client(server: Server) -> None:
     """The other library agrees, many requests at once."""
     async with aiohttp.ClientSession() as session:

@@ -49,6 +49,8 @@ UploadError: UploadLost
 FrameworkException: CircuitOpenError BudgetExhausted LimiterUnavailable CredentialsExhausted
 FrameworkException: EgressRefused AuthError PaginationError OperationError ContentChanged HTTPError
 OperationError: OperationFailed OperationTimeout(TimeoutError)
+FrameworkException: ChecksumMismatch FileError(OSError)
+FileError: TargetExists(FileExistsError)
 ClientError: SyncClientError AsyncClientError ConfigurationError(ValueError)
 ClientError: ClientClosedError(RuntimeError) SubClientError
 ValidationError: ConfigurationError(ValueError)

@@ -29,6 +29,13 @@ BAR = """\
   1048576 bytes arrived
 """
 PRINTED = {
+    "download": """\
+IncompleteResponse: 2,000,000 bytes
+film.mp4: 2,000,000 of 5,000,000 bytes kept
+it is what the server has: sha-256:c530832d...
+  [####################] 9,000,000 bytes
+photo.tiff: 9,000,000 bytes
+""",
     "tour": TOUR.format(kind="SyncClient") + TOUR.format(kind="AsyncClient"),
     "jsonplaceholder": """\
 10 users, the first is Ada
@@ -77,6 +84,8 @@ a film, asynchronously
 """,
 }
 ASKED = {
+    "download": 3 * ["GET /files/5000000/film.mp4?cut=2000000"]
+    + 4 * ["GET /files/9000000/photo.tiff"],
     "tour": 2 * ["GET /users", "GET /users/1", "GET /users/99", "POST /upload"],
     "jsonplaceholder": [
         "GET /users",

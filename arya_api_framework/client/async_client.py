@@ -167,6 +167,13 @@ class AsyncClient(AsyncVerbs, BaseClient):
         return AsyncTusUpload(transfer, target, self._rest)
 
     @override
+    async def _downloaded(self, path: URLPath, to: Any, options: Any) -> Any:
+        from .async_download import AsyncDownload
+        from .download import Wish
+
+        return await AsyncDownload(self, Wish(path, to, options)).run()
+
+    @override
     def _send(self, request: Request, options: Any) -> Any:
         check_request(request)
         return self._request(request.method, None, options, request)

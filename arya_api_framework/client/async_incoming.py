@@ -65,7 +65,11 @@ class AsyncIncoming:
         content = self._answer.content
         try:
             wait = self._call.time_for("read", "yes")
-            piece = b"" if content.exception() is not None else content.read_nowait()
+            if content.exception() is None:
+                piece = content.read_nowait()
+            else:
+                # What came before the connection broke has come, and is no less right.
+                piece = content._read_nowait(-1)  # pyright: ignore[reportPrivateUsage]
             if not piece and not content.at_eof():
                 piece = await self._wait(wait)
             if piece and self._told is not None:

@@ -15,6 +15,8 @@ from yarl import URL
 from ..options import (
     CallOptions,
     ChunkSource,
+    DownloadOptions,
+    DownloadTarget,
     FileOptions,
     ItemOptions,
     MapOptions,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from .async_pages import AsyncItems, AsyncPages
     from .async_stream import AsyncStream
     from .async_transfers import AsyncTusUpload
+    from .download import Download
 
 __all__ = ["AsyncVerbs"]
 
@@ -448,6 +451,10 @@ class AsyncVerbs(Verbs):
         def stream(
             self, method: str, path: URLPath = None, **options: Unpack[RequestOptions]
         ) -> AsyncStream: ...
+
+        async def download(
+            self, path: URLPath, to: DownloadTarget, **options: Unpack[DownloadOptions]
+        ) -> Download: ...
 
         @overload
         def pages(

@@ -19,7 +19,9 @@ __all__ = ["REDIRECTS", "follow", "is_same", "resolve"]
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The statuses that lead elsewhere by `Location`."""
 
-KEPT_ABROAD = frozenset({"accept", "accept-language", "accept-encoding", "range", "user-agent"})
+KEPT_ABROAD = frozenset(
+    {"accept", "accept-language", "accept-encoding", "range", "if-range", "user-agent"}
+)
 """All that is sent to another origin; any other header may be a credential."""
 
 _ABOUT_BODY = frozenset(

@@ -185,6 +185,11 @@ class SubClient(Node):
         return client._streamed(method, path, options)
 
     @override
+    def _downloaded(self, path: URLPath, to: Any, options: Any) -> Any:
+        client, path = self._locate(path)
+        return client._downloaded(path, to, options)
+
+    @override
     def _paged(self, walk: Walk, request: Callable[..., Any]) -> Any:
         client, _ = self._locate(None)
         return client._paged(walk, request)

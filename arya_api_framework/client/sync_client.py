@@ -167,6 +167,13 @@ class SyncClient(SyncVerbs, BaseClient):
         return SyncTusUpload(transfer, target, self._rest)
 
     @override
+    def _downloaded(self, path: URLPath, to: Any, options: Any) -> Any:
+        from .download import Wish
+        from .sync_download import SyncDownload
+
+        return SyncDownload(self, Wish(path, to, options)).run()
+
+    @override
     def _send(self, request: Request, options: Any) -> Any:
         check_request(request)
         return self._request(request.method, None, options, request)

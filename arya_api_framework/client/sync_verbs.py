@@ -15,6 +15,8 @@ from yarl import URL
 from ..options import (
     CallOptions,
     ChunkSource,
+    DownloadOptions,
+    DownloadTarget,
     FileOptions,
     ItemOptions,
     MapOptions,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from ..bulk.outcome import Outcome
     from ..bulk.sync_results import SyncResults
     from ..models import Response
+    from .download import Download
     from .sync_pages import SyncItems, SyncPages
     from .sync_stream import SyncStream
     from .sync_transfers import SyncTusUpload
@@ -446,6 +449,10 @@ class SyncVerbs(Verbs):
         def stream(
             self, method: str, path: URLPath = None, **options: Unpack[RequestOptions]
         ) -> SyncStream: ...
+
+        def download(
+            self, path: URLPath, to: DownloadTarget, **options: Unpack[DownloadOptions]
+        ) -> Download: ...
 
         @overload
         def pages(

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from ..options import (
         CallOptions,
         ChunkSource,
+        DownloadOptions,
+        DownloadTarget,
         FileOptions,
         ItemOptions,
         MapOptions,
@@ -101,6 +103,10 @@ class Verbs(ABC):
     @abstractmethod
     def _streamed(self, method: str, path: URLPath, options: Any) -> Any:
         """Return the stream that sends what the options mean once its block is entered."""
+
+    @abstractmethod
+    def _downloaded(self, path: URLPath, to: Any, options: Any) -> Any:
+        """Fetch a file and return what became of it, or an awaitable of that."""
 
     @abstractmethod
     def _paged(self, walk: Walk, request: Callable[..., Any]) -> Any:
@@ -282,6 +288,38 @@ class Verbs(ABC):
             ConfigurationError: An option has no place here.
         """
         return self._streamed(method, path, options)
+
+    def download(
+        self, path: URLPath, to: DownloadTarget, **options: Unpack[DownloadOptions]
+    ) -> Any:
+        """Fetch a file, and put it in its place once it is whole.
+
+        Until then it is `name.part`, in the same folder. Where the connection is cut, and where an
+        earlier download of it left that file, only what is missing is asked for, if the server
+        tells one state of the file from another; bytes of two states are never put together.
+        Each request is a call of its own, for `retry`, the rate limit and hooks. As of a `stream`,
+        a `timeout` that is given bounds all of it.
+
+        Args:
+            path: Where the file is; see `request`.
+            to: The path of the file, a folder, where the name is that of the server made safe, or a
+                file that is open for writing bytes, which is not closed.
+            options: See `DownloadOptions`.
+
+        Returns:
+            A `Download`: its path, size and the last response.
+
+        Raises:
+            ConfigurationError: An option can never work; nothing was sent.
+            TargetExists: There is a file in its place; give `overwrite=True` to replace it.
+            FileError: It cannot be written.
+            ChecksumMismatch: It came whole, but it is not what it should be.
+            ContentChanged: It changed on the server, and again when it was fetched anew.
+            ResponseTooLarge: It has more than `max_size` bytes.
+            ResponseParseError: The answer is no file, or nobody could tell whether it is whole.
+            TransportError: It did not come whole.
+        """
+        return self._downloaded(path, to, options)
 
     def pages(
         self, path: URLPath, response_format: Any = UNSET, **options: Unpack[PageOptions]

@@ -34,15 +34,13 @@ FrameworkException
 ├─ OperationError                          .response, .raw, .status
 │  ├─ OperationFailed                      .code, .canceled
 │  └─ OperationTimeout (TimeoutError)      .state
-├─ PaginationError, ContentChanged
+├─ PaginationError, ContentChanged, ChecksumMismatch
+├─ FileError (OSError) ─ TargetExists (FileExistsError)    .path, .errno
 └─ HTTPError                               .status_code, .response, .raw
    └─ HTTPRedirect, HTTPClientError, HTTPServerError: one class per status
 ```
 
 What the libraries underneath raise is the `__cause__`, never what a caller sees.
-
-The class of `ContentChanged` has its place here for code that is written to last; nothing raises
-it yet.
 """
 
 from . import base, call, status

@@ -17,6 +17,7 @@ __all__ = [
     "BodyNotReplayable",
     "BudgetExhausted",
     "CertificateError",
+    "ChecksumMismatch",
     "CircuitOpenError",
     "ConnectError",
     "ConnectTimeout",
@@ -28,6 +29,7 @@ __all__ = [
     "DeadlineExceeded",
     "DecodeError",
     "EgressRefused",
+    "FileError",
     "IncompleteResponse",
     "LimiterUnavailable",
     "MissingCredentials",
@@ -47,6 +49,7 @@ __all__ = [
     "ResponseTooLarge",
     "ResponseValidationError",
     "TLSError",
+    "TargetExists",
     "TokenRefreshError",
     "TooManyRedirects",
     "TransportError",
@@ -421,3 +424,40 @@ class OperationTimeout(OperationError, TimeoutError):
 
 class ContentChanged(FrameworkException):
     """The file changed on the server between two ranges of one download."""
+
+    sent: Sent = "yes"
+
+
+class ChecksumMismatch(FrameworkException):
+    """A file came whole, but its digest is another one than was told; it was removed.
+
+    Attributes:
+        expected: The digest that was told, as `"sha-256:..."`.
+        found: That of what came.
+    """
+
+    sent: Sent = "yes"
+
+    def __init__(self, message: str, *, expected: str | None = None, found: str = "") -> None:
+        super().__init__(message)
+        self.expected = expected
+        self.found = found
+
+
+class FileError(FrameworkException, OSError):
+    """A file cannot be written; `errno` says why, such as `errno.ENOSPC` for a full disk.
+
+    Attributes:
+        path: Where it is, or was to be.
+    """
+
+    errno: int | None = None  # In the place of that of `OSError`, which is not kept by a copy.
+
+    def __init__(self, message: str, *, path: str | None = None, errno: int | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.errno = errno
+
+
+class TargetExists(FileError, FileExistsError):
+    """There is a file in the place of the one to be written, and it is not to be replaced."""

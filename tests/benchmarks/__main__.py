@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Settings, Web], Iterator[Row]]] = {
     "in-flight": processes.in_flight,
     "upload": processes.uploads,
     "stream": processes.streams,
+    "download": processes.downloads,
     "bomb": processes.bombs,
     "import": processes.imports,
     "rate-limit": in_memory.rate_limit,

@@ -6,15 +6,19 @@ line of the output is JSON with the figures.
 
 import asyncio
 import json
+import os
 import resource
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Self
 
 _MIB = 1024 * 1024
 _STATUS = Path("/proc/self/status")
+_IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where files are written: how fast a disk is, is not what is measured."""
 
 
 def memory(field: str) -> float:
@@ -241,6 +245,89 @@ STREAMS = {
 }
 
 
+def download_sync_ours(origin: str, size: str) -> dict[str, float]:
+    """Download a file with our synchronous client."""
+    from arya_api_framework import SyncClient
+
+    with TemporaryDirectory(dir=_IN_MEMORY) as folder, SyncClient(origin) as client:
+        client.download("/1000000", folder)
+        with Meter() as meter:
+            assert client.download(f"/{size}", folder).size == int(size)
+    return meter.figures
+
+
+def download_sync_theirs(origin: str, size: str) -> dict[str, float]:
+    """Download a file with requests."""
+    import requests
+
+    with TemporaryDirectory(dir=_IN_MEMORY) as folder, requests.Session() as session:
+
+        def fetch(path: str) -> int:
+            with (
+                session.get(origin + path, stream=True) as response,
+                open(folder + path, "wb") as file,
+            ):
+                file.writelines(response.iter_content(64 * 1024))
+                file.flush()
+                os.fsync(file.fileno())
+                return file.tell()
+
+        fetch("/1000000")
+        with Meter() as meter:
+            assert fetch(f"/{size}") == int(size)
+    return meter.figures
+
+
+def download_async_ours(origin: str, size: str) -> dict[str, float]:
+    """Download a file with our asynchronous client."""
+    from arya_api_framework import AsyncClient
+
+    async def run(folder: str) -> dict[str, float]:
+        async with AsyncClient(origin) as client:
+            await client.download("/1000000", folder)
+            with Meter() as meter:
+                assert (await client.download(f"/{size}", folder)).size == int(size)
+        return meter.figures
+
+    with TemporaryDirectory(dir=_IN_MEMORY) as folder:
+        return asyncio.run(run(folder))
+
+
+def download_async_theirs(origin: str, size: str) -> dict[str, float]:
+    """Download a file with aiohttp, which writes it in a thread."""
+    import aiohttp
+
+    async def run(folder: str) -> dict[str, float]:
+        async with aiohttp.ClientSession() as session:
+
+            async def fetch(path: str) -> int:
+                file = await asyncio.to_thread(open, folder + path, "wb")
+                async with session.get(origin + path) as response:
+                    async for piece in response.content.iter_chunked(_MIB):
+                        await asyncio.to_thread(file.write, piece)
+                await asyncio.to_thread(file.flush)
+                await asyncio.to_thread(os.fsync, file.fileno())
+                size = file.tell()
+                file.close()
+                return size
+
+            await fetch("/1000000")
+            with Meter() as meter:
+                assert await fetch(f"/{size}") == int(size)
+        return meter.figures
+
+    with TemporaryDirectory(dir=_IN_MEMORY) as folder:
+        return asyncio.run(run(folder))
+
+
+DOWNLOADS = {
+    "sync-ours": download_sync_ours,
+    "sync-theirs": download_sync_theirs,
+    "async-ours": download_async_ours,
+    "async-theirs": download_async_theirs,
+}
+
+
 def bomb_sync(origin: str) -> dict[str, float]:
     """Ask for a bomb with our synchronous client."""
     from arya_api_framework import SyncClient
@@ -371,6 +458,8 @@ def main(what: str, side: str, *arguments: str) -> None:
         figures = ITEMS[side](*arguments)
     elif what == "map":
         figures = {"sync": map_sync, "async": map_async}[side](*arguments)
+    elif what == "download":
+        figures = DOWNLOADS[side](*arguments)
     elif what == "bomb":
         figures = {"sync": bomb_sync, "async": bomb_async}[side](*arguments)
     else:

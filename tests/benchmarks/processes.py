@@ -99,6 +99,23 @@ def mapped(settings: Settings, web: Web) -> Iterator[Row]:
         yield Row(f"{what}, peak memory growth", "MiB", figures["growth"], bar=Bar(8, of_ours=True))
 
 
+def downloads(settings: Settings, web: Web) -> Iterator[Row]:
+    """A file fetched by both clients: throughput and how far memory grows."""
+    size = settings.upload // _MIB
+    with pour_server() as origin:
+        for kind in ("sync", "async"):
+            found = in_turn(
+                settings.process_rounds,
+                partial(child, "download", f"{kind}-ours", origin, str(settings.upload)),
+                partial(child, "download", f"{kind}-theirs", origin, str(settings.upload)),
+            )
+            speed = [(size / ours["seconds"], size / theirs["seconds"]) for ours, theirs in found]
+            growth = [(ours["growth"], theirs["growth"]) for ours, theirs in found]
+            what = f"{kind} download of {size:,} MiB"
+            yield Row.of(f"{what}, throughput", "MiB/s", speed, Bar(0.95, at_least=True))
+            yield Row.of(f"{what}, peak memory growth", "MiB", growth, Bar(16, of_ours=True))
+
+
 def bombs(settings: Settings, web: Web) -> Iterator[Row]:
     """A body of a few KiB that inflates to 1 GiB: how soon and in how much memory it is refused."""
     for coding in ("gzip", "br", "zstd"):

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Coroutine
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, assert_type
+from typing import Annotated, Any, BinaryIO, assert_type
 
 from annotated_types import Gt
 from yarl import URL
@@ -19,6 +19,7 @@ from arya_api_framework import (
     BaseModel,
     Checksum,
     DoneFlag,
+    Download,
     Encoding,
     Form,
     FormFile,
@@ -485,3 +486,17 @@ async def awaited_maps(client: Users, numbers: AsyncIterator[int]) -> None:
             assert_type(outcome.result, User)
             assert_type(outcome.error, Exception | None)
     iter(client.map(client.user, [1]))  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+async def downloads(client: AsyncClient, file: BinaryIO) -> None:
+    """A file that came."""
+    found = await client.download("/file", Path("file"), checksum="md5:...", connections=4)
+    assert_type(found, Download)
+    assert_type(found.path, Path | None)
+    assert_type(await client.download("/file", "folder", foreign=True, progress=True), Download)
+    assert_type(
+        await client.download("/file", file, on_progress=lambda done, total: None), Download
+    )
+    await client.download("/file", 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await client.download("/file", "a", body={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await client.download("/file", "a", resume="no")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

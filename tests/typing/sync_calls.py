@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, assert_type
+from typing import Annotated, Any, BinaryIO, assert_type
 
 from annotated_types import Gt
 from yarl import URL
@@ -17,6 +17,7 @@ from arya_api_framework import (
     BaseModel,
     Checksum,
     DoneFlag,
+    Download,
     Encoding,
     Form,
     FormFile,
@@ -463,3 +464,15 @@ def read_maps(client: Users) -> None:
             assert_type(outcome.input, int)
             assert_type(outcome.result, User)
             assert_type(outcome.error, Exception | None)
+
+
+def downloads(client: SyncClient, file: BinaryIO) -> None:
+    """A file that came."""
+    found = client.download("/file", Path("file"), checksum="md5:...", connections=4)
+    assert_type(found, Download)
+    assert_type(found.path, Path | None)
+    assert_type(client.download("/file", "folder", foreign=True, progress=True), Download)
+    assert_type(client.download("/file", file, on_progress=lambda done, total: None), Download)
+    client.download("/file", 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.download("/file", "a", body={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.download("/file", "a", resume="no")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
