@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from os import PathLike
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, BinaryIO, Self, TypeVar, overload
 
 from typing_extensions import TypeForm, Unpack
 
@@ -15,8 +16,9 @@ from ..streaming.decoder import MOST, Decoder
 from ..streaming.events import EventDecoder, ServerSentEvent
 from ..streaming.lines import LineDecoder
 from ..streaming.text import TextDecoder
+from .async_download_tasks import AsyncDownloadTasks
 from .reconnection import Reconnection
-from .stream import Sized, Stream
+from .stream import SAVED_AT_ONCE, Sized, Stream
 
 __all__ = ["AsyncStream"]
 
@@ -298,6 +300,55 @@ class AsyncStream(Stream):
         for one in self._finish(decoder):
             yield one
         self._check(decoder)
+
+    async def save(
+        self,
+        to: str | PathLike[str] | BinaryIO,
+        *,
+        overwrite: bool = False,
+        allow_unframed: bool = False,
+    ) -> int:
+        """Write the content to a file, which has its name only once it is whole.
+
+        `download` of a client does more: it goes on where it was cut, and checks digests.
+
+        Args:
+            to: The path of the file; a folder, where the server tells the name; or an open binary
+                file.
+            overwrite: Whether the file may take the place of another one.
+            allow_unframed: Whether a body that ends where its connection does is taken for whole.
+
+        Returns:
+            How many bytes it has.
+
+        Raises:
+            TargetExists: There is a file of that name.
+            FileError: The file cannot be written.
+            ResponseParseError: Nobody could tell whether all of it came.
+            TransportError: The body does not come whole.
+            ContentEncodingError: Its content coding cannot be read.
+        """
+        wish = self._open_save(to, overwrite, allow_unframed)
+        call = AsyncDownloadTasks().call
+        try:
+            await call(wish.open, str(self.url))
+            if wish.needs_name:
+                await call(wish.settle, self._save_name())
+            size = 0
+            pieces: list[bytes] = []
+            kept = 0
+            async for piece in self.iter_bytes():
+                pieces.append(piece)
+                kept += len(piece)
+                if kept >= SAVED_AT_ONCE:
+                    await call(wish.sink.write, size, pieces)
+                    size, kept, pieces = size + kept, 0, []
+            await call(wish.sink.write, size, pieces)
+            await call(wish.sink.finish, wish.target, overwrite)
+        except BaseException:
+            await call(wish.leave, None)
+            raise
+        return size + kept
 
     async def _read(self) -> bytes:
         """Return what came next of the body, empty at its end."""

@@ -36,6 +36,7 @@ from ..streaming.ranges import (
 )
 from .download import Download, Wish
 from .download_pieces import Piece, StartOver
+from .faults import body_unframed
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
@@ -271,13 +272,7 @@ class DownloadState:
         is_whole = not body._opened  # pyright: ignore[reportPrivateUsage]
         has_end = read_length(body.headers) is not None or "chunked" in coding or is_whole
         if not (has_end or self._wish.allow_unframed):
-            raise self.failed(
-                ResponseParseError(
-                    "the response ends where its connection does, so that nobody can tell whether "
-                    "all of it came; give `allow_unframed=True` to take it for whole",
-                    status=body.status,
-                )
-            )
+            raise self.failed(body_unframed(body.status))
 
     def _check_size(self, size: int | None) -> None:
         limit = self._wish.max_size

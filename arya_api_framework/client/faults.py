@@ -13,6 +13,7 @@ from ..errors import (
     IncompleteResponse,
     ProtocolError,
     ProxyError,
+    ResponseParseError,
     ResponseTooLarge,
     TLSError,
     UploadIncomplete,
@@ -21,6 +22,7 @@ from ..errors import (
 __all__ = [
     "body_cut",
     "body_too_large",
+    "body_unframed",
     "connection_broken",
     "no_address",
     "no_connection",
@@ -98,6 +100,15 @@ def body_too_large(limit: int, size: int | None) -> ResponseTooLarge:
     """Return the error for a body that is larger than a call takes."""
     return ResponseTooLarge(
         f"the response body is larger than max_response_size, {limit} bytes", limit=limit, size=size
+    )
+
+
+def body_unframed(status: int) -> ResponseParseError:
+    """Return the error for a body of which nobody can tell whether all of it came."""
+    return ResponseParseError(
+        "the response ends where its connection does, so that nobody can tell whether all of it "
+        "came; give `allow_unframed=True` to take it for whole",
+        status=status,
     )
 
 

@@ -21,7 +21,7 @@ from ..options import EventOptions, StreamItemOptions, StreamLineOptions
 from .budget import exhausted_at
 from .checks import near_miss
 from .encoding import as_pairs, is_field_value
-from .faults import body_too_large
+from .faults import body_too_large, body_unframed
 from .formats import Format
 from .redaction import clean_text
 
@@ -38,13 +38,17 @@ if TYPE_CHECKING:
     from ..streaming.json_items import JsonItems
     from .call import Call
     from .decoding import Decoder
+    from .download import Wish
     from .request import Request
     from .response import RawResponse, ResponseInfo
 
-__all__ = ["READ_TIMEOUT", "Stream", "check_stream"]
+__all__ = ["READ_TIMEOUT", "SAVED_AT_ONCE", "Stream", "check_stream"]
 
 T = TypeVar("T")
 D = TypeVar("D", bound="ItemDecoder[Any]")
+
+SAVED_AT_ONCE = 256 * 1024
+"""How many bytes are written to a file at once."""
 
 READ_TIMEOUT = 60.0
 """How long a stream waits for the next piece where nothing else was said, in seconds."""
@@ -330,6 +334,29 @@ class Stream:
     def last_event_id(self) -> str:
         """Where a stream of events is to go on: the last ID that the server gave, or none."""
         return "" if self._items is None else getattr(self._items, "last_event_id", "")
+
+    def _open_save(self, to: Any, overwrite: bool, allow_unframed: bool) -> Wish:
+        """Return where the content is to be saved.
+
+        Raises:
+            ConfigurationError: It is no place.
+            ResponseParseError: Nobody could tell whether all of it came.
+        """
+        from .download import Wish
+
+        options = {"resume": False, "overwrite": overwrite, "allow_unframed": allow_unframed}
+        wish = Wish(self._path, to, options)
+        is_chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
+        if not (allow_unframed or is_chunked or self.length is not None or not self._opened):
+            raise self._conclude(body_unframed(self.status))
+        return wish
+
+    def _save_name(self) -> str:
+        """Return the name that the server, or else the URL, has for the content."""
+        from ..streaming.file_names import propose_name
+
+        first = self.history[0] if self.history else self.response
+        return propose_name(self.headers.get("Content-Disposition"), first.request.url)
 
     def _check_size(self, size: int) -> None:
         call = self._call

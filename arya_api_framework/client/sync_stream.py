@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from os import PathLike
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, BinaryIO, Self, TypeVar, overload
 
 from typing_extensions import TypeForm, Unpack
 
@@ -16,7 +17,8 @@ from ..streaming.events import EventDecoder, ServerSentEvent
 from ..streaming.lines import LineDecoder
 from ..streaming.text import TextDecoder
 from .reconnection import Reconnection
-from .stream import Sized, Stream
+from .stream import SAVED_AT_ONCE, Sized, Stream
+from .sync_download_tasks import SyncDownloadTasks
 
 __all__ = ["SyncStream"]
 
@@ -296,6 +298,55 @@ class SyncStream(Stream):
         for one in self._finish(decoder):
             yield one
         self._check(decoder)
+
+    def save(
+        self,
+        to: str | PathLike[str] | BinaryIO,
+        *,
+        overwrite: bool = False,
+        allow_unframed: bool = False,
+    ) -> int:
+        """Write the content to a file, which has its name only once it is whole.
+
+        `download` of a client does more: it goes on where it was cut, and checks digests.
+
+        Args:
+            to: The path of the file; a folder, where the server tells the name; or an open binary
+                file.
+            overwrite: Whether the file may take the place of another one.
+            allow_unframed: Whether a body that ends where its connection does is taken for whole.
+
+        Returns:
+            How many bytes it has.
+
+        Raises:
+            TargetExists: There is a file of that name.
+            FileError: The file cannot be written.
+            ResponseParseError: Nobody could tell whether all of it came.
+            TransportError: The body does not come whole.
+            ContentEncodingError: Its content coding cannot be read.
+        """
+        wish = self._open_save(to, overwrite, allow_unframed)
+        call = SyncDownloadTasks().call
+        try:
+            call(wish.open, str(self.url))
+            if wish.needs_name:
+                call(wish.settle, self._save_name())
+            size = 0
+            pieces: list[bytes] = []
+            kept = 0
+            for piece in self.iter_bytes():
+                pieces.append(piece)
+                kept += len(piece)
+                if kept >= SAVED_AT_ONCE:
+                    call(wish.sink.write, size, pieces)
+                    size, kept, pieces = size + kept, 0, []
+            call(wish.sink.write, size, pieces)
+            call(wish.sink.finish, wish.target, overwrite)
+        except BaseException:
+            call(wish.leave, None)
+            raise
+        return size + kept
 
     def _read(self) -> bytes:
         """Return what came next of the body, empty at its end."""

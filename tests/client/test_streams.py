@@ -5,6 +5,7 @@ import gc
 import gzip
 import pickle
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from arya_api_framework.errors import (
     ConfigurationError,
     ContentEncodingError,
     DeadlineExceeded,
+    FileError,
     HTTPNotFound,
     HTTPNotModified,
     IncompleteResponse,
@@ -39,7 +41,9 @@ from arya_api_framework.errors import (
     ProtocolError,
     ReadTimeout,
     RequestTimeout,
+    ResponseParseError,
     ResponseTooLarge,
+    TargetExists,
     UploadIncomplete,
 )
 from tests.app import Server
@@ -642,3 +646,82 @@ async def test_large_pieces_of_a_bomb(kind: Kind) -> None:
             pieces = await each(kind, body.iter_bytes())
     assert sum(map(len, pieces)) == 30_000_000
     assert max(map(len, pieces)) <= 64 * 1024
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """Return the size of each file in a folder."""
+    return {file.name: file.stat().st_size for file in folder.iterdir()}
+
+
+async def test_save(lane: Lane, tmp_path: Path) -> None:
+    """The content is written without its coding, under its name only once it is whole."""
+    content = b"0123456789" * 100_000
+    coded = chunked(gzip.compress(content), fields=("Content-Encoding: gzip",))
+    named = answer(200, 'Content-Disposition: attachment; filename="../b.bin"', body=b"b")
+    steps = (coded, named, answer(302, "Location: /elsewhere"), answer(200, body=b"c"), named)
+    async with Scripted(*steps) as server:
+        client = lane.client(server.url)
+        async with streaming(lane, client.stream("GET", "/a")) as body:
+            assert await lane.call(body.save, tmp_path / "a.bin") == len(content)
+        assert (tmp_path / "a.bin").read_bytes() == content
+        # Into a folder, by the name that the server tells, or that the URL has.
+        for path in ("/b", "/c.bin"):
+            async with streaming(lane, client.stream("GET", path)) as body:
+                assert await lane.call(body.save, tmp_path) == 1
+        async with streaming(lane, client.stream("GET", "/b")) as body:
+            with (tmp_path / "d.bin").open("wb") as file:
+                assert await lane.call(body.save, file) == 1
+    assert sizes(tmp_path) == {
+        "a.bin": len(content),
+        "b.bin": 1,
+        "c.bin": 1,
+        "d.bin": 1,
+    }
+
+
+async def test_save_over_another(kind: Kind, tmp_path: Path) -> None:
+    """A file that is there is left, unless it may be replaced."""
+    target = tmp_path / "a.bin"
+    target.write_bytes(b"old")
+    async with Scripted(*[answer(200, body=b"new")] * 2) as server:
+        client = kind.client(server.url)
+        async with streaming(kind, client.stream("GET")) as body:
+            with pytest.raises(TargetExists):
+                await kind.call(body.save, target)
+            assert target.read_bytes() == b"old"
+        async with streaming(kind, client.stream("GET")) as body:
+            await kind.call(body.save, str(target), overwrite=True)
+    assert target.read_bytes() == b"new"
+    assert sizes(tmp_path) == {"a.bin": 3}
+
+
+async def test_save_what_is_cut(lane: Lane, tmp_path: Path) -> None:
+    """Nothing is left of a body that does not come whole, or of which nobody can tell."""
+    cut = (answer(200, body=b"x" * 300_000, length=400_000), CLOSE)
+    unframed = (b"HTTP/1.1 200 OK\r\n\r\nuntil the end", CLOSE)
+    async with Scripted(cut, unframed, unframed) as server:
+        client = lane.client(server.url)
+        async with streaming(lane, client.stream("GET")) as body:
+            with pytest.raises(IncompleteResponse):
+                await lane.call(body.save, tmp_path / "a.bin")
+        async with streaming(lane, client.stream("GET", "/u")) as body:
+            with pytest.raises(ResponseParseError, match=r"GET .*/u: .*allow_unframed=True"):
+                await lane.call(body.save, tmp_path / "a.bin")
+        assert sizes(tmp_path) == {}
+        async with streaming(lane, client.stream("GET", "/u")) as body:
+            assert await lane.call(body.save, tmp_path / "a.bin", allow_unframed=True) == 13
+
+
+async def test_save_nowhere(kind: Kind, tmp_path: Path) -> None:
+    """A folder that is not there, and what is no place, are told; the body can still be read."""
+    async with Scripted(*[answer(200, body=b"abc")] * 2) as server:
+        client = kind.client(server.url)
+        async with streaming(kind, client.stream("GET")) as body:
+            with pytest.raises(FileError):
+                await kind.call(body.save, tmp_path / "missing" / "a.bin")
+            with pytest.raises(ConfigurationError):
+                await kind.call(body.save, 5)
+            with pytest.raises(ConfigurationError):
+                await kind.call(body.save, tmp_path / "a.bin", overwrite="yes")
+            assert await kind.call(body.read) == b"abc"
+    assert sizes(tmp_path) == {}
