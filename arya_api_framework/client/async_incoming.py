@@ -31,7 +31,16 @@ class AsyncIncoming:
         coding: The content coding that is still to be decoded, empty for none.
     """
 
-    __slots__ = ("_answer", "_call", "_is_closed", "_request", "_timer", "_told", "coding")
+    __slots__ = (
+        "__weakref__",
+        "_answer",
+        "_call",
+        "_is_closed",
+        "_request",
+        "_timer",
+        "_told",
+        "coding",
+    )
 
     def __init__(
         self,
@@ -49,6 +58,7 @@ class AsyncIncoming:
         self._told: Told | None = call.told
         self._is_closed = is_closed
         self.coding = coding
+        timer.bodies.add(self)
         connection: Any = answer.connection
         protocol = None if connection is None else connection.protocol
         if protocol is not None:
@@ -65,17 +75,21 @@ class AsyncIncoming:
         content = self._answer.content
         try:
             wait = self._call.time_for("read", "yes")
-            if content.exception() is None:
+            broken = content.exception()
+            if broken is None:
                 piece = content.read_nowait()
             else:
                 # What came before the connection broke has come, and is no less right.
                 piece = content._read_nowait(-1)  # pyright: ignore[reportPrivateUsage]
+                if not piece:
+                    raise broken
             if not piece and not content.at_eof():
                 piece = await self._wait(wait)
             if piece and self._told is not None:
                 await self._told.tell("response_chunk_received", size=len(piece))
         except BaseException as error:
             self._answer.close()
+            self._release()
             if isinstance(error, FrameworkException) or not isinstance(error, _RAISED):
                 raise
             if self._is_closed():
@@ -86,7 +100,7 @@ class AsyncIncoming:
             hush(error, self._request)
             raise translated from error
         if not piece:
-            self._answer.release()
+            self._release()
         return piece
 
     async def _wait(self, seconds: float | None) -> bytes:
@@ -106,6 +120,20 @@ class AsyncIncoming:
 
     async def close(self) -> None:
         """Give the connection back: to the pool where the rest of the body is here already."""
-        if not self._answer.content.is_eof():
-            await asyncio.sleep(0)  # What the socket holds is read by the loop.
+        try:
+            if not self._answer.content.is_eof():
+                await asyncio.sleep(0)  # What the socket holds is read by the loop.
+        finally:
+            self._release()
+
+    def break_off(self) -> None:
+        """Close the connection now; whoever waits for the body is told."""
+        content = self._answer.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientConnectionError("broken off"))
+        self._answer.close()
+        self._release()
+
+    def _release(self) -> None:
+        self._timer.bodies.discard(self)
         self._answer.release()

@@ -17,6 +17,7 @@ from ..streaming.events import EventDecoder, ServerSentEvent
 from ..streaming.lines import LineDecoder
 from ..streaming.text import TextDecoder
 from .async_download_tasks import AsyncDownloadTasks
+from .async_wait import rest
 from .reconnection import Reconnection
 from .stream import SAVED_AT_ONCE, Sized, Stream
 
@@ -60,8 +61,8 @@ class AsyncStream(Stream):
         options = self._call_options(last_event_id)
         try:
             response = await self._request(self._method, self._path, options)
-            for other in self._take(response):
-                await other.close()
+            self._take(response)
+            self._check_open()
         except BaseException:
             await self._leave()
             raise
@@ -72,8 +73,11 @@ class AsyncStream(Stream):
         await self._leave()
 
     async def _leave(self) -> None:
-        while self._opened:
-            await self._opened.pop().close()
+        try:
+            while self._opened:
+                await self._opened.pop().close()
+        finally:
+            self._let_go()
 
     async def iter_raw(self, size: int | None = None) -> AsyncIterator[bytes]:
         """Yield the body as it comes, with any content coding it has.
@@ -111,6 +115,8 @@ class AsyncStream(Stream):
         self._begin()
         while piece := await self._read():
             for part in self._decoded(piece):
+                if self._is_long(part):
+                    await rest()
                 if sized is None:
                     yield part
                 else:
@@ -250,7 +256,7 @@ class AsyncStream(Stream):
             TransportError: The stream broke off, and is not asked for again.
             HTTPError: The stream was asked for again, and refused.
         """
-        reconnection = Reconnection(options.get("reconnect", False))
+        reconnection = self._open_reconnection(options.get("reconnect", False))
         decoder = self._open_events(data_format, "", options)
         if not reconnection.is_wanted:
             return self._give(decoder)
@@ -278,18 +284,23 @@ class AsyncStream(Stream):
                     return
             except FrameworkException as error:
                 ended = error
+            self._check_open()
             wait = reconnection.wait_after(ended, self.status, decoder.retry)
             if wait is None:
                 return
+            self._check_wait(wait)
             await self._leave()
             is_open = False
             await sleep(wait)
+            self._check_open()
 
     async def _give(self, decoder: Decoder[T]) -> AsyncIterator[T]:
         """Yield what a decoder makes of the content."""
         self._begin()
         while piece := await self._read():
             for part in self._decoded(piece):
+                if self._is_long(part):
+                    await rest()
                 for one in self._feed(decoder, part):
                     yield one
                 self._check(decoder)

@@ -9,6 +9,7 @@ import asyncio
 import time
 from contextlib import suppress
 from typing import Any
+from weakref import WeakSet
 
 from .call import Call
 
@@ -28,6 +29,8 @@ class Timer:
         self._handle: asyncio.TimerHandle | None = None
         self._next = float("inf")
         self._idle: asyncio.Event | None = None
+        self.bodies: WeakSet[Any] = WeakSet()
+        """Bodies that are read piece by piece, and not at their end yet."""
 
     def watch(self, call: Call, until: float | None = None) -> None:
         """Cancel the current task when the time of a call is over, if it has an end.

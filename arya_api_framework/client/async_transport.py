@@ -602,8 +602,10 @@ class _Room(NamedTuple):
     guard: AsyncGenerator[None]
 
     async def close(self) -> None:
-        """Close the session after the calls that were begun."""
+        """Close the session after the calls that were begun; bodies that are streamed end here."""
         await self.timer.settle(GRACE)
+        for body in tuple(self.timer.bodies):
+            body.break_off()
         await self.guard.aclose()
 
     def drop(self) -> None:

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from ..fork import start_over_in_child
 
-__all__ = ["wait_done"]
+__all__ = ["rest", "wait_done"]
 
 # A future keeps each callback until it is done, so that it is given one for all who wait.
 _waiting: WeakKeyDictionary[Future[Any], dict[Callable[[], None], None]] = WeakKeyDictionary()
@@ -52,3 +52,8 @@ def _wake_all(future: Future[Any]) -> None:
         wakes = tuple(_waiting.pop(future, ()))
     for wake in wakes:
         wake()
+
+
+async def rest() -> None:
+    """Let others have their turn, where this would go on for long."""
+    await asyncio.sleep(0)

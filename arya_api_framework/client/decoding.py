@@ -85,16 +85,20 @@ class Decoder:
     Args:
         encoding: The value of `Content-Encoding`, empty where there is none.
         limit: The most bytes that the decoded body may have.
+        tick: Called for each piece of a layer between; what it raises ends the decoding.
 
     Raises:
         ContentEncodingError: The coding is unknown.
     """
 
-    __slots__ = ("_codings", "_limit", "_sizes")
+    __slots__ = ("_codings", "_limit", "_sizes", "_tick")
 
-    def __init__(self, encoding: bytes | str, limit: int) -> None:
+    def __init__(
+        self, encoding: bytes | str, limit: int, tick: Callable[[], object] | None = None
+    ) -> None:
         self._codings = _codings(encoding)
         self._limit = limit
+        self._tick = tick
         self._sizes = [0] * (len(self._codings) + 1)
 
     def feed(self, data: bytes) -> bytes:
@@ -145,6 +149,8 @@ class Decoder:
                     limit=self._limit,
                     size=size,
                 )
+            if self._tick is not None and depth < len(self._codings):
+                self._tick()  # A layer between may come to nothing for long.
             yield piece
 
 

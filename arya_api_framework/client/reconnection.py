@@ -5,12 +5,21 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from ..errors import ConfigurationError, FrameworkException, HTTPError, TransportError
+from ..errors import (
+    ConfigurationError,
+    DeadlineExceeded,
+    FrameworkException,
+    HTTPError,
+    TransportError,
+)
 
 __all__ = ["Reconnection"]
 
 USUAL = 3.0
 """Seconds before a reconnection where the server does not say, as browsers have it."""
+
+SHORTEST = 0.1
+"""The least wait, whatever a server asks for, in seconds."""
 
 LONGEST = 300.0
 """The longest wait that a server can ask for, in seconds."""
@@ -65,13 +74,14 @@ class Reconnection:
         """
         if error is None and status == 204:
             return None
-        may_pass = error is None or isinstance(error, TransportError) or _is_passing(error)
+        may_pass = error is None or _is_passing(error)
         if not may_pass or self._failures >= self._most:
             if error is None:
                 return None
             raise error
         if retry is not None:
-            self._usual = min(retry, LONGEST)  # For all reconnections from here on.
+            # For all reconnections from here on; a server may say 0, and end each at once.
+            self._usual = min(max(retry, SHORTEST), LONGEST)
         grown: float = self._usual * 2.0 ** min(self._failures, 30)
         self._failures += 1
         asked = 0.0 if error is None else error.retry_after or 0.0
@@ -81,4 +91,6 @@ class Reconnection:
 
 
 def _is_passing(error: FrameworkException) -> bool:
-    return isinstance(error, HTTPError) and error.retryable
+    if isinstance(error, DeadlineExceeded):
+        return False
+    return isinstance(error, TransportError) or (isinstance(error, HTTPError) and error.retryable)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,12 +18,14 @@ from ..errors import (
     IncompleteResponse,
     ResponseParseError,
 )
-from ..options import EventOptions, StreamItemOptions, StreamLineOptions
+from ..options import UNSET, EventOptions, StreamItemOptions, StreamLineOptions, Timeout
+from ..retry import Retry
 from .budget import exhausted_at
 from .checks import near_miss
 from .encoding import as_pairs, is_field_value
 from .faults import body_too_large, body_unframed
 from .formats import Format
+from .reconnection import Reconnection
 from .redaction import clean_text
 
 if TYPE_CHECKING:
@@ -54,6 +57,28 @@ READ_TIMEOUT = 60.0
 """How long a stream waits for the next piece where nothing else was said, in seconds."""
 
 _PIECE = 64 * 1024
+_SOON = 0.001
+_LONGEST_ID = 8 * 1024
+_UNBROKEN = 256 * 1024
+"""How many bytes are decoded before others have their turn."""
+
+
+_ELSEWHERE = {
+    "aiter_bytes": "iter_bytes",
+    "aiter_lines": "iter_lines",
+    "aiter_raw": "iter_raw",
+    "aiter_text": "iter_text",
+    "aread": "read",
+    "content": "read()",
+    "iter_any": "iter_bytes",
+    "iter_chunked": "iter_bytes",
+    "iter_content": "iter_bytes",
+    "json": "iter_items, iter_json_lines or read()",
+    "raise_for_status": "status: what is no success has raised already",
+    "status_code": "status",
+    "text": "iter_text or read()",
+}
+"""Names of other libraries, and what they are called here."""
 
 
 class _HeadFormat(Format):
@@ -79,6 +104,13 @@ class Stream:
     def __init__(
         self, request: Callable[..., Any], method: str, path: URLPath, options: Mapping[str, Any]
     ) -> None:
+        sends = not options.keys().isdisjoint(("body", "data", "files"))
+        for name in () if sends else ("progress", "on_progress"):
+            if options.get(name):
+                raise ConfigurationError(
+                    f"{name!r} tells how much of a body is sent, and nothing is sent here; count "
+                    "what `iter_bytes` gives, or use `client.download`"
+                )
         for name in ("raw", "response_format", "stream"):
             if name in options:
                 raise ConfigurationError(
@@ -100,6 +132,9 @@ class Stream:
         self._is_closed = False
         self._is_read = False
         self._is_over = False
+        self._is_opened = False
+        self._unbroken = 0
+        self._ends: float | None = None
         self._left = b""
         self._items: ItemDecoder[Any] | None = None
         self._skipped = 0
@@ -123,6 +158,13 @@ class Stream:
         return self._response
 
     _with = "with"
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            hint = _ELSEWHERE.get(name)
+            told = "" if hint is None else f"; use `{hint}`"
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}{told}")
 
     @property
     def status(self) -> int:
@@ -181,18 +223,35 @@ class Stream:
     def _call_options(self, last_event_id: str = "") -> dict[str, Any]:
         """Return the options of the call that opens it, or opens it again."""
         options = {**self._options, "response_format": _HEAD, "stream": self}
-        if last_event_id and is_field_value(last_event_id):
+        if self._ends is not None:
+            # What bounds the stream bounds it over all its connections.
+            options["deadline"] = max(self._ends - time.monotonic(), _SOON)
+        if last_event_id:
+            if len(last_event_id) > _LONGEST_ID or not is_field_value(last_event_id):
+                # Without it the server would begin anew, and nobody would notice.
+                raise self._conclude(
+                    ResponseParseError(
+                        "the stream cannot go on after its last event, whose ID no header can hold",
+                        status=self.status,
+                    )
+                )
             pairs = as_pairs("`headers`", options.get("headers") or ())
             others = [pair for pair in pairs if str(pair[0]).lower() != "last-event-id"]
             options["headers"] = [*others, ("Last-Event-ID", last_event_id)]
         return options
 
-    def _take(self, response: RawResponse) -> list[Any]:
-        """Take the response of the call; return what else is open, to be closed."""
+    def _let_go(self) -> None:
+        """Close what is still open, without waiting for anything."""
+        while self._opened:
+            self._opened.pop().break_off()
+
+    def _take(self, response: RawResponse) -> None:
+        """Take the response of the call, and close what else is open."""
         self._response = response
         incoming = response._incoming  # pyright: ignore[reportPrivateUsage]
-        others = [one for one in self._opened if one is not incoming]
-        self._opened = [one for one in self._opened if one is incoming]
+        for other in [one for one in self._opened if one is not incoming]:
+            self._opened.remove(other)
+            other.break_off()
         self._is_read = False
         # Nothing is open where a hook gave the response, which is whole.
         self._left = b"" if self._opened else response.content
@@ -201,23 +260,45 @@ class Stream:
         call = self._call
         if call is not None:
             timeout = call.policy.timeout
-            if "timeout" not in self._options:
+            given = self._options.get("timeout", UNSET)
+            if given is UNSET:
                 # The total was for the head. A body may go on for hours.
                 call.ends = call.deadline
-                if timeout.read is None:
-                    timeout = dataclasses.replace(timeout, read=READ_TIMEOUT)
+            if not self._is_opened:
+                self._is_opened = True
+                whole = None if given is UNSET else timeout.total
+                limits = [one for one in (whole, call.policy.deadline) if one is not None]
+                self._ends = call.started + min(limits) if limits else None
+            if timeout.read is None and given is not None and not isinstance(given, Timeout):
+                timeout = dataclasses.replace(timeout, read=READ_TIMEOUT)
             call.policy = call.policy._replace(timeout=timeout, stream=None)
-        return others
 
     def _find_decoder(self, coding: str) -> Decoder:
         from .decoding import Decoder
 
         try:
-            return Decoder(coding, sys.maxsize)
+            return Decoder(coding, sys.maxsize, self._check_time)
         except FrameworkException as error:
             raise self._conclude(error) from error.__cause__
 
+    def _check_time(self) -> None:
+        """Raise what is due where the time of the stream is over."""
+        if self._call is not None:
+            self._call.time_for("read", "yes")
+
     # Reading, for the twins
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ConfigurationError("this stream is closed; read it within its `with` block")
+
+    def _is_long(self, part: bytes) -> bool:
+        """Return whether so much came out of one piece that others should have their turn."""
+        self._unbroken += len(part)
+        if self._unbroken < _UNBROKEN:
+            return False
+        self._unbroken = 0
+        return True
 
     def _begin(self) -> None:
         """Check that the body may be read from here.
@@ -226,8 +307,7 @@ class Stream:
             ConfigurationError: It may not.
         """
         assert self.response is not None
-        if self._is_closed:
-            raise ConfigurationError("this stream is closed; read it within its `with` block")
+        self._check_open()
         if self._is_read:
             raise ConfigurationError(
                 "the body of this stream was read already, or is being read: it comes once"
@@ -235,7 +315,12 @@ class Stream:
         self._is_read = True
 
     def _take_left(self) -> bytes:
-        """Return the next piece of a body that is in memory."""
+        """Return the next piece of a body that is in memory.
+
+        Raises:
+            ConfigurationError: The stream was closed, so that nothing more will come.
+        """
+        self._check_open()
         piece, self._left = self._left[:_PIECE], self._left[_PIECE:]
         return piece
 
@@ -245,7 +330,10 @@ class Stream:
             yield piece
             return
         try:
-            yield from self._decoder.pieces(piece)
+            # A piece of a few bytes may hold gigabytes.
+            for part in self._decoder.pieces(piece):
+                yield part
+                self._check_time()
         except FrameworkException as error:
             raise self._conclude(error) from error.__cause__
 
@@ -318,6 +406,38 @@ class Stream:
             data_format, last_event_id=last, info=self.response.info, **options
         )
         return self._note(decoder)
+
+    def _open_reconnection(self, most: Any) -> Reconnection:
+        """Return what decides whether the stream is asked for again.
+
+        Raises:
+            ConfigurationError: It must not be.
+        """
+        reconnection = Reconnection(most)
+        retry = Retry() if self._call is None else self._call.policy.retry or Retry()
+        request = self.request
+        if reconnection.is_wanted and not (
+            request.method in retry.methods or retry.idempotency_header in request.headers
+        ):
+            raise ConfigurationError(
+                f"reconnect would send the {request.method} again, with all its effects; where the "
+                "server knows one it has seen, give `idempotency_key`"
+            )
+        return reconnection
+
+    def _check_wait(self, seconds: float) -> None:
+        """Refuse to wait for a reconnection that would come too late.
+
+        Raises:
+            DeadlineExceeded: It would.
+            BudgetExhausted: It would, and a budget is what ends then.
+        """
+        deadline = None if self._call is None else self._call.deadline
+        ends = min((one for one in (self._ends, deadline) if one is not None), default=None)
+        if ends is not None and time.monotonic() + seconds > ends:
+            raise self._conclude(
+                DeadlineExceeded("the time is over before the stream can be asked for again")
+            )
 
     def _note(self, decoder: D) -> D:
         """Remember what counts the items that are skipped."""

@@ -44,5 +44,9 @@ class SyncIncoming:
         if release is not None:
             release()
 
+    def break_off(self) -> None:
+        """Do the same."""
+        self.close()
+
     def __del__(self) -> None:
         self.close()

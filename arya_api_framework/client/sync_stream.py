@@ -19,6 +19,7 @@ from ..streaming.text import TextDecoder
 from .reconnection import Reconnection
 from .stream import SAVED_AT_ONCE, Sized, Stream
 from .sync_download_tasks import SyncDownloadTasks
+from .sync_wait import rest
 
 __all__ = ["SyncStream"]
 
@@ -60,8 +61,8 @@ class SyncStream(Stream):
         options = self._call_options(last_event_id)
         try:
             response = self._request(self._method, self._path, options)
-            for other in self._take(response):
-                other.close()
+            self._take(response)
+            self._check_open()
         except BaseException:
             self._leave()
             raise
@@ -72,8 +73,11 @@ class SyncStream(Stream):
         self._leave()
 
     def _leave(self) -> None:
-        while self._opened:
-            self._opened.pop().close()
+        try:
+            while self._opened:
+                self._opened.pop().close()
+        finally:
+            self._let_go()
 
     def iter_raw(self, size: int | None = None) -> Iterator[bytes]:
         """Yield the body as it comes, with any content coding it has.
@@ -111,6 +115,8 @@ class SyncStream(Stream):
         self._begin()
         while piece := self._read():
             for part in self._decoded(piece):
+                if self._is_long(part):
+                    rest()
                 if sized is None:
                     yield part
                 else:
@@ -248,7 +254,7 @@ class SyncStream(Stream):
             TransportError: The stream broke off, and is not asked for again.
             HTTPError: The stream was asked for again, and refused.
         """
-        reconnection = Reconnection(options.get("reconnect", False))
+        reconnection = self._open_reconnection(options.get("reconnect", False))
         decoder = self._open_events(data_format, "", options)
         if not reconnection.is_wanted:
             return self._give(decoder)
@@ -276,18 +282,23 @@ class SyncStream(Stream):
                     return
             except FrameworkException as error:
                 ended = error
+            self._check_open()
             wait = reconnection.wait_after(ended, self.status, decoder.retry)
             if wait is None:
                 return
+            self._check_wait(wait)
             self._leave()
             is_open = False
             sleep(wait)
+            self._check_open()
 
     def _give(self, decoder: Decoder[T]) -> Iterator[T]:
         """Yield what a decoder makes of the content."""
         self._begin()
         while piece := self._read():
             for part in self._decoded(piece):
+                if self._is_long(part):
+                    rest()
                 for one in self._feed(decoder, part):
                     yield one
                 self._check(decoder)

@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["wait_done"]
+__all__ = ["rest", "wait_done"]
 
 
 def wait_done(future: Future[Any], seconds: float | None) -> None:
@@ -20,3 +20,7 @@ def wait_done(future: Future[Any], seconds: float | None) -> None:
     # Unlike `concurrent.futures.wait` it hears of a cancellation at once.
     with suppress(TimeoutError, CancelledError):
         future.exception(seconds)
+
+
+def rest() -> None:
+    """Do nothing: threads take turns by themselves."""

@@ -11,6 +11,7 @@ from typing_extensions import TypeForm, override
 
 from ..client.shapes import is_mapping
 from ..client.typed_format import ItemFormat, item_format
+from ..errors import ConfigurationError
 from .decoder import MOST, OnInvalid
 from .item_decoder import ItemDecoder
 from .lines import TextLines
@@ -100,6 +101,9 @@ class EventDecoder(ItemDecoder[ServerSentEvent[T]]):
             self._format = self._formats.pop("*", False)
         else:
             self._format = _format_of(target)
+        given: Any = until
+        if given is not None and not isinstance(given, str):
+            raise ConfigurationError(f"until must be text, as data is, or None, got {given!r}")
         self._until = until
         self._lines = TextLines("utf-8", self._most)
         self.last_event_id = self._id = last_event_id

@@ -390,6 +390,56 @@ async def test_read_twice(kind: Kind) -> None:
                 pass
 
 
+@pytest.mark.parametrize("method", ["iter_bytes", "iter_lines", "iter_json_lines"])
+async def test_iterator_that_outlives_its_block(lane: Lane, method: str) -> None:
+    """What is read after the block is no end of the body, but an error."""
+    steps = (answer(200, body=b'{"a": 1}\n' * 9, length=10**6), HANG)
+    async with Scripted(steps) as server:
+        client = lane.client(server.url)
+        async with streaming(lane, client.stream("GET")) as body:
+            rows = getattr(body, method)()
+            assert await one_of(lane, rows)
+        with pytest.raises(ConfigurationError, match="this stream is closed"):
+            await each(lane, rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "read"),
+    [
+        ({}, 60.0),
+        ({"timeout": 600}, 60.0),
+        ({"timeout": Timeout(total=5)}, None),
+        ({"timeout": None}, None),
+    ],
+)
+async def test_silence_unless_told(kind: Kind, options: Any, read: float | None) -> None:
+    """Each piece may take a minute, unless a whole `Timeout`, or none, was asked for."""
+    async with Scripted(answer(200, body=b"abc")) as server:
+        client = kind.client(server.url)
+        async with streaming(kind, client.stream("GET", **options)) as body:
+            assert body._call.policy.timeout.read == read
+
+
+async def test_names_of_others(kind: Kind) -> None:
+    """Who is used to another library is told what it is called here."""
+    async with Scripted(answer(200, body=b"abc")) as server:
+        client = kind.client(server.url)
+        async with streaming(kind, client.stream("GET")) as body:
+            with pytest.raises(AttributeError, match="'iter_content'; use `iter_bytes`"):
+                body.iter_content  # noqa: B018
+            with pytest.raises(AttributeError, match=r"no attribute 'nonsense'$"):
+                body.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("option", ["progress", "on_progress"])
+async def test_progress_of_nothing(kind: Kind, option: str) -> None:
+    """What tells how much was sent is refused where nothing is."""
+    client = kind.client("http://127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match=f"'{option}' tells how much of a body is sent"):
+        client.stream("GET", **{option: print})
+    client.stream("POST", data=b"x", **{option: print})
+
+
 @pytest.mark.parametrize("option", ["raw", "response_format"])
 async def test_options_without_place(kind: Kind, option: str) -> None:
     """What the body becomes is not said by an option."""
@@ -483,20 +533,85 @@ async def test_subclient(kind: Kind, httpbin_url: str) -> None:
         assert sum(map(len, await each(kind, body.iter_bytes()))) == 100_000
 
 
-async def test_closed_client(kind: Kind) -> None:
-    """Nothing is sent by a closed client; a stream that is open is told so, or goes on."""
-    async with Scripted((answer(200, body=b"some", length=99), HANG)) as server:
+@pytest.mark.parametrize(
+    "step",
+    [
+        (answer(200, body=b"some", length=99), HANG),
+        (chunked(b"some", end=False), HANG),
+        (b"HTTP/1.1 200 OK\r\n\r\nsome", HANG),
+    ],
+)
+@pytest.mark.parametrize("waits", [True, False])
+async def test_closed_client(step: Any, waits: bool) -> None:
+    """A body that is streamed ends with its asynchronous client, and is not taken for whole."""
+    kind = Kind("async")
+    async with Scripted(step) as server:
+        client = kind.client(server.url)
+        async with streaming(kind, client.stream("GET")) as body:
+            pieces = body.iter_bytes()
+            assert await one_of(kind, pieces) == b"some"
+            waiting = asyncio.ensure_future(one_of(kind, pieces)) if waits else None
+            closing = asyncio.ensure_future(client.close())
+            if waiting is None:
+                await closing
+            with pytest.raises(ClientClosedError, match="while a body was read"):
+                await (waiting or one_of(kind, pieces))
+            await closing
+        with pytest.raises(ClientClosedError):
+            async with streaming(kind, client.stream("GET")):
+                pass
+
+
+async def test_closed_synchronous_client() -> None:
+    """A body that is streamed comes to its end, and nothing else is sent."""
+    kind = Kind("sync")
+    async with Scripted((answer(200, body=b"some", length=8), rest := Held(b"more"))) as server:
         client = kind.client(server.url)
         async with streaming(kind, client.stream("GET")) as body:
             pieces = body.iter_bytes()
             assert await one_of(kind, pieces) == b"some"
             await client.close()
-            if kind.is_async:
-                with pytest.raises(ClientClosedError, match="while a body was read"):
-                    await one_of(kind, pieces)
+            rest.free()
+            assert await each(kind, pieces) == [b"more"]
         with pytest.raises(ClientClosedError):
             async with streaming(kind, client.stream("GET")):
                 pass
+
+
+@pytest.mark.parametrize("coding", ["gzip", "gzip, gzip"])
+async def test_time_of_a_bomb(kind: Kind, coding: str) -> None:
+    """The time holds within what a few bytes decode to, and others have their turn meanwhile."""
+    packed = gzip.compress(bytes(10_000_000)) * 500
+    for _ in coding.split(",")[1:]:
+        packed = gzip.compress(packed)
+    async with Scripted(answer(200, f"Content-Encoding: {coding}", body=packed)) as server:
+        client = kind.client(server.url)
+        turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        counting = asyncio.ensure_future(count())
+        async with streaming(kind, client.stream("GET", timeout=0.1)) as body:
+            with pytest.raises(RequestTimeout):
+                await kind.call(exhaust_async if kind.is_async else exhaust, body.iter_text())
+        counting.cancel()
+        assert turns > 10  # Of 256 KiB each, while this one never waited.
+
+
+def exhaust(iterator: Any) -> None:
+    """Read all of it."""
+    for _ in iterator:
+        pass
+
+
+async def exhaust_async(iterator: Any) -> None:
+    """Read all of it, with nothing else to wait for."""
+    async for _ in iterator:
+        pass
 
 
 async def test_pool_is_full(kind: Kind) -> None:

@@ -10,8 +10,10 @@ from typing_extensions import TypedDict
 
 from arya_api_framework import BaseModel, Response, Retry
 from arya_api_framework.errors import (
+    BudgetExhausted,
     ConfigurationError,
     ContentEncodingError,
+    DeadlineExceeded,
     HTTPForbidden,
     HTTPServiceUnavailable,
     IncompleteResponse,
@@ -334,14 +336,92 @@ async def test_reconnect_refused(kind: Kind) -> None:
         assert len(server.log) == 6
 
 
-async def test_id_that_cannot_be_sent(kind: Kind) -> None:
-    """An ID that no header may hold is not sent."""
-    steps = events("retry: 1\nid: a\x01\ndata: 1\n\n"), answer(204, body=b"")
-    async with Scripted(*steps) as server:
+@pytest.mark.parametrize("options", [{"deadline": 0.5}, {"timeout": 0.5}])
+async def test_reconnect_within_the_time(kind: Kind, options: Any) -> None:
+    """What bounds the stream bounds it over all its connections."""
+    again = events("retry: 200\n\ndata: 1\n\n")
+    async with Scripted(*[again] * 50) as server:
+        client = kind.client(server.url)
+        async with streaming(kind, client.stream("GET", **options)) as body:
+            with pytest.raises(DeadlineExceeded, match="before the stream can be asked for again"):
+                await each(kind, body.iter_events(reconnect=True))
+        assert 1 < len(server.log) < 5
+
+
+async def test_reconnect_within_a_budget(kind: Kind) -> None:
+    """A budget ends it at once where the wait goes beyond it."""
+    async with Scripted(events("retry: 60000\n\ndata: 1\n\n")) as server:
+        client = kind.client(server.url)
+        with client.target.budget(seconds=5) as budget:
+            async with streaming(kind, client.stream("GET")) as body:
+                with pytest.raises(BudgetExhausted):
+                    await each(kind, body.iter_events(reconnect=True))
+        assert budget.exhausted
+        assert len(server.log) == 1
+
+
+async def test_reconnect_that_sends_again(kind: Kind) -> None:
+    """What has effects is not sent again, unless the server can tell that it has seen it."""
+    async with Scripted(*[events("data: 1\n\n")] * 2, answer(204, body=b"")) as server:
+        client = kind.client(server.url)
+        async with streaming(kind, client.stream("POST", body={})) as body:
+            with pytest.raises(ConfigurationError, match="would send the POST again"):
+                body.iter_events(reconnect=True)
+        stream = client.stream("POST", body={}, idempotency_key="k")
+        async with streaming(kind, stream) as body:
+            assert len(await each(kind, body.iter_events(reconnect=1))) == 1
+        assert {read.headers["Idempotency-Key"] for read in server.log[1:]} == {"k"}
+
+
+async def test_skipped_over_connections(kind: Kind) -> None:
+    """What was skipped is counted over all connections."""
+    steps = events("retry: 1\n\ndata: x\n\n"), events("data: y\n\ndata: 1\n\n")
+    async with Scripted(*steps, answer(204, body=b"")) as server:
         client = kind.client(server.url)
         async with streaming(kind, client.stream("GET")) as body:
-            assert len(await each(kind, body.iter_events(reconnect=True))) == 1
-        assert "Last-Event-ID" not in server.log[1].headers
+            found = await each(kind, body.iter_events(int, reconnect=True, on_invalid="skip"))
+            assert [event.data for event in found] == [1]
+            assert body.skipped == 2
+
+
+@pytest.mark.parametrize("until", [b"[DONE]", print, 5])
+async def test_end_that_is_no_text(kind: Kind, until: Any) -> None:
+    """What can never match is refused."""
+    async with Scripted(events("")) as server:
+        client = kind.client(server.url)
+        async with streaming(kind, client.stream("GET")) as body:
+            with pytest.raises(ConfigurationError, match="until must be text"):
+                body.iter_events(until=until)
+
+
+@pytest.mark.parametrize("number", ["a\x01", "日本", "x" * 9000])
+async def test_id_that_cannot_be_sent(kind: Kind, number: str) -> None:
+    """Where no header may hold the ID, the stream does not begin anew without a word."""
+    steps = events(f"retry: 1\nid: {number}\ndata: 1\n\n"), answer(204, body=b"")
+    async with Scripted(*steps) as server:
+        client = kind.client(server.url)
+        async with streaming(kind, client.stream("GET", "/e")) as body:
+            iterator = body.iter_events(reconnect=True)
+            assert (await one_of(kind, iterator)).data == "1"
+            with pytest.raises(ResponseParseError, match="whose ID no header can hold"):
+                await one_of(kind, iterator)
+        assert len(server.log) == 1
+
+
+async def test_closed_while_it_is_followed(kind: Kind) -> None:
+    """Who closes the stream from outside ends it: it is not asked for again."""
+    first = events("retry: 50\n\nid: a\ndata: 1\n\n")
+    async with Scripted(first, first) as server:
+        client = kind.client(server.url)
+        async with streaming(kind, client.stream("GET")) as body:
+            iterator = body.iter_events(reconnect=True)
+            assert (await one_of(kind, iterator)).data == "1"
+            waiting = asyncio.ensure_future(one_of(kind, iterator))
+            await asyncio.sleep(0)
+            await kind.call(body.close)
+            with pytest.raises(ConfigurationError, match="this stream is closed"):
+                await waiting
+        assert len(server.log) == 1
 
 
 async def test_cancelled_while_reconnecting() -> None:
