@@ -64,7 +64,7 @@ class AsyncStream(Stream):
             self._take(response)
             self._check_open()
         except BaseException:
-            await self._leave()
+            self._let_go()
             raise
 
     async def close(self) -> None:
@@ -73,11 +73,8 @@ class AsyncStream(Stream):
         await self._leave()
 
     async def _leave(self) -> None:
-        try:
-            while self._opened:
-                await self._opened.pop().close()
-        finally:
-            self._let_go()
+        while self._opened:
+            await self._opened.pop().close()
 
     async def iter_raw(self, size: int | None = None) -> AsyncIterator[bytes]:
         """Yield the body as it comes, with any content coding it has.

@@ -283,8 +283,8 @@ class Stream:
 
     def _check_time(self) -> None:
         """Raise what is due where the time of the stream is over."""
-        if self._call is not None:
-            self._call.time_for("read", "yes")
+        assert self._call is not None
+        self._call.time_for("read", "yes")
 
     # Reading, for the twins
 

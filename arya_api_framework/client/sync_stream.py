@@ -64,7 +64,7 @@ class SyncStream(Stream):
             self._take(response)
             self._check_open()
         except BaseException:
-            self._leave()
+            self._let_go()
             raise
 
     def close(self) -> None:
@@ -73,11 +73,8 @@ class SyncStream(Stream):
         self._leave()
 
     def _leave(self) -> None:
-        try:
-            while self._opened:
-                self._opened.pop().close()
-        finally:
-            self._let_go()
+        while self._opened:
+            self._opened.pop().close()
 
     def iter_raw(self, size: int | None = None) -> Iterator[bytes]:
         """Yield the body as it comes, with any content coding it has.

@@ -491,6 +491,20 @@ async def test_hooks(lane: Lane) -> None:
         await server.has_ended(2)
 
 
+async def test_answer_of_a_hook_that_is_no_stream(kind: Kind) -> None:
+    """What is wrong with an answer that nobody sent is told, too."""
+
+    class Give(Hook):
+        @override
+        def before_call(self, request: Request) -> RawResponse:
+            return RawResponse.make(request, headers={"Content-Type": "text/html"}, content="x")
+
+    client = kind.client("http://127.0.0.1:1", hooks=[Give()])
+    async with streaming(kind, client.stream("GET")) as body:
+        with pytest.raises(ResponseParseError, match="text/event-stream"):
+            body.iter_events()
+
+
 async def test_answer_of_a_hook(kind: Kind) -> None:
     """Nothing is sent where a hook gives the answer."""
 
@@ -504,21 +518,34 @@ async def test_answer_of_a_hook(kind: Kind) -> None:
         assert [len(one) for one in await each(kind, body.iter_bytes())] == [65_536, 34_464]
 
 
-async def test_flow_sends_again(lane: Lane) -> None:
-    """A body that a flow leaves for another request is closed."""
+@pytest.mark.parametrize("is_whole", [True, False])
+@pytest.mark.parametrize("fails", [True, False])
+async def test_flow_sends_again(lane: Lane, is_whole: bool, fails: bool) -> None:
+    """A body that a flow leaves for another request is closed, whatever becomes of that."""
 
     class Twice(Auth):
         @override
         def flow(self, request: Request) -> Any:
             yield request
             yield request
+            if fails:
+                raise ZeroDivisionError
 
-    steps = answer(200, body=b"some", length=99), HANG
-    async with Scripted(steps, answer(200, body=b"own")) as server:
-        client = lane.client(server.url, auth=Twice())
-        async with streaming(lane, client.stream("GET")) as body:
+    first: Any = (answer(200, body=b"some", length=99), HANG)
+    if is_whole:
+        first = answer(200, body=b"some")
+    async with Scripted(first, answer(200, body=b"own"), answer(200)) as server:
+        client = lane.client(server.url, auth=Twice(), pool=Pool(total=2))
+        if fails:
+            with pytest.raises(ZeroDivisionError):
+                async with streaming(lane, client.stream("GET")):
+                    pass
+        else:
+            async with streaming(lane, client.stream("GET")) as body:
+                assert await lane.call(body.read) == b"own"
+        if not is_whole:
             await server.has_ended(1)
-            assert await lane.call(body.read) == b"own"
+        assert await client.get(auth=None) == {}
 
 
 async def test_subclient(kind: Kind, httpbin_url: str) -> None:
