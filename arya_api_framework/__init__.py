@@ -56,6 +56,7 @@ __all__ = [
     "Download",
     "DownloadOptions",
     "Encoding",
+    "Endpoint",
     "Event",
     "Events",
     "FileOptions",
@@ -105,6 +106,7 @@ __all__ = [
     "WaitOptions",
     "__version__",
     "map_calls",
+    "endpoint",
     "shared",
 ]
 
@@ -114,6 +116,7 @@ if TYPE_CHECKING:
     from .checksum import Checksum
     from .client.download import Download
     from .forms import Encoding, Form, FormFile
+    from .endpoints.declare import Endpoint, endpoint
     from .models import BaseModel, PaginatedResponse, Response
     from .operations import DoneFlag, Poll, Polling, StatusCode, StatusField, Verdict
     from .pagination import Cursor, LinkHeader, NextURL, Offset, Page, PageNumber, Pagination
@@ -129,6 +132,7 @@ else:
         "bulk.outcome": ["Outcome"],
         "forms": ["Encoding", "Form", "FormFile"],
         "client.download": ["Download"],
+        "endpoints.declare": ["Endpoint", "endpoint"],
         "models": ["BaseModel", "PaginatedResponse", "Response"],
         "operations": ["DoneFlag", "Poll", "Polling", "StatusCode", "StatusField", "Verdict"],
         "pagination": [

@@ -47,6 +47,8 @@ class Node(Verbs):
         def __init_subclass__(cls):
             super().__init_subclass__()
             for name, value in cls.__dict__.items():
+                if hasattr(value, "declaration"):  # An endpoint, whose module may not be needed.
+                    value.check(cls, is_async=_is_awaited(cls))
                 if hasattr(value, "__get__") and _is_reserved(name, cls):
                     raise ConfigurationError(
                         f"{cls.__name__} defines {name!r}, which the framework has a use of its "
@@ -247,6 +249,13 @@ class Node(Verbs):
                 f"{type(self).__name__!r} object has no attribute {name!r}"
                 f"{_hint(name, [*children, *dir(type(self))])}"
             )
+
+
+def _is_awaited(cls: type[Any]) -> bool | None:
+    """Return whether what a class sends is awaited, `None` where it serves both kinds."""
+    if issubclass(cls, AsyncVerbs):
+        return True
+    return False if issubclass(cls, SyncVerbs) else None
 
 
 def is_subclient(value: object) -> TypeIs[SubClient]:
