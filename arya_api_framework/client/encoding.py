@@ -21,6 +21,7 @@ from pydantic_core import (
 
 from ..errors import ConfigurationError
 from .shapes import is_bytes, is_form, is_iterable, is_mapping, is_model, is_secret, is_sequence
+from .url import Encoded
 
 if TYPE_CHECKING:
     import pydantic
@@ -180,7 +181,11 @@ def _flat(what: str, pairs: Pairs, prefix: str = "") -> Iterator[tuple[str, Any]
 def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
     """Return a query, everything but unreserved characters percent-encoded (RFC 3986 2.3)."""
     try:
-        return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
+        return "&".join(
+            f"{quote(name, safe='')}="
+            f"{value if isinstance(value, Encoded) else quote(value, safe='')}"
+            for name, value in pairs
+        )
     except UnicodeEncodeError:
         raise ConfigurationError("a parameter is no valid text") from None
 

@@ -24,12 +24,13 @@ from ..removed import GONE_ATTRIBUTES
 from .async_verbs import AsyncVerbs
 from .checks import near_miss
 from .sync_verbs import SyncVerbs
-from .tree import Tree, endpoints_of
+from .tree import Endpoints, Tree, endpoints_of, is_endpoint
 from .verbs import Verbs
 
 if TYPE_CHECKING:
     from logging import Logger
 
+    from ..endpoints.endpoint import Endpoint
     from .subclient import SubClient
 
 __all__ = ["Node", "is_subclient", "made_anew"]
@@ -46,9 +47,8 @@ class Node(Verbs):
 
         def __init_subclass__(cls):
             super().__init_subclass__()
+            _check_endpoints(cls)
             for name, value in cls.__dict__.items():
-                if hasattr(value, "declaration"):  # An endpoint, whose module may not be needed.
-                    value.check(cls, is_async=_is_awaited(cls))
                 if hasattr(value, "__get__") and _is_reserved(name, cls):
                     raise ConfigurationError(
                         f"{cls.__name__} defines {name!r}, which the framework has a use of its "
@@ -111,6 +111,8 @@ class Node(Verbs):
         return subclient
 
     if TYPE_CHECKING:
+        endpoints: ClassVar[Mapping[str, Endpoint[..., Any]]]
+        """The endpoints that the class declares, by attribute."""
 
         @overload
         @classmethod
@@ -125,6 +127,7 @@ class Node(Verbs):
             """See `Tree`."""
 
     else:
+        endpoints = Endpoints()
         tree = Tree()
 
     def _wake(self) -> bool:
@@ -249,6 +252,17 @@ class Node(Verbs):
                 f"{type(self).__name__!r} object has no attribute {name!r}"
                 f"{_hint(name, [*children, *dir(type(self))])}"
             )
+
+
+def _check_endpoints(cls: type[Any]) -> None:
+    """Refuse endpoints, those of classes mixed in too, that are none of this class."""
+    is_async = _is_awaited(cls)
+    for base in cls.__mro__:
+        if base is not cls and issubclass(base, Node) and _is_awaited(base) is is_async:
+            continue  # It was checked when it was made.
+        for value in base.__dict__.values():
+            if is_endpoint(value):
+                value.check(cls, is_async=is_async)
 
 
 def _is_awaited(cls: type[Any]) -> bool | None:

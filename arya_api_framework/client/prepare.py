@@ -60,7 +60,7 @@ CALL_OPTIONS = RequestOptions.__optional_keys__ | {"raw", "response_format"}
 SEND_OPTIONS = SendOptions.__optional_keys__ | {"raw", "response_format"}
 _INTERNAL = {"stream", "watch"}
 _KNOWN = CALL_OPTIONS | _INTERNAL
-_POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
+POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "timeout": make_timeout,
     "deadline": check_deadline,
     "deadline_header": check_deadline_header,
@@ -82,7 +82,7 @@ _POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "trace": lambda _, value: value,
     "stream": check_stream,
 }
-_ABOUT_THE_CALL = frozenset({*_POLICY_CHECKS, "watch"})
+_ABOUT_THE_CALL = frozenset({*POLICY_CHECKS, "watch"})
 _PLAIN = 10**18
 _METHODS = "GET POST PUT PATCH DELETE HEAD OPTIONS".split()
 _METHOD = re.compile(r"[A-Za-z][A-Za-z0-9\-]*")
@@ -219,7 +219,7 @@ def make_call(policy: Policy, request: Request, options: Any, *, sending: bool =
             return call
         changes = {
             name: check(getattr(policy, name), options[name])
-            for name, check in _POLICY_CHECKS.items()
+            for name, check in POLICY_CHECKS.items()
             if name in options
         }
         settle_hedge(changes)

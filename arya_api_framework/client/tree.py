@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
-from types import MethodType
-from typing import Any, cast
+from types import MappingProxyType, MethodType
+from typing import TYPE_CHECKING, Any, cast
 
-__all__ = ["Tree", "endpoints_of"]
+from typing_extensions import TypeIs
+
+if TYPE_CHECKING:
+    from ..endpoints.endpoint import Endpoint
+
+__all__ = ["Endpoints", "Tree", "endpoints_of", "is_endpoint"]
 
 
 class Tree:
@@ -14,6 +20,27 @@ class Tree:
 
     def __get__(self, node: Any, owner: Any) -> Any:
         return MethodType(_tree, owner._describe_class if node is None else node._describe)
+
+
+class Endpoints:
+    """The attribute `endpoints` of clients, sub-clients, and of their classes."""
+
+    def __get__(self, node: Any, owner: type[Any]) -> Mapping[str, Endpoint[..., Any]]:
+        found: dict[str, Endpoint[..., Any]] = {}
+        for base in reversed(owner.__mro__):
+            for name, value in base.__dict__.items():
+                if is_endpoint(value):
+                    found[name] = value
+                else:
+                    found.pop(name, None)
+        return MappingProxyType(found)
+
+
+def is_endpoint(value: object) -> TypeIs[Endpoint[..., Any]]:
+    """Return whether a value is a declared endpoint."""
+    # Where their module is not there yet, nothing can be one.
+    module = sys.modules.get("arya_api_framework.endpoints.endpoint")
+    return module is not None and isinstance(value, module.Endpoint)
 
 
 def _tree(
@@ -37,7 +64,7 @@ def _tree(
 
 
 def endpoints_of(cls: type[Any]) -> dict[str, Any]:
-    """Return the endpoints that `@endpoint` noted on the methods of a class."""
+    """Return what the endpoints of a class say of themselves, declared or noted by `@endpoint`."""
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         for name, value in base.__dict__.items():

@@ -24,7 +24,16 @@ from .shapes import is_mapping, is_sequence, is_tuple
 if TYPE_CHECKING:
     from .response import RawResponse, ResponseInfo
 
-__all__ = ["ItemFormat", "ItemsFormat", "PartFormat", "TypedFormat", "item_format", "items_format"]
+__all__ = [
+    "TELLTALE",
+    "ItemFormat",
+    "ItemsFormat",
+    "PartFormat",
+    "TypedFormat",
+    "item_format",
+    "items_format",
+    "names_in",
+]
 
 _make_dict: Any = TypedDict  # Names and types are known at run time only.
 
@@ -141,10 +150,10 @@ class TypedFormat(Format):
         """
         rows = [{key: row[key] for key in ("type", "loc", "msg")} for row in found]
         for row, full in zip(rows, found, strict=True):
-            if row["type"] in _TELLTALE:
-                row["msg"] = _TELLTALE[row["type"]].format(**full.get("ctx", {}))
+            if row["type"] in TELLTALE:
+                row["msg"] = TELLTALE[row["type"]].format(**full.get("ctx", {}))
         if any(isinstance(part, str) for row in rows for part in row["loc"]):
-            names = set(_names_in(self._schema))
+            names = set(names_in(self._schema))
             data = from_json(content)
             for row in rows:
                 row["loc"] = tuple(_without_keys(row["loc"], data, names))
@@ -327,13 +336,13 @@ def _items_format(target: Any, _: str) -> ItemsFormat:
     return ItemsFormat(target)
 
 
-_TELLTALE = {
+TELLTALE = {
     "union_tag_invalid": "The tag in {discriminator} is none of {expected_tags}",
 }
 """Kinds of errors whose text holds a value of the input, and what they say instead."""
 
 
-def _names_in(schema: Any) -> Iterator[str]:
+def names_in(schema: Any) -> Iterator[str]:
     """Return the names and aliases of all fields in a schema of pydantic's."""
     queue: list[Any] = [schema]
     while queue:

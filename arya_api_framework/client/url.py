@@ -16,7 +16,7 @@ from yarl import URL
 from ..errors import ConfigurationError
 from .redaction import redact_url
 
-__all__ = ["Origin", "PathTemplate", "compile_path", "encode_value", "parse_uri"]
+__all__ = ["Encoded", "Origin", "PathTemplate", "compile_path", "encode_value", "parse_uri"]
 
 _FIELD = re.compile(r"\{([^{}/?]+)\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -159,7 +159,10 @@ class PathTemplate:
             )
         encoded = [encode_value(name, encode(values[name])) for name in self.fields]
         path = self._path_format % tuple(encoded[: self._count])
-        if self._is_mixed and any(_decode_fully(part) in _DOTS for part in path.split("/")):
+        # Some servers cut `;parameters` off a segment before they look for dots.
+        if self._is_mixed and any(
+            _decode_fully(part).partition(";")[0] in _DOTS for part in path.split("/")
+        ):
             raise ConfigurationError(
                 f"path {redact_url(self.text)!r} is filled to one with a '.' or '..' segment"
             )
@@ -209,6 +212,12 @@ def compile_path(text: str) -> PathTemplate:
     return PathTemplate(text, origin, _encode_path(path, text), _encode_literal(query, _QUERY_SAFE))
 
 
+class Encoded(str):
+    """A value that is percent-encoded already, item by item, with delimiters between them."""
+
+    __slots__ = ()
+
+
 def encode_value(name: str, value: str) -> str:
     """Return a path value as one percent-encoded segment (RFC 3986 2.1).
 
@@ -217,6 +226,8 @@ def encode_value(name: str, value: str) -> str:
             character.
     """
     if _UNRESERVED.fullmatch(value) and value.strip("."):
+        return value
+    if isinstance(value, Encoded):
         return value
     if not value:
         raise ConfigurationError(f"path parameter {name!r} is empty")

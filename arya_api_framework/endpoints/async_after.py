@@ -1,30 +1,34 @@
-"""`AsyncAfter`: waits for the call of an endpoint, and for what follows it."""
+"""What follows the call of an endpoint, before its result is given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..errors import HTTPError
-from .after import After
 
-__all__ = ["AsyncAfter"]
-
-
-class AsyncAfter(After):
-    """What follows a call."""
-
-    async def run(self, call: Callable[[], Any]) -> Any:
-        """Make a call, and return what is made of its result."""
-        try:
-            result = await call()
-        except HTTPError as error:
-            result = self.of_error(error)
-        if not self.runs_function:
-            return result
-        made = self.run_function(result)
-        return await (made if self.is_awaited else _ready(made))
+__all__ = ["follow", "ready"]
 
 
-async def _ready(value: Any) -> Any:
+async def follow(
+    call: Callable[[], Awaitable[Any]],
+    of_error: Callable[[HTTPError], Any],
+    after: Callable[[Any], Awaitable[Any]],
+) -> Any:
+    """Make a call, and return what is made of its result.
+
+    Args:
+        call: Makes it.
+        of_error: Returns what an error status becomes, or raises the error.
+        after: Returns what is made of the result.
+    """
+    try:
+        result = await call()
+    except HTTPError as error:
+        result = of_error(error)
+    return await after(result)
+
+
+async def ready(value: Any) -> Any:
+    """Return a value that is there already."""
     return value

@@ -6,12 +6,15 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from ..client.checks import near_miss
 from ..client.shapes import is_mapping
 from ..errors import ConfigurationError
 from ..options import strict
+
+if TYPE_CHECKING:
+    from ..forms import Encoding, Style
 
 __all__ = [
     "Body",
@@ -127,6 +130,12 @@ class Query(Marker):
     def __post_init__(self) -> None:
         Marker.__post_init__(self)
         _check_style(self.style, QueryStyle, "Query")
+        if self.style in ("spaceDelimited", "pipeDelimited") and self.explode:
+            raise ConfigurationError(
+                f"style={self.style!r} joins the items, and explode=True does not; leave out one"
+            )
+        if self.style == "deepObject" and self.explode is False:
+            raise ConfigurationError("style='deepObject' is always exploded; leave `explode` out")
 
 
 @strict
@@ -172,15 +181,28 @@ class Body(Marker):
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form(Marker):
-    """A field of a form; a model or mapping is all of its fields.
+    """A field of a form; the fields of a model or mapping are sent under their own names.
 
     Attributes:
         style: How lists and objects are written, as in an `Encoding`.
         explode: Whether each item has a field of its own, as in an `Encoding`.
     """
 
-    style: str | None = None
+    style: Style | None = None
     explode: bool | None = None
+
+    def __post_init__(self) -> None:
+        Marker.__post_init__(self)
+        _ = self.encoding
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """How the field is written, `None` where that is not said."""
+        if self.style is None and self.explode is None:
+            return None
+        from ..forms import Encoding
+
+        return Encoding(style=self.style, explode=self.explode)
 
 
 @strict
@@ -195,12 +217,23 @@ class Part(Marker):
     """A part of a `multipart/form-data` body with a media type of its own.
 
     Attributes:
-        content_type: The media type, as in an `Encoding`.
+        content_type: The media type, as in an `Encoding`; one of JSON makes the value JSON.
         headers: Further header fields of the part.
     """
 
     content_type: str | None = None
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    headers: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any], repr=False)
+
+    def __post_init__(self) -> None:
+        Marker.__post_init__(self)
+        _ = self.encoding
+
+    @property
+    def encoding(self) -> Encoding:
+        """How the part is written."""
+        from ..forms import Encoding
+
+        return Encoding(content_type=self.content_type, headers=self.headers)
 
 
 @strict

@@ -1,101 +1,232 @@
-"""Where the arguments of an endpoint go, other than into the path and the plain query."""
+"""Where the arguments of an endpoint go in the options of a call."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from ..client.shapes import is_mapping, is_model
+from ..client.encoding import as_pairs
 from .arguments import Argument
-from .markers import Body, Cookie, File, Form, Header, Marker, Part
+from .markers import Body, File, Form, Header, Part, Path, Query
+from .styles import fields_of, write_header, write_path, write_query
 
-__all__ = ["Put", "find_puts", "sent_as"]
+__all__ = ["Put", "find_puts", "lay_over"]
 
 Put: TypeAlias = Callable[[dict[str, Any], dict[str, Any]], None]
 """Put values, by the name of their argument, into the options of a call."""
 
-Sent: TypeAlias = tuple[tuple[str, str], ...]
+_MERGED = ("headers", "cookies", "parameters", "error_responses")
+
+Names: TypeAlias = tuple[tuple[str, str], ...]
+Write: TypeAlias = Callable[[Any], Any]
 
 
-def sent_as(arguments: Iterable[Argument], kind: type[Marker]) -> Sent:
-    """Return the names of arguments of one kind, each with the name that is sent."""
-    return tuple((one.name, one.sent) for one in arguments if isinstance(one.marker, kind))
+def find_puts(arguments: Iterable[Argument]) -> tuple[Put, ...]:
+    """Return what puts the arguments of an endpoint into the options of a call.
+
+    Raises:
+        ConfigurationError: A marker holds what cannot be sent.
+    """
+    by_place: dict[str, list[Argument]] = {}
+    for one in arguments:
+        place = "form" if isinstance(one.marker, Form | File | Part) else one.place
+        by_place.setdefault(place, []).append(one)
+    return tuple(put for place, found in by_place.items() for put in _PLACES[place](found))
 
 
-def find_puts(arguments: tuple[Argument, ...]) -> tuple[Put, ...]:
-    """Return what puts headers, cookies and bodies into the options of a call."""
-    puts: list[Put] = []
-    for kind, option in ((Header, "headers"), (Cookie, "cookies")):
-        sent = sent_as(arguments, kind)
-        if sent:
-            puts.append(_put_fields(option, sent))
-    bodies = [one for one in arguments if isinstance(one.marker, Body)]
-    if bodies:
-        puts.append(_put_body(bodies))
-    forms = [one for one in arguments if isinstance(one.marker, Form | Part)]
-    files = sent_as(arguments, File)
-    if forms or files:
-        puts.append(_put_form(forms, files))
-    return tuple(puts)
+def lay_over(options: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return options with others laid over them, key by key where they have keys."""
+    laid = {**options, **over}
+    for name in _MERGED:
+        if name in options and name in over:
+            laid[name] = _over(name, options[name], over[name])
+    return laid
 
 
-def _put_fields(option: str, sent: Sent) -> Put:
+def _over(option: str, base: Any, given: Any) -> Any:
+    """Return the values of an option with others laid over them, name by name."""
+    if not base or not given:
+        return given or base
+    if option == "error_responses":
+        return {**base, **given}
+    # Fields of headers are called the same in any case.
+    fold: Callable[[str], str] = str.lower if option == "headers" else str
+    pairs = as_pairs(f"`{option}`", given)
+    taken = {fold(name) for name, _ in pairs}
+    kept = [pair for pair in as_pairs(f"`{option}`", base) if fold(pair[0]) not in taken]
+    return [*kept, *pairs]
+
+
+def _names(arguments: Iterable[Argument]) -> Names:
+    return tuple((one.name, one.sent) for one in arguments)
+
+
+def _is_single(argument: Argument) -> bool:
+    return argument.kinds <= {"single"}
+
+
+def _put_path(arguments: list[Argument]) -> list[Put]:
+    names = _names(arguments)
+    writers = {one.name: _path_writer(one) for one in arguments if not _is_plain_path(one)}
+
     def put(options: dict[str, Any], values: dict[str, Any]) -> None:
-        given = {name: values[one] for one, name in sent if one in values}
-        if given:
-            declared = options.get(option)
-            options[option] = given if declared is None else {**dict(declared), **given}
+        options["path_parameters"] = {sent: values[name] for name, sent in names}
+
+    def put_written(options: dict[str, Any], values: dict[str, Any]) -> None:
+        options["path_parameters"] = {
+            sent: writers[name](values[name]) if name in writers else values[name]
+            for name, sent in names
+        }
+
+    return [put_written if writers else put]
+
+
+def _is_plain_path(argument: Argument) -> bool:
+    return _is_single(argument) and getattr(argument.marker, "style", None) in (None, "simple")
+
+
+def _path_writer(argument: Argument) -> Write:
+    marker, sent = argument.marker, argument.sent
+    assert isinstance(marker, Path)
+    style, explode = marker.style or "simple", marker.explode
+    return lambda value: write_path(sent, value, style, explode)
+
+
+def _put_query(arguments: list[Argument]) -> list[Put]:
+    puts: list[Put] = []
+    plain = [one for one in arguments if _is_plain_query(one)]
+    if plain:
+        names = _names(plain)
+
+        def put(options: dict[str, Any], values: dict[str, Any]) -> None:
+            # What was not given is not there.
+            query = {sent: values[name] for name, sent in names if name in values}
+            if "parameters" in options:
+                query = _over("parameters", options["parameters"], query)
+            options["parameters"] = query
+
+        puts.append(put)
+    puts += [_put_written(one) for one in arguments if one not in plain]
+    return puts
+
+
+def _is_plain_query(argument: Argument) -> bool:
+    marker: Any = argument.marker
+    return argument.kinds <= {"single", "list"} and marker.explode is not False and not marker.style
+
+
+def _put_written(argument: Argument) -> Put:
+    name, sent, marker = argument.name, argument.sent, argument.marker
+    assert isinstance(marker, Query)
+    style, explode = marker.style, marker.explode
+
+    def put(options: dict[str, Any], values: dict[str, Any]) -> None:
+        if name in values:
+            given = write_query(sent, values[name], style, explode)
+            options["parameters"] = _over("parameters", options.get("parameters"), given)
 
     return put
 
 
-def _put_body(bodies: list[Argument]) -> Put:
-    [first, *_] = bodies
+def _put_headers(arguments: list[Argument]) -> list[Put]:
+    names = _names(arguments)
+    writers = {one.name: _header_writer(one) for one in arguments if not _is_single(one)}
+
+    def put(options: dict[str, Any], values: dict[str, Any]) -> None:
+        given = {
+            sent: writers[name](values[name]) if name in writers else values[name]
+            for name, sent in names
+            if name in values
+        }
+        options["headers"] = _over("headers", options.get("headers"), given)
+
+    return [put]
+
+
+def _header_writer(argument: Argument) -> Write:
+    marker, sent = argument.marker, argument.sent
+    assert isinstance(marker, Header)
+    return lambda value: write_header(sent, value, marker.explode)
+
+
+def _put_cookies(arguments: list[Argument]) -> list[Put]:
+    names = _names(arguments)
+
+    def put(options: dict[str, Any], values: dict[str, Any]) -> None:
+        given = {sent: values[name] for name, sent in names if name in values}
+        options["cookies"] = _over("cookies", options.get("cookies"), given)
+
+    return [put]
+
+
+def _put_body(arguments: list[Argument]) -> list[Put]:
+    [first, *_] = arguments
     marker = first.marker
     assert isinstance(marker, Body)
+    types = (getattr(one.marker, "content_type", None) for one in arguments)
+    media_type = next(filter(None, types), None)
     if marker.embed:
-        sent = tuple((one.name, one.sent) for one in bodies)
+        names = _names(arguments)
 
         def put_names(options: dict[str, Any], values: dict[str, Any]) -> None:
-            options["body"] = {name: values[one] for one, name in sent if one in values}
+            options["body"] = {sent: values[name] for name, sent in names if name in values}
+            _set_media_type(options, media_type)
 
-        return put_names
-    option, name, media_type = "data" if marker.raw else "body", first.name, marker.content_type
+        return [put_names]
+    option, name = "data" if marker.raw else "body", first.name
 
     def put_whole(options: dict[str, Any], values: dict[str, Any]) -> None:
         if name in values:
             options[option] = values[name]
-            if media_type is not None:
-                options["headers"] = {"Content-Type": media_type, **(options.get("headers") or {})}
+            _set_media_type(options, media_type)
 
-    return put_whole
+    return [put_whole]
 
 
-def _put_form(fields: list[Argument], files: Sent) -> Put:
-    from ..forms import Encoding
+def _set_media_type(options: dict[str, Any], media_type: str | None) -> None:
+    if media_type is not None:
+        options["headers"] = _over(
+            "headers", {"Content-Type": media_type}, options.get("headers") or {}
+        )
+
+
+def _put_form(arguments: list[Argument]) -> list[Put]:
     from ..forms import Form as FormValue
 
+    fields = [one for one in arguments if not isinstance(one.marker, File)]
+    files = _names(one for one in arguments if isinstance(one.marker, File))
     encoding: dict[str, Any] = {}
     for one in fields:
-        marker: Any = one.marker
-        if isinstance(marker, Part):
-            encoding[one.sent] = Encoding(content_type=marker.content_type, headers=marker.headers)
-        elif marker.style is not None or marker.explode is not None:
-            encoding[one.sent] = Encoding(style=marker.style, explode=marker.explode)
-    is_multipart = True if any(isinstance(one.marker, Part) for one in fields) else None
-    whole = fields[0].name if len(fields) == 1 and not encoding else None
+        assert isinstance(one.marker, Form | Part)
+        if one.marker.encoding is not None:
+            encoding[one.sent] = one.marker.encoding
+    has_parts = True if any(isinstance(one.marker, Part) for one in fields) else None
+    alone = fields[0] if len(fields) == 1 else None
 
     def put(options: dict[str, Any], values: dict[str, Any]) -> None:
-        given: Any = {one.sent: values[one.name] for one in fields if one.name in values}
-        if whole is not None and (is_mapping(values.get(whole)) or is_model(values.get(whole))):
-            given = values[whole]
-        if encoding or is_multipart:
-            known = {name: one for name, one in encoding.items() if name in given}
-            given = FormValue(given, encoding=known, multipart=is_multipart)
-        if given:
-            options["data"] = given
-        attached = {name: values[one] for one, name in files if values.get(one) is not None}
+        given: Any = {}
+        for one in fields:
+            if one.name in values:
+                value = values[one.name]
+                inner = fields_of(f"form {one.name!r}", value) if one.is_whole else None
+                given.update({one.sent: value} if inner is None else inner)
+        if alone is not None and alone.is_whole and alone.name in values:
+            given = values[alone.name]  # What the annotations of a model say of its fields counts.
+        known = {name: one for name, one in encoding.items() if name in given}
+        if given or has_parts:
+            options["data"] = FormValue(given, encoding=known, multipart=has_parts)
+        attached = {sent: values[name] for name, sent in files if values.get(name) is not None}
         if attached:
             options["files"] = attached
 
-    return put
+    return [put]
+
+
+_PLACES: dict[str, Callable[[list[Argument]], list[Put]]] = {
+    "path": _put_path,
+    "query": _put_query,
+    "header": _put_headers,
+    "cookie": _put_cookies,
+    "body": _put_body,
+    "form": _put_form,
+}

@@ -7,11 +7,20 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Coroutine,
-    Iterable,
     Iterator,
     Mapping,
 )
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    get_args,
+    get_origin,
+)
 
 from typing_extensions import override
 
@@ -21,21 +30,43 @@ from ..options import UNSET
 from .markers import ByStatus
 
 if TYPE_CHECKING:
-    from .declare import Declaration
+    from .declaration import Declaration
 
-__all__ = ["Result", "find_result"]
+__all__ = ["Items", "Pages", "Result", "StatusFormat", "Stream", "find_result"]
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Items(Generic[T_co]):
+    """The items of all pages, of an endpoint that is shared by both kinds of client.
+
+    With `@shared` over the endpoint it is `SyncItems` on one kind and `AsyncItems` on the other.
+    """
+
+
+class Pages(Generic[T_co]):
+    """The pages of a list, as `Items` are its items."""
+
+
+class Stream:
+    """A streamed response, of an endpoint that is shared by both kinds of client; see `Items`."""
+
 
 How = Literal["call", "items", "pages", "stream"]
 
 _AWAITED = (Awaitable, Coroutine)
-_ITERATORS = {AsyncIterable: True, AsyncIterator: True, Iterable: False, Iterator: False}
-_OWN: dict[str, tuple[How, bool]] = {
-    "SyncItems": ("items", False),
-    "AsyncItems": ("items", True),
-    "SyncPages": ("pages", False),
-    "AsyncPages": ("pages", True),
-    "SyncStream": ("stream", False),
-    "AsyncStream": ("stream", True),
+_ITERATORS = {AsyncIterable: True, AsyncIterator: True, Iterator: False}
+_CLIENT = "arya_api_framework.client."
+_OWN: dict[tuple[str, str], tuple[How, bool | None]] = {
+    (_CLIENT + "sync_pages", "SyncItems"): ("items", False),
+    (_CLIENT + "async_pages", "AsyncItems"): ("items", True),
+    (_CLIENT + "sync_pages", "SyncPages"): ("pages", False),
+    (_CLIENT + "async_pages", "AsyncPages"): ("pages", True),
+    (_CLIENT + "sync_stream", "SyncStream"): ("stream", False),
+    (_CLIENT + "async_stream", "AsyncStream"): ("stream", True),
+    (__name__, "Items"): ("items", None),
+    (__name__, "Pages"): ("pages", None),
+    (__name__, "Stream"): ("stream", None),
 }
 _OF_PAGES = frozenset({"pagination", "at", "max_items", "max_pages", "ahead"})
 
@@ -65,12 +96,21 @@ class Result(NamedTuple):
         if self.is_raw:
             return {"raw": True}
         if self.by_status is not None:
-            errors = {status: one for status, one in self.by_status.items() if status >= 300}
-            return {
-                "response_format": StatusFormat(self.by_status, self.form),
-                "error_responses": errors,
-            }
+            return {"response_format": StatusFormat(self.by_status, self.form)}
         return {} if self.form is UNSET else {"response_format": self.form}
+
+    def errors(self) -> dict[int, Any]:
+        """Return what the bodies of the error statuses are that are returned."""
+        return {
+            status: form
+            for status, form in (self.by_status or {}).items()
+            if status >= 300 and not is_nothing(form)
+        }
+
+
+def is_nothing(form: Any) -> bool:
+    """Return whether a response of a type is not read at all."""
+    return form is None or form is type(None)
 
 
 class StatusFormat(Format):
@@ -98,9 +138,35 @@ def find_result(declaration: Declaration, hints: Mapping[str, Any]) -> Result:
     Raises:
         ConfigurationError: They say what no call can give.
     """
-    result = _find(declaration, hints)
-    if result.is_async is None and declaration.is_async:
+    name = declaration.result_name or "return"
+    result = _find(hints.get(name, UNSET))
+    if declaration.is_async:
+        if result.how != "call" and declaration.result_name is None:
+            raise declaration.error(
+                f"{result.how} are asked for while they are read: write `def`, not `async def`"
+            )
+        if result.is_async is False:
+            raise declaration.error(
+                "it is written with `async def`, and its result is of the other kind: name the "
+                "Async... kind"
+            )
         result = result._replace(is_async=True)
+    _check_pages(declaration, result)
+    if declaration.method == "HEAD" and not (result.is_raw or is_nothing(result.form)):
+        raise declaration.error(
+            "a HEAD is answered without content: let it return RawResponse or None"
+        )
+    for status in (result.by_status or {}).keys() & declaration.options.get("error_responses", ()):
+        raise declaration.error(
+            f"ByStatus and `error_responses` both say what status {status} becomes"
+        )
+    for form in (result.by_status or {}).values():
+        if form is RawResponse:
+            raise declaration.error("RawResponse is what all statuses become, or none")
+    return result
+
+
+def _check_pages(declaration: Declaration, result: Result) -> None:
     if result.how in ("call", "stream"):
         for name in declaration.options:
             if name in _OF_PAGES:
@@ -108,15 +174,10 @@ def find_result(declaration: Declaration, hints: Mapping[str, Any]) -> Result:
                     f"`{name}` is an option of pages: let it return SyncItems, SyncPages, "
                     "AsyncItems or AsyncPages, written with `def`"
                 )
-    elif "pagination" not in declaration.options and not (
+    elif declaration.options.get("pagination") is None and not (
         result.how == "pages" and _leads_on(result.form)
     ):
         raise declaration.error("`pagination` must say what leads from page to page")
-    if declaration.is_async and result.how != "call":
-        raise declaration.error(
-            f"{result.how} are asked for while they are read: write `def`, not `async def`"
-        )
-    return result
 
 
 def _leads_on(form: Any) -> bool:
@@ -125,22 +186,21 @@ def _leads_on(form: Any) -> bool:
     return isinstance(form, type) and issubclass(form, PaginatedResponse)
 
 
-def _find(declaration: Declaration, hints: Mapping[str, Any]) -> Result:
-    annotation: Any = hints.get("return", UNSET)
-    if declaration.result_name is not None:
-        annotation = hints.get(declaration.result_name, UNSET)
+def _find(annotation: Any) -> Result:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in _AWAITED:
         return _one_call(arguments[-1])._replace(is_async=True)
     kind: Any = origin or annotation
-    if getattr(kind, "__module__", "").startswith("arya_api_framework.client."):
-        own = _OWN.get(getattr(kind, "__name__", ""))
-        if own is not None:
-            form = arguments[0] if arguments else UNSET
-            return Result(own[0], UNSET if form is Any else form, is_async=own[1])
-    if kind in _ITERATORS and "pagination" in declaration.options:
-        return Result("items", arguments[0] if arguments else UNSET, is_async=_ITERATORS[kind])
-    return _one_call(annotation)
+    if kind in _ITERATORS:
+        how: How = "items"
+        is_async: bool | None = _ITERATORS[kind]
+    else:
+        place = getattr(kind, "__module__", ""), getattr(kind, "__name__", "")
+        if place not in _OWN:
+            return _one_call(annotation)
+        how, is_async = _OWN[place]
+    form = arguments[0] if arguments else UNSET
+    return Result(how, UNSET if form is Any else form, is_async=is_async)
 
 
 def _one_call(annotation: Any) -> Result:

@@ -1,4 +1,4 @@
-"""`SyncAfter`: waits for the call of an endpoint, and for what follows it."""
+"""What follows the call of an endpoint, before its result is given."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import HTTPError
-from .after import After
 
-__all__ = ["SyncAfter"]
-
-
-class SyncAfter(After):
-    """What follows a call."""
-
-    def run(self, call: Callable[[], Any]) -> Any:
-        """Make a call, and return what is made of its result."""
-        try:
-            result = call()
-        except HTTPError as error:
-            result = self.of_error(error)
-        if not self.runs_function:
-            return result
-        made = self.run_function(result)
-        return made if self.is_awaited else _ready(made)
+__all__ = ["follow", "ready"]
 
 
-def _ready(value: Any) -> Any:
+def follow(
+    call: Callable[[], Any], of_error: Callable[[HTTPError], Any], after: Callable[[Any], Any]
+) -> Any:
+    """Make a call, and return what is made of its result.
+
+    Args:
+        call: Makes it.
+        of_error: Returns what an error status becomes, or raises the error.
+        after: Returns what is made of the result.
+    """
+    try:
+        result = call()
+    except HTTPError as error:
+        result = of_error(error)
+    return after(result)
+
+
+def ready(value: Any) -> Any:
+    """Return a value that is there already."""
     return value

@@ -1,0 +1,123 @@
+"""What is refused when the class of an endpoint is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigurationError
+from ..options import UNSET, PageOptions, RequestOptions, Timeout
+from .arguments import Argument, find_arguments
+from .hints import find_hints
+from .kinds import is_plain, is_unsendable
+from .markers import Body, File, Part
+from .results import Result, find_result
+
+if TYPE_CHECKING:
+    from .declaration import Declaration
+
+__all__ = ["check_declaration"]
+
+_OF_PAGES = (PageOptions.__optional_keys__ - RequestOptions.__optional_keys__) | {"max_items"}
+
+
+def check_declaration(declaration: Declaration, owner: type[Any], is_async: bool | None) -> None:
+    """Refuse a declaration that makes no endpoint of a class.
+
+    Args:
+        declaration: The declaration.
+        owner: The class.
+        is_async: Whether its calls are awaited, `None` where it serves both kinds.
+
+    Raises:
+        ConfigurationError: It makes none.
+    """
+    try:
+        _check_options(declaration.options)
+    except ConfigurationError as error:
+        raise declaration.error(str(error)) from error
+    try:
+        hints = find_hints(declaration)
+    except NameError:  # What it names is defined later.
+        return
+    declaration.names = None
+    arguments = find_arguments(declaration, hints)
+    if declaration.validate:
+        _check_types(declaration, arguments)
+    result = find_result(declaration, hints)
+    _check_kind(declaration, owner, is_async, result)
+    for form in (result.form, *(result.by_status or {}).values()):
+        if form is not UNSET:
+            _check_type(declaration, "what it returns", form)
+
+
+def _check_kind(
+    declaration: Declaration, owner: type[Any], is_async: bool | None, result: Result
+) -> None:
+    if is_async is False and result.is_async is True:
+        raise declaration.error(
+            f"{owner.__name__} is synchronous: write `def`, and the Sync... kind of what it returns"
+        )
+    if is_async is True and result.is_async is not True and not declaration.is_shared:
+        raise declaration.error(
+            f"{owner.__name__} is asynchronous: write `async def`, and the Async... kind of pages "
+            "and streams; or put `@shared` over an endpoint that serves both kinds"
+        )
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Refuse options that can never work.
+
+    Raises:
+        ConfigurationError: There is one.
+    """
+    if not options:
+        return
+    from multidict import CIMultiDict
+
+    from ..client.defaults import lay_headers
+    from ..client.encoding import as_pairs, encode_cookies, flatten
+    from ..client.prepare import POLICY_CHECKS
+
+    bases: dict[str, Any] = {"timeout": Timeout(), "error_responses": {}}
+    for name, value in options.items():
+        if name in POLICY_CHECKS:
+            POLICY_CHECKS[name](bases.get(name), value)
+    if options.get("headers") is not None:
+        lay_headers(CIMultiDict(), options["headers"])
+    if options.get("parameters") is not None:
+        flatten("`parameters`", options["parameters"])
+    if options.get("cookies") is not None:
+        pairs = as_pairs("`cookies`", options["cookies"])
+        encode_cookies(pair for pair in pairs if pair[1] is not None)
+    pages = {name: value for name, value in options.items() if name in _OF_PAGES}
+    if pages.get("pagination") is not None:
+        from ..client.paging import ItemWalk
+
+        ItemWalk(None, Any, pages)
+
+
+def _check_types(declaration: Declaration, arguments: Iterable[Argument]) -> None:
+    """Refuse arguments of types that cannot be checked, or not be sent."""
+    for one in arguments:
+        marker = one.marker
+        if not (isinstance(marker, File | Part) or (isinstance(marker, Body) and marker.raw)):
+            _check_type(declaration, f"{one.name!r}", one.annotation)
+
+
+def _check_type(declaration: Declaration, what: str, annotation: Any) -> None:
+    if is_plain(annotation):
+        return
+    if is_unsendable(annotation):
+        raise declaration.error(f"{what} is of a type that no request or response can hold")
+    from pydantic import TypeAdapter
+    from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
+    from pydantic_core import SchemaError
+
+    try:
+        TypeAdapter[Any](annotation)
+    except PydanticUndefinedAnnotation:
+        pass  # What it names is defined later.
+    except (PydanticUserError, SchemaError, TypeError) as error:
+        text = str(error).partition("\n")[0]
+        raise declaration.error(f"{what} is of a type that cannot be checked: {text}") from error

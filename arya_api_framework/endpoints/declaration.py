@@ -1,0 +1,179 @@
+"""`Declaration`: what an endpoint says of itself."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from types import FrameType
+from typing import Any
+
+from ..client.checks import near_miss
+from ..client.url import compile_path
+from ..errors import ConfigurationError
+from ..options import ItemOptions
+
+__all__ = ["ABOUT", "Declaration", "find_names", "is_empty"]
+
+ABOUT = ("name", "description", "href", "deprecated", "validate")
+_OPTIONS = ItemOptions.__optional_keys__ - {
+    "method",
+    "path_parameters",
+    "body",
+    "data",
+    "files",
+}
+_DECLARED = _OPTIONS - {"state"}
+_FUTURE_ANNOTATIONS = 0x1000000
+_NOTHING = {None, ...}
+_BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class Declaration:
+    """What an endpoint says of itself.
+
+    Attributes:
+        function: The method as it was written.
+        method: The request method.
+        path: The path below the client, with its `{fields}`.
+        fields: The names of these.
+        options: The options of every call.
+        name: What to call it.
+        description: What it does.
+        href: Where its documentation is.
+        deprecated: Whether it should not be used any more.
+        validate: Whether arguments are checked.
+        owner: The class that it stands in, once that is made.
+        is_async: Whether it is written with `async def`.
+        is_shared: Whether it serves both kinds of client, as `@shared` says.
+        result_name: The argument that the body of the method, which is run after the call, is given
+            the result as; `None` where the method has no body.
+        takes_options: Whether the method takes options of a call by name.
+        names: What the function that the class is made in knows, for types that are defined there.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        method: str,
+        path: str,
+        options: Mapping[str, Any],
+        names: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Read what can be read of the method alone.
+
+        Raises:
+            ConfigurationError: It makes no endpoint.
+        """
+        self.function = function
+        self.method = method
+        self.path = path
+        self.owner: type[Any] | None = None
+        self.names = names
+        self.is_async = inspect.iscoroutinefunction(function)
+        self.is_shared = False
+        self.name: str = options.get("name") or function.__name__
+        text = inspect.cleandoc(function.__doc__ or "") or None
+        self.description: str | None = options.get("description") or text
+        self.href: str | None = options.get("href")
+        self.deprecated: bool = options.get("deprecated", False)
+        self.validate: bool = options.get("validate", True)
+        self.options = {name: value for name, value in options.items() if name not in ABOUT}
+        self.check_options(self.options, _DECLARED, ABOUT)
+        try:
+            self.fields: tuple[str, ...] = compile_path(path).fields
+        except ConfigurationError as error:
+            raise self.error(str(error)) from error
+        given = [*inspect.signature(function).parameters.values()]
+        if not given or given[0].kind not in _BY_POSITION:
+            raise self.error("it is a method, and needs `self` as its first argument")
+        self.parameters = given[1:]
+        self.takes_options = any(one.kind is one.VAR_KEYWORD for one in self.parameters)
+        self.result_name = None if is_empty(function) else self._find_result_name()
+
+    def _find_result_name(self) -> str:
+        for one in self.parameters:
+            if one.name == "result" and one.kind is one.KEYWORD_ONLY:
+                return one.name
+        raise self.error(
+            "it has a body, which is run after the call, and needs an argument `*, result: ... = "
+            "endpoint.result`, by name only, to be given what the call returned; where it needs "
+            "none, write `...`"
+        )
+
+    def check_options(
+        self,
+        options: Iterable[str],
+        known: frozenset[str] = _OPTIONS,
+        others: Iterable[str] = (),
+    ) -> None:
+        """Refuse options that a call of an endpoint has not.
+
+        Raises:
+            ConfigurationError: There is one.
+        """
+        for option in options:
+            if option in ("raw", "response_format"):
+                raise self.error(f"`{option}` is said by the annotation of what it returns")
+            if option in ItemOptions.__optional_keys__ and option not in known:
+                raise self.error(f"`{option}` is said by the arguments, or by each call")
+            if option not in known:
+                hint = near_miss(option, known.union(others))
+                raise self.error(f"got an unknown option {option!r}{hint}")
+
+    def check_named(self, names: Iterable[str]) -> None:
+        """Refuse what was given by name and is neither an argument nor an option.
+
+        Raises:
+            ConfigurationError: There is one.
+        """
+        known = {one.name for one in self.parameters if one.name != self.result_name}
+        for name in names:
+            if name not in _OPTIONS:
+                hint = near_miss(name, known | _OPTIONS if self.takes_options else known)
+                raise self.error(f"got an unknown argument {name!r}{hint}")
+            if not self.takes_options:
+                raise self.error(
+                    f"`{name}` is an option of a call, and the method declares no `**options: "
+                    f"Unpack[CallOptions]`; give it as `.with_options({name}=...)`"
+                )
+
+    def error(self, text: str) -> ConfigurationError:
+        """Return the error for a declaration that makes no endpoint, or a call that it refuses."""
+        return ConfigurationError(f"endpoint {self.function.__qualname__}: {text}")
+
+
+def is_empty(function: Callable[..., Any]) -> bool:
+    """Return whether the body of a function does nothing, or says that it is not implemented."""
+    code = function.__code__
+    consts = {one for one in code.co_consts if one not in _NOTHING} - {function.__doc__}
+    if set(code.co_names) == {"NotImplementedError"}:  # Its text says nothing either.
+        consts = {one for one in consts if not isinstance(one, str)}
+    elif code.co_names:
+        return False
+    return not consts and not any(
+        one.opname.startswith(("LOAD_FAST", "LOAD_DEREF", "YIELD"))
+        for one in dis.get_instructions(code)
+    )
+
+
+def find_names(function: Callable[..., Any], body: FrameType) -> dict[str, Any] | None:
+    """Return what is known where a class is made in a function.
+
+    Args:
+        function: A method of the class.
+        body: The frame of the body of the class.
+
+    Returns:
+        `None` where its annotations are no texts, or the class is made in a module.
+    """
+    if not function.__code__.co_flags & _FUTURE_ANNOTATIONS:
+        return None
+    found: dict[str, Any] = {}
+    frame = body.f_back
+    while frame is not None and frame.f_locals is not frame.f_globals:
+        found = {**frame.f_locals, **found}
+        if "__qualname__" not in frame.f_locals:  # It is a function, and no body of a class.
+            break
+        frame = frame.f_back
+    return found or None

@@ -1,0 +1,89 @@
+"""What the values of an annotation look like: single ones, lists, objects, lists of objects."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Literal, NewType, TypeAlias, TypeVar, Union, get_args, get_origin
+from uuid import UUID
+
+from typing_extensions import TypeAliasType, is_typeddict
+
+__all__ = ["OBJECTS", "Kind", "is_plain", "is_unsendable", "kinds_of"]
+
+Kind: TypeAlias = Literal["single", "list", "model", "mapping", "models", "any"]
+"""`"models"` are lists of models or mappings, `"any"` is what only the value tells."""
+
+OBJECTS: frozenset[Kind] = frozenset({"model", "mapping"})
+
+_UNIONS = (Union, types.UnionType)
+_LISTS = (list, tuple, set, frozenset, Sequence, AbstractSet, Iterable)
+_PLAIN = (str, int, float, bytes, type(None), date, datetime, time, timedelta, Decimal, UUID, Enum)
+
+
+def kinds_of(annotation: Any) -> frozenset[Kind]:
+    """Return what values of a type look like, `None` left out; a union may have several kinds."""
+    origin = get_origin(annotation)
+    inner = _inside(annotation)
+    if inner is not None:
+        return kinds_of(inner)
+    if origin in _UNIONS:
+        members = [one for one in get_args(annotation) if one is not type(None)]
+        return frozenset(kind for one in members for kind in kinds_of(one))
+    kind: Any = origin or annotation
+    if kind in (Any, object) or isinstance(kind, TypeVar):
+        return frozenset({"any"})
+    if kind in _LISTS:
+        items = [kinds_of(one) for one in get_args(annotation) if one is not ...]
+        return frozenset({"models" if any(one & OBJECTS for one in items) else "list"})
+    if is_model_type(kind):
+        return frozenset({"model"})
+    if isinstance(kind, type) and issubclass(kind, Mapping):
+        return frozenset({"mapping"})
+    return frozenset({"single"})
+
+
+def _inside(annotation: Any) -> Any:
+    """Return what stands behind a name or a note, `None` where there is none."""
+    if get_origin(annotation) is Annotated:
+        return get_args(annotation)[0]
+    if isinstance(annotation, TypeAliasType):
+        return annotation.__value__
+    if isinstance(annotation, NewType):
+        return annotation.__supertype__
+    if isinstance(annotation, TypeVar):
+        return annotation.__bound__
+    return None
+
+
+def is_model_type(kind: Any) -> bool:
+    """Return whether a type is a model: of pydantic's, a dataclass or a `TypedDict`."""
+    return isinstance(kind, type) and (
+        hasattr(kind, "__pydantic_validator__")
+        or hasattr(kind, "__dataclass_fields__")
+        or is_typeddict(kind)
+    )
+
+
+def is_plain(annotation: Any) -> bool:
+    """Return whether pydantic can surely validate a type."""
+    origin, given = get_origin(annotation), get_args(annotation)
+    if origin in (*_UNIONS, *_LISTS, dict):
+        return all(one is ... or is_plain(one) for one in given)
+    if origin is Literal or annotation is Any or isinstance(annotation, TypeVar):
+        return True
+    return isinstance(annotation, type) and (
+        hasattr(annotation, "__pydantic_validator__") or issubclass(annotation, _PLAIN)
+    )
+
+
+def is_unsendable(annotation: Any) -> bool:
+    """Return whether nothing of a type can be sent, though pydantic can validate it."""
+    kind = get_origin(annotation) or annotation
+    return kind in (Callable, type, Iterator) or (
+        isinstance(kind, type) and issubclass(kind, Iterator | types.FunctionType)
+    )

@@ -1,0 +1,171 @@
+"""How lists and objects are written in paths, queries and headers.
+
+OpenAPI 3.1, "Style Values". Each item is percent-encoded by itself, so that none of them can hold
+what stands between two.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+from urllib.parse import quote
+
+from ..client.encoding import as_pairs, encode_scalar
+from ..client.shapes import is_mapping, is_model
+from ..client.url import Encoded, encode_value
+from ..errors import ConfigurationError
+
+__all__ = ["fields_of", "write_header", "write_path", "write_query"]
+
+_SPACED = {"spaceDelimited": " ", "pipeDelimited": "|"}
+
+
+def fields_of(what: str, value: object) -> list[tuple[str, Any]] | None:
+    """Return the fields of an object, `None` for what is none.
+
+    Those of a model that are unset are left out, as everywhere.
+    """
+    if is_model(value) or is_mapping(value):
+        return as_pairs(what, value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields: Mapping[str, Any] = getattr(value, "__pydantic_fields__", {})
+        return [
+            (_alias(fields.get(one.name)) or one.name, getattr(value, one.name))
+            for one in dataclasses.fields(value)
+        ]
+    return None
+
+
+def _alias(field: Any) -> str | None:
+    alias: str | None = getattr(field, "serialization_alias", None)
+    return alias
+
+
+def _items_of(value: object) -> list[Any] | None:
+    if isinstance(value, list | tuple | set | frozenset):
+        return [one for one in cast("Iterable[Any]", value) if one is not None]
+    return None
+
+
+def write_path(name: str, value: object, style: str, explode: bool) -> Encoded:
+    """Return what a value of the path is, percent-encoded.
+
+    Args:
+        name: The name that is sent.
+        value: A single value, a list or an object.
+        style: `"simple"`, `"label"` or `"matrix"`.
+        explode: Whether the items, or fields, are written one by one.
+
+    Raises:
+        ConfigurationError: The value, or an item, is empty, a dot segment, or cannot be sent.
+    """
+    delimiter = {"simple": ",", "label": ".", "matrix": ";"}[style] if explode else ","
+
+    def text(one: Any) -> str:
+        written = encode_value(name, encode_scalar(one, f"path parameter {name!r}"))
+        if delimiter in written:
+            raise ConfigurationError(
+                f"path parameter {name!r} holds {delimiter!r}, which stands between its items"
+            )
+        return written
+
+    key = quote(name, safe="")
+    fields = fields_of(f"path parameter {name!r}", value)
+    if fields is not None:
+        pairs = [(text(one), text(inner)) for one, inner in fields if inner is not None]
+        between = "=" if explode else ","
+        items = [f"{one}{between}{inner}" for one, inner in pairs]
+    elif (given := _items_of(value)) is not None:
+        items = [text(one) for one in given]
+        if style == "matrix" and explode:
+            items = [f"{key}={one}" for one in items]
+    else:
+        delimiter = ""  # Nothing stands beside it.
+        if value is None:
+            raise ConfigurationError(f"path parameter {name!r} is None; it needs a value")
+        items = [text(value)] if style != "matrix" else [f"{key}={text(value)}"]
+    if not items:
+        raise ConfigurationError(f"path parameter {name!r} is empty")
+    joined = delimiter.join(items)
+    if style == "label":
+        return Encoded(f".{joined}")
+    if style == "simple":
+        return Encoded(joined)
+    return Encoded(f";{joined}" if explode or not delimiter else f";{key}={joined}")
+
+
+def write_query(
+    name: str, value: object, style: str | None, explode: bool | None
+) -> dict[str, Any]:
+    """Return the parameters of the query that a value becomes.
+
+    Args:
+        name: The name that is sent.
+        value: A single value, a list or an object.
+        style: `"form"`, `"spaceDelimited"`, `"pipeDelimited"` or `"deepObject"`.
+        explode: Whether each item, or field, is a parameter of its own.
+
+    Raises:
+        ConfigurationError: The value does not fit the style, or an item cannot be sent.
+    """
+    what = f"parameter {name!r}"
+    fields = fields_of(what, value)
+    if style == "deepObject":
+        if fields is None:
+            raise ConfigurationError(f"{what} must be an object, got a {type(value).__name__}")
+        return dict(_deep(name, fields))
+    if style not in _SPACED and explode is not False:
+        return {name: value} if fields is None else dict(fields)
+    items = _items_of(value)
+    if fields is not None:
+        items = [part for pair in fields if pair[1] is not None for part in pair]
+    if items is None:
+        return {name: value}
+    if not items:
+        return {}
+    return {name: _joined(what, items, _SPACED.get(style or "form"))}
+
+
+def _deep(name: str, fields: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
+    for key, value in fields:
+        inner = f"{name}[{key}]"
+        deeper = fields_of(f"parameter {inner!r}", value)
+        if deeper is None:
+            yield inner, value
+        else:
+            yield from _deep(inner, deeper)
+
+
+def _joined(what: str, items: list[Any], delimiter: str | None) -> Encoded:
+    texts = [encode_scalar(one, f"an item of {what}") for one in items]
+    if delimiter is not None and any(delimiter in text for text in texts):
+        raise ConfigurationError(
+            f"an item of {what} holds {delimiter!r}, which stands between the items"
+        )
+    between = "," if delimiter is None else quote(delimiter)
+    try:
+        return Encoded(between.join(quote(text, safe="") for text in texts))
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{what} is no valid text") from None
+
+
+def write_header(name: str, value: object, explode: bool) -> Any:
+    """Return the value of a header field: items between commas.
+
+    Raises:
+        ConfigurationError: An item holds a comma, or cannot be sent.
+    """
+    what = f"header {name!r}"
+    fields = fields_of(what, value)
+    items = _items_of(value)
+    if fields is not None:
+        items = [part for pair in fields if pair[1] is not None for part in pair]
+    if items is None:
+        return value
+    texts = [encode_scalar(one, f"an item of {what}") for one in items]
+    if any("," in text for text in texts):
+        raise ConfigurationError(f"an item of {what} holds ',', which stands between the items")
+    if fields is not None and explode:
+        texts = [f"{one}={inner}" for one, inner in zip(texts[::2], texts[1::2], strict=True)]
+    return ",".join(texts) or None
