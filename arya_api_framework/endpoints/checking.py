@@ -9,7 +9,7 @@ from ..errors import ConfigurationError
 from ..options import UNSET, PageOptions, RequestOptions, Timeout
 from .arguments import Argument, find_arguments
 from .hints import find_hints
-from .kinds import is_plain, is_unsendable
+from .kinds import holds_numbers, is_plain, is_unsendable
 from .markers import Body, File, Part
 from .results import Result, find_result
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_declaration"]
 
+_OF_NUMBERS = frozenset({"gt", "ge", "lt", "le", "multiple_of"})
 _OF_PAGES = (PageOptions.__optional_keys__ - RequestOptions.__optional_keys__) | {"max_items"}
 
 
@@ -102,7 +103,17 @@ def _check_types(declaration: Declaration, arguments: Iterable[Argument]) -> Non
     for one in arguments:
         marker = one.marker
         if not (isinstance(marker, File | Part) or (isinstance(marker, Body) and marker.raw)):
+            _check_constraints(declaration, one)
             _check_type(declaration, f"{one.name!r}", one.annotation)
+
+
+def _check_constraints(declaration: Declaration, argument: Argument) -> None:
+    # Pydantic would find out with the first value, and show that.
+    if argument.kinds <= {"any"} or holds_numbers(argument.annotation):
+        return
+    for name, value in argument.marker.constraints.items():
+        if name in _OF_NUMBERS:
+            raise declaration.error(f"{argument.name!r} has {name}={value}, which is for numbers")
 
 
 def _check_type(declaration: Declaration, what: str, annotation: Any) -> None:

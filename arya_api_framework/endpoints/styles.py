@@ -60,39 +60,39 @@ def write_path(name: str, value: object, style: str, explode: bool) -> Encoded:
     Raises:
         ConfigurationError: The value, or an item, is empty, a dot segment, or cannot be sent.
     """
-    delimiter = {"simple": ",", "label": ".", "matrix": ";"}[style] if explode else ","
-
-    def text(one: Any) -> str:
-        written = encode_value(name, encode_scalar(one, f"path parameter {name!r}"))
-        if delimiter in written:
-            raise ConfigurationError(
-                f"path parameter {name!r} holds {delimiter!r}, which stands between its items"
-            )
-        return written
-
+    what = f"path parameter {name!r}"
     key = quote(name, safe="")
-    fields = fields_of(f"path parameter {name!r}", value)
-    if fields is not None:
-        pairs = [(text(one), text(inner)) for one, inner in fields if inner is not None]
-        between = "=" if explode else ","
-        items = [f"{one}{between}{inner}" for one, inner in pairs]
-    elif (given := _items_of(value)) is not None:
-        items = [text(one) for one in given]
-        if style == "matrix" and explode:
-            items = [f"{key}={one}" for one in items]
-    else:
-        delimiter = ""  # Nothing stands beside it.
+    fields, items = fields_of(what, value), _items_of(value)
+    if fields is None and items is None:
         if value is None:
-            raise ConfigurationError(f"path parameter {name!r} is None; it needs a value")
-        items = [text(value)] if style != "matrix" else [f"{key}={text(value)}"]
-    if not items:
-        raise ConfigurationError(f"path parameter {name!r} is empty")
-    joined = delimiter.join(items)
-    if style == "label":
-        return Encoded(f".{joined}")
-    if style == "simple":
-        return Encoded(joined)
-    return Encoded(f";{joined}" if explode or not delimiter else f";{key}={joined}")
+            raise ConfigurationError(f"{what} is None; it needs a value")
+        start = {"simple": "", "label": ".", "matrix": f";{key}="}[style]
+        return Encoded(start + _segment(name, value))
+    between = {"simple": ",", "label": ".", "matrix": ";"}[style] if explode else ","
+    if fields is not None:
+        equals = "=" if explode else ","
+        texts = [
+            f"{_segment(name, one, between)}{equals}{_segment(name, inner, between)}"
+            for one, inner in fields
+            if inner is not None
+        ]
+    else:
+        texts = [_segment(name, one, between) for one in items or ()]
+        if style == "matrix" and explode:
+            texts = [f"{key}={one}" for one in texts]
+    if not texts:
+        raise ConfigurationError(f"{what} is empty")
+    start = {"simple": "", "label": ".", "matrix": ";" if explode else f";{key}="}[style]
+    return Encoded(start + between.join(texts))
+
+
+def _segment(name: str, value: object, between: str | None = None) -> str:
+    """Return a single value, percent-encoded, which does not hold what stands between two."""
+    what = f"path parameter {name!r}"
+    text = encode_value(name, encode_scalar(value, what))
+    if between is not None and between in text:
+        raise ConfigurationError(f"{what} holds {between!r}, which stands between its items")
+    return text
 
 
 def write_query(

@@ -3,9 +3,9 @@
 # mypy: disable-error-code="empty-body"
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated, Any, Generic, TypedDict, TypeVar, assert_type
+from typing import Annotated, Any, Generic, TypeVar, assert_type
 
-from typing_extensions import Unpack
+from typing_extensions import TypedDict, Unpack
 
 from arya_api_framework import (
     AsyncClient,
