@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
 from ..options import UNSET, PageOptions, RequestOptions, Timeout
 from .arguments import Argument, find_arguments
 from .hints import find_hints
-from .kinds import holds_numbers, is_plain, is_unsendable
+from .kinds import holds_only, is_plain, is_unsendable
 from .markers import Body, File, Part
 from .results import Result, find_result
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["check_declaration"]
 
 _OF_NUMBERS = frozenset({"gt", "ge", "lt", "le", "multiple_of"})
+_NUMBERS = (int, float, Decimal)
 _OF_PAGES = (PageOptions.__optional_keys__ - RequestOptions.__optional_keys__) | {"max_items"}
 
 
@@ -109,11 +111,19 @@ def _check_types(declaration: Declaration, arguments: Iterable[Argument]) -> Non
 
 def _check_constraints(declaration: Declaration, argument: Argument) -> None:
     # Pydantic would find out with the first value, and show that.
-    if argument.kinds <= {"any"} or holds_numbers(argument.annotation):
+    annotation = argument.annotation
+    if argument.kinds <= {"any"}:
         return
     for name, value in argument.marker.constraints.items():
-        if name in _OF_NUMBERS:
-            raise declaration.error(f"{argument.name!r} has {name}={value}, which is for numbers")
+        if name in _OF_NUMBERS and not holds_only(annotation, *_NUMBERS):
+            fits = "numbers"
+        elif name == "pattern" and not holds_only(annotation, str):
+            fits = "text"
+        elif name in ("min_length", "max_length") and holds_only(annotation, *_NUMBERS):
+            fits = "text and lists"
+        else:
+            continue
+        raise declaration.error(f"{argument.name!r} has {name}={value!r}, which is for {fits}")
 
 
 def _check_type(declaration: Declaration, what: str, annotation: Any) -> None:

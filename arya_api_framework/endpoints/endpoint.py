@@ -67,8 +67,10 @@ class BoundEndpoint(Generic[P, R_co]):
         Raises:
             ConfigurationError: One is unknown, or said by the arguments.
         """
+        from .placing import lay_over
+
         self.endpoint.declaration.check_options(options)
-        return BoundEndpoint(self.endpoint, self.__self__, {**self.options, **options})
+        return BoundEndpoint(self.endpoint, self.__self__, lay_over(self.options, {**options}))
 
     @property
     def __wrapped__(self) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from typing_extensions import TypeAliasType, is_typeddict
 
-__all__ = ["OBJECTS", "Kind", "holds_numbers", "is_plain", "is_unsendable", "kinds_of"]
+__all__ = ["OBJECTS", "Kind", "holds_only", "is_plain", "is_unsendable", "kinds_of"]
 
 Kind: TypeAlias = Literal["single", "list", "model", "mapping", "models", "any"]
 """`"models"` are lists of models or mappings, `"any"` is what only the value tells."""
@@ -81,15 +81,15 @@ def is_plain(annotation: Any) -> bool:
     )
 
 
-def holds_numbers(annotation: Any) -> bool:
-    """Return whether the values of a type, other than `None`, are all numbers."""
+def holds_only(annotation: Any, *kinds: type[Any]) -> bool:
+    """Return whether the values of a type, other than `None`, are all of certain classes."""
     inner = _inside(annotation)
     if inner is not None:
-        return holds_numbers(inner)
+        return holds_only(inner, *kinds)
     if get_origin(annotation) in _UNIONS:
         members = [one for one in get_args(annotation) if one is not type(None)]
-        return all(map(holds_numbers, members))
-    return isinstance(annotation, type) and issubclass(annotation, int | float | Decimal)
+        return all(holds_only(one, *kinds) for one in members)
+    return isinstance(annotation, type) and issubclass(annotation, kinds)
 
 
 def is_unsendable(annotation: Any) -> bool:

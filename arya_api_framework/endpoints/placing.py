@@ -173,12 +173,20 @@ def _put_body(arguments: list[Argument]) -> list[Put]:
             _set_media_type(options, media_type)
 
         return [put_names]
-    option, name = "data" if marker.raw else "body", first.name
+    option, name, may_be_nothing = "data" if marker.raw else "body", first.name, not marker.raw
 
     def put_whole(options: dict[str, Any], values: dict[str, Any]) -> None:
-        if name in values:
-            options[option] = values[name]
-            _set_media_type(options, media_type)
+        if name not in values:
+            return
+        value = values[name]
+        if value is None and may_be_nothing:
+            # As `body` it would stand for no body; so does a default.
+            if first.default is not None:
+                options["data"] = b"null"
+                _set_media_type(options, media_type or "application/json")
+            return
+        options[option] = value
+        _set_media_type(options, media_type)
 
     return [put_whole]
 
