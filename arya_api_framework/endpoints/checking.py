@@ -43,7 +43,6 @@ def check_declaration(declaration: Declaration, owner: type[Any], is_async: bool
         hints = find_hints(declaration)
     except NameError:  # What it names is defined later.
         return
-    declaration.names = None
     arguments = find_arguments(declaration, hints)
     if declaration.validate:
         _check_types(declaration, arguments)

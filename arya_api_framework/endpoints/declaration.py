@@ -49,7 +49,8 @@ class Declaration:
         result_name: The argument that the body of the method, which is run after the call, is given
             the result as; `None` where the method has no body.
         takes_options: Whether the method takes options of a call by name.
-        names: What the function that the class is made in knows, for types that are defined there.
+        names: What is known where the class is made, for types that are defined in a function.
+        hints: The annotations, once they were evaluated.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Declaration:
         self.path = path
         self.owner: type[Any] | None = None
         self.names = names
+        self.hints: dict[str, Any] | None = None
         self.is_async = inspect.iscoroutinefunction(function)
         self.is_shared = False
         self.name: str = options.get("name") or function.__name__

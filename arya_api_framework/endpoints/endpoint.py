@@ -82,6 +82,9 @@ class BoundEndpoint(Generic[P, R_co]):
         def __doc__(self):
             return self.endpoint.declaration.function.__doc__
 
+        def __get__(self, instance, owner):
+            return self  # As methods have it; `inspect` takes it for one.
+
         def __getattr__(self, name):
             if name in BoundEndpoint.__slots__:  # It is being copied.
                 raise AttributeError(name)

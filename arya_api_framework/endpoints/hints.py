@@ -26,6 +26,8 @@ def find_hints(declaration: Declaration) -> dict[str, Any]:
         ConfigurationError: One names what is not there, or is no type.
         NameError: One names what is not there yet.
     """
+    if declaration.hints is not None:
+        return declaration.hints
     owner = declaration.owner
     known = dict(declaration.names or {})
     if owner is not None:
@@ -33,13 +35,15 @@ def find_hints(declaration: Declaration) -> dict[str, Any]:
         known.update((name, one) for name, one in vars(owner).items() if _is_type(one))
         known.setdefault(owner.__name__, owner)
     try:
-        return get_type_hints(declaration.function, localns=known, include_extras=True)
+        hints = get_type_hints(declaration.function, localns=known, include_extras=True)
     except NameError:
         raise
     except Exception as error:
         raise declaration.error(
             f"its annotations cannot be evaluated: {type(error).__name__}: {error}"
         ) from error
+    declaration.hints, declaration.names = hints, None
+    return hints
 
 
 def _is_type(value: object) -> bool:

@@ -1,0 +1,392 @@
+"""Endpoints in classes: sub-clients, mixins, bases, generic classes, and what a class tells."""
+
+# ruff: noqa: D102, PIE790
+# mypy: disable-error-code="empty-body"
+
+import copy
+import inspect
+import pickle
+import pydoc
+from typing import Annotated, Any, Generic, Literal, TypeVar
+from unittest.mock import MagicMock
+
+import pytest
+
+from arya_api_framework import (
+    AsyncClient,
+    BaseModel,
+    Endpoint,
+    Hook,
+    LinkHeader,
+    RateLimit,
+    Request,
+    Response,
+    SubClient,
+    SyncClient,
+    SyncSubClient,
+    endpoint,
+    shared,
+    utils,
+)
+from arya_api_framework.endpoints import ByStatus, Items
+from arya_api_framework.errors import ConfigurationError, SubClientNoParent
+from tests.app import Server
+from tests.conftest import Kind
+from tests.endpoints.conftest import Mount
+from tests.scripted import Scripted
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class User(Response):
+    """A result."""
+
+    id: int
+    name: str
+
+
+class Post(Response):
+    """Another result."""
+
+    id: int
+
+
+class Wrapped(BaseModel, Generic[T]):
+    """A generic model."""
+
+    name: T
+
+
+class Users(SubClient, relative_path="/users"):
+    """A part of an API."""
+
+    @shared
+    @endpoint.get("/{id}", description="Get one.", href="https://docs.test", name="One")
+    def one(self, id: int) -> User: ...
+
+    @shared
+    @endpoint.get("/{id}")
+    def name_of(self, id: int, *, result: User = endpoint.result) -> str:
+        return result.name
+
+
+class Api:
+    """A client of either kind."""
+
+    users = Users()
+
+    @shared
+    @endpoint.get("/posts/{id}")
+    def article(self, id: int) -> Post:
+        """Get a post.
+
+        And say so.
+        """
+        ...
+
+    @endpoint("/zen", method="GET")
+    def zen(self) -> Any:
+        return self.get("/zen")  # type: ignore[attr-defined]
+
+
+class Documented(SyncClient, uri="https://h.test"):
+    """Tells what it is."""
+
+    @endpoint.get("/posts/{id}", deprecated=True)
+    def article(self, id: int, *, q: str = "x") -> Post:
+        """Get a post."""
+        ...
+
+
+class Awaited(AsyncClient, uri="https://h.test"):
+    """Tells what it is."""
+
+    @endpoint.get("/posts/{id}")
+    async def article(self, id: int) -> Post: ...
+
+
+async def test_sub_clients(kind: Kind, mount: Mount, server: Server) -> None:
+    """Endpoints of a sub-client are below its path, on a client of either kind."""
+    api = mount(Api, server.url)
+    assert await kind.call(api.users.one, 1) == User(id=1, name="Ada")
+    assert await kind.call(api.users.name_of, 1) == "Ada"
+    assert [one.target for one in server.log] == ["/users/1", "/users/1"]
+    assert (await kind.call(api.article, 1)).id == 1
+    for name in ("one", "name_of"):
+        with pytest.raises(SubClientNoParent):
+            await kind.call(getattr(Users(), name), 1)
+
+
+def test_a_class_knows_its_endpoints() -> None:
+    """By attribute, those of its bases too, and those it overrides are gone."""
+
+    class Base(SyncClient):
+        @endpoint.get("/a")
+        def a(self) -> int: ...
+
+        @endpoint.get("/b")
+        def b(self) -> int: ...
+
+    class Derived(Base):
+        @endpoint.get("/a2")
+        def a(self) -> int: ...
+
+        def b(self) -> int:  # type: ignore[override]
+            return 3
+
+        @endpoint.get("/c")
+        def c(self) -> int: ...
+
+    assert {name: one.declaration.path for name, one in Derived.endpoints.items()} == {
+        "a": "/a2",
+        "c": "/c",
+    }
+    assert list(Base.endpoints) == ["a", "b"]
+    assert Derived("https://h.test").endpoints == Derived.endpoints
+    assert isinstance(Derived.endpoints["a"], Endpoint)
+    with pytest.raises(TypeError):
+        Derived.endpoints["x"] = Derived.endpoints["a"]  # type: ignore[index]
+    assert list(Users.endpoints) == ["one", "name_of"]
+
+
+def test_tree(kind: Kind) -> None:
+    """Declared endpoints and those that are noted stand side by side."""
+    made: Any = type("Made", (Api, kind.base), {})
+    tree = made.tree()["root"]
+    assert tree["__endpoints__"] == {
+        "article": {
+            "path": "/posts/{id}",
+            "name": "article",
+            "description": "Get a post.\n\nAnd say so.",
+            "href": None,
+            "methods": ["GET"],
+        },
+        "zen": {
+            "path": "/zen",
+            "name": "zen",
+            "description": None,
+            "href": None,
+            "methods": ["GET"],
+        },
+    }
+    assert tree["__subclients__"]["users"]["__endpoints__"]["one"] == {
+        "path": "/{id}",
+        "name": "One",
+        "description": "Get one.",
+        "href": "https://docs.test",
+        "methods": ["GET"],
+    }
+    assert '"https://docs.test"' in made.tree(serialized=True, indent=2)
+
+
+def test_the_form_of_0_3_9() -> None:
+    """It is the same object, under its old name too."""
+    assert utils.endpoint is endpoint
+
+    @utils.apiclient
+    class Old(SyncClient):
+        @utils.endpoint(path="/x", name="X", description="d", href="h", methods=["GET", "PUT"])
+        def x(self) -> Any: ...
+
+    assert Old.tree()["root"]["__endpoints__"]["x"]["methods"] == ["GET", "PUT"]
+    assert dict(Old.endpoints) == {}
+
+
+def test_introspection() -> None:
+    """An endpoint looks like the method it was written as."""
+    client = Documented()
+    signature = inspect.signature(client.article)
+    assert str(signature).startswith("(id: int, *, q: str = 'x') -> ")
+    assert signature.return_annotation is Post
+    assert list(inspect.signature(Documented.article).parameters) == ["self", "id", "q"]
+    assert client.article.__doc__ == Documented.article.__doc__ == "Get a post."
+    assert client.article.__name__ == Documented.article.__name__ == "article"  # type: ignore[attr-defined]
+    assert client.article.__qualname__ == "Documented.article"  # type: ignore[attr-defined]
+    assert not inspect.iscoroutinefunction(client.article)
+    assert not inspect.iscoroutinefunction(Documented.article)
+    assert inspect.iscoroutinefunction(Awaited().article)
+    assert inspect.iscoroutinefunction(Awaited.article)
+    assert repr(Documented.article) == "<endpoint Documented.article GET /posts/{id}>"
+    assert repr(client.article) == f"<bound {Documented.article!r} of {client!r}>"
+    assert "article(self, id: int, *, q: str = 'x')" in pydoc.plain(pydoc.render_doc(Documented))
+    shown = pydoc.plain(pydoc.render_doc(client.article))
+    assert "article(id: int, *, q: str = 'x')" in shown
+    assert "Get a post." in shown
+    assert inspect.isroutine(client.article)
+    assert Documented.article.declaration.deprecated
+    with pytest.raises(AttributeError):
+        _ = client.article.nothing  # type: ignore[attr-defined]
+
+
+def test_endpoints_are_values() -> None:
+    """They compare, hash, copy and pickle as methods do."""
+    client, other = Documented(), Documented()
+    assert client.article == client.article != other.article
+    assert client.article != client.article.with_options(timeout=3)
+    assert client.article != 5
+    assert len({client.article, client.article, other.article}) == 2
+    assert copy.copy(client.article) == client.article
+    assert copy.copy(Documented.article) is copy.deepcopy(Documented.article) is Documented.article
+    assert pickle.loads(pickle.dumps(Documented.article)) is Documented.article
+    assert pickle.loads(pickle.dumps(Documented)) is Documented
+
+
+def test_calls_by_the_class(server: Server) -> None:
+    """`Class.endpoint(client)` and `super()` make the call as well."""
+
+    class Derived(Documented):
+        @endpoint.get("/users/{id}")
+        def article(self, id: int, *, q: str = "x") -> Post:
+            """Get it elsewhere."""
+            ...
+
+        def both(self) -> list[Post]:
+            return [self.article(1), super().article(2)]
+
+    with Derived(server.url) as client:
+        assert [one.id for one in client.both()] == [1, 2]
+        assert Documented.article(client, 3).id == 3
+    assert [one.path for one in server.log] == ["/users/1", "/posts/2", "/posts/3"]
+
+
+def test_what_looks_like_an_endpoint() -> None:
+    """Attributes that answer to any name are left alone."""
+    made: Any = type("Made", (SyncClient,), {"mock": MagicMock()})
+    assert dict(made.endpoints) == {}
+
+
+class Seen(Hook):
+    """Keeps the templates of requests."""
+
+    def __init__(self) -> None:
+        self.templates: list[str | None] = []
+
+    def before_call(self, request: Request) -> None:
+        self.templates.append(request.template)
+
+
+async def test_hooks_and_limits_see_the_template(kind: Kind, mount: Mount, server: Server) -> None:
+    """What is declared is what an endpoint is called, whatever its values."""
+    seen = Seen()
+    api = mount(Api, server.url, hooks=[seen], rate_limit=RateLimit(50, per=60, by="endpoint"))
+    await kind.call(api.users.one, 1)
+    await kind.call(api.users.one, 2)
+    await kind.call(api.article, 1)
+    assert seen.templates == ["/users/{id}", "/users/{id}", "/posts/{id}"]
+
+
+# Generic classes.
+
+
+class Crud(SubClient, Generic[T]):
+    """What all resources have."""
+
+    @shared
+    @endpoint.get("/{id}")
+    def one(self, id: int) -> T: ...
+
+    @shared
+    @endpoint.get("/", pagination=LinkHeader())
+    def all(self) -> Items[T]: ...
+
+    @shared
+    @endpoint.get("/{id}")
+    def wrapped(self, id: int) -> Wrapped[T] | dict[str, T]: ...
+
+    @shared
+    @endpoint.get("/{id}")
+    def by_status(
+        self, id: int, kind: Literal["x"] = "x"
+    ) -> Annotated[T | None, ByStatus({404: None, 200: T})]: ...
+
+    @shared
+    @endpoint.post("/echo")
+    def create(self, item: T) -> Any: ...
+
+    @shared
+    @endpoint.get("/{id}")
+    def fixed(self, id: int) -> User: ...
+
+
+class OfUsers(Crud[User], relative_path="/users"):
+    """Of users."""
+
+
+class Listed(Crud[list[S]], Generic[S]):
+    """Of lists."""
+
+
+class OfLists(Listed[str], relative_path="/lists"):
+    """Of lists of texts."""
+
+
+class Unsaid(Crud, relative_path="/users"):  # type: ignore[type-arg]
+    """Of nobody knows what."""
+
+
+class Resources:
+    """One of each."""
+
+    users = OfUsers()
+    lists = OfLists()
+    unsaid = Unsaid()
+
+
+async def test_generic_classes(kind: Kind, mount: Mount, scripted: Scripted) -> None:
+    """Type variables are what the class says that is used."""
+    from tests.scripted import answer
+
+    user = b'{"id":1,"name":"Ada"}'
+    scripted.script = [
+        answer(200, body=user),
+        answer(200, body=b'["a"]'),
+        answer(200, body=b'{"name":{"id":1,"name":"Ada"}}'),
+        answer(404),
+        answer(200, body=user),
+        answer(200, body=user),
+        answer(200, body=user),
+        answer(200, body=user),
+    ]
+    api = mount(Resources, scripted.url)
+    assert await kind.call(api.users.one, 1) == User(id=1, name="Ada")
+    assert await kind.call(api.lists.one, 1) == ["a"]
+    assert await kind.call(api.users.wrapped, 1) == Wrapped[User](name=User(id=1, name="Ada"))
+    assert await kind.call(api.users.by_status, 1) is None
+    assert await kind.call(api.users.by_status, 1) == User(id=1, name="Ada")
+    await kind.call(api.users.create, {"id": 1, "name": "x"})
+    assert scripted.log[-1].body == b'{"id":1,"name":"x"}'
+    assert await kind.call(api.unsaid.fixed, 1) == User(id=1, name="Ada")
+    with pytest.raises(ConfigurationError, match=r"Crud.one: ~T is not known here; derive a class"):
+        await kind.call(api.unsaid.one, 1)
+    walk = api.users.all()
+    assert walk is not None
+    assert Crud.one.compile().result.form is T
+    assert OfUsers.one.compile(OfUsers).result.form is User
+
+
+def test_generic_clients(server: Server) -> None:
+    """A client may be generic, and be made by what it is of."""
+
+    class Client(SyncClient, Generic[T]):
+        @endpoint.get("/users/{id}")
+        def one(self, id: int) -> T: ...
+
+    with Client[User](server.url) as users, Client[Post](server.url) as posts:
+        assert users.one(1) == User(id=1, name="Ada")
+        assert posts.one(1) == Post(id=1)
+        assert users.one.endpoint.compile(users) is users.one.endpoint.compile(users)
+
+
+def test_one_kind_of_sub_client(server: Server) -> None:
+    """An endpoint of a sub-client for one kind needs no `@shared`."""
+
+    class Only(SyncSubClient, relative_path="/users"):
+        @endpoint.get("/{id}")
+        def one(self, id: int) -> User: ...
+
+    class Client(SyncClient):
+        only = Only()
+
+    with Client(server.url) as client:
+        assert client.only.one(1).name == "Ada"
