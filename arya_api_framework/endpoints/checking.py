@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from ..errors import ConfigurationError
 from ..options import UNSET, PageOptions, RequestOptions, Timeout
@@ -105,7 +105,14 @@ def _check_types(declaration: Declaration, arguments: Iterable[Argument]) -> Non
         marker = one.marker
         if not (isinstance(marker, File | Part) or (isinstance(marker, Body) and marker.raw)):
             _check_constraints(declaration, one)
-            _check_type(declaration, f"{one.name!r}", one.annotation)
+            _check_type(declaration, f"{one.name!r}", _bare(one))
+
+
+def _bare(argument: Argument) -> Any:
+    """Return the type of an argument, without constraints where they are our own alone."""
+    given = get_args(argument.annotation)
+    is_ours = len(given) == 2 and bool(argument.marker.constraints)
+    return given[0] if is_ours else argument.annotation
 
 
 def _check_constraints(declaration: Declaration, argument: Argument) -> None:

@@ -28,12 +28,8 @@ def find_hints(declaration: Declaration) -> dict[str, Any]:
     """
     if declaration.hints is not None:
         return declaration.hints
-    owner = declaration.owner
-    known = dict(declaration.names or {})
-    if owner is not None:
-        # Of what a class holds, methods are left out: one may well be called `list`.
-        known.update((name, one) for name, one in vars(owner).items() if _is_type(one))
-        known.setdefault(owner.__name__, owner)
+    known = _Names(declaration.names or {})
+    known.owner = declaration.owner
     try:
         hints = get_type_hints(declaration.function, localns=known, include_extras=True)
     except NameError:
@@ -44,6 +40,23 @@ def find_hints(declaration: Declaration) -> dict[str, Any]:
         ) from error
     declaration.hints, declaration.names = hints, None
     return hints
+
+
+class _Names(dict[str, Any]):
+    """What annotations may name: types of the class, and the class itself."""
+
+    owner: type[Any] | None = None
+
+    def __missing__(self, name: str) -> Any:
+        if self.owner is None:
+            raise KeyError(name)
+        # Of what a class holds, methods are left out: one may well be called `list`.
+        found = vars(self.owner).get(name)
+        if _is_type(found):
+            return found
+        if name == self.owner.__name__:
+            return self.owner
+        raise KeyError(name)
 
 
 def _is_type(value: object) -> bool:

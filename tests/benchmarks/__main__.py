@@ -14,6 +14,7 @@ from importlib.metadata import version
 from types import FrameType
 
 from . import bulk, calls, decoders, in_memory, processes
+from . import calls, decoders, endpoints, in_memory, processes
 from .measure import Row, Settings, render
 from .servers import Web, web_server
 
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[Settings, Web], Iterator[Row]]] = {
     "rate-limit": in_memory.rate_limit,
     "items": decoders.items,
     "events": decoders.events,
+    "endpoint": endpoints.endpoints,
 }
 # They would change how the hand-written calls connect.
 _ENVIRONMENT = "REQUESTS_CA_BUNDLE CURL_CA_BUNDLE HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY".split()
