@@ -46,6 +46,10 @@ page 2 of the posts: Post 4, Post 5, Post 6
 Ada wrote 10 posts
 Bela wrote 10 posts
 Cleo wrote 10 posts
+Cleo, Dora <user4@example.test>
+page 3 of the posts: Post 7, Post 8, Post 9
+100 posts; [10, 10]
+declared: users, add_user, rename_user, delete_user, posts, all_posts, address_of
 """,
     "github": """\
 pydantic/pydantic, since 2011: The home of pydantic.
@@ -53,6 +57,10 @@ its entity tag has 18 characters
 404: Not Found
 found 2, such as aio-libs/aiohttp
 stars: 4000, 2000
+psf/requests
+Not Found
+aio-libs/aiohttp, aio-libs/yarl
+aio-libs/yarl is found: True
 """,
     "follow": """\
 1: ABC at 101.5
@@ -96,6 +104,13 @@ ASKED = {
         "GET /posts?userId=1",
         "GET /posts?userId=2",
         "GET /posts?userId=3",
+        "PATCH /users/3",
+        "GET /users/4",
+        "GET /posts?_page=3&_limit=3",
+        "GET /posts?_limit=50",
+        "GET /posts?_limit=50&_page=2",
+        "GET /posts?userId=3",
+        "GET /posts?userId=4",
     ],
     "github": [
         "GET /repos/pydantic/pydantic",
@@ -103,6 +118,11 @@ ASKED = {
         "GET /search/repositories?q=aio-libs&per_page=2",
         "GET /repos/psf/requests",
         "GET /repos/aio-libs/aiohttp",
+        "GET /repos/psf/requests",
+        "GET /repos/psf/nothing",
+        "GET /search/repositories?q=aio-libs&per_page=30&page=1",
+        "GET /repos/aio-libs/yarl",
+        "GET /search/repositories?q=aio-libs&per_page=30&page=1",
     ],
     # After the last price the answer is 204.
     "follow": ["GET /prices"] * 4,
