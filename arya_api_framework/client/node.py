@@ -257,12 +257,14 @@ class Node(Verbs):
 def _check_endpoints(cls: type[Any]) -> None:
     """Refuse endpoints, those of classes mixed in too, that are none of this class."""
     is_async = _is_awaited(cls)
+    seen: set[str] = set()
     for base in cls.__mro__:
-        if base is not cls and issubclass(base, Node) and _is_awaited(base) is is_async:
-            continue  # It was checked when it was made.
-        for value in base.__dict__.values():
-            if is_endpoint(value):
+        # Others were checked when they were made.
+        is_new = base is cls or not issubclass(base, Node) or _is_awaited(base) is not is_async
+        for name, value in base.__dict__.items():
+            if is_new and name not in seen and is_endpoint(value):
                 value.check(cls, is_async=is_async)
+        seen.update(base.__dict__)
 
 
 def _is_awaited(cls: type[Any]) -> bool | None:

@@ -78,7 +78,6 @@ class SubClient(Node):
     else:
 
         def __init_subclass__(cls, **options):
-            super().__init_subclass__()
             for keyword, value in options.items():
                 if keyword == "name":
                     cls._subclient_name = _check_name(value)
@@ -89,6 +88,7 @@ class SubClient(Node):
                         f"got an unknown class keyword {keyword!r}"
                         f"{near_miss(keyword, ('name', 'relative_path'))}"
                     )
+            super().__init_subclass__()
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         """Prepare the object, so that an `__init__` of the user's needs no `super()`."""

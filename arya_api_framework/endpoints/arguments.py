@@ -127,6 +127,11 @@ def _take_marker(
     declaration: Declaration, name: str, annotation: Any
 ) -> tuple[Marker | None, Any, bool]:
     """Return the marker of an annotation, its type without `Unset`, and whether that was there."""
+    if get_origin(annotation) is not Annotated and any(map(_is_marked, get_args(annotation))):
+        raise declaration.error(
+            f"{name!r} has its marker inside of its type; write Annotated[..., ...] around the "
+            "whole type, with `| None` and `| Unset` in it"
+        )
     notes: list[Any] = []
     found: list[Marker] = []
     if get_origin(annotation) is Annotated:
@@ -152,6 +157,14 @@ def _take_marker(
     for note in notes:
         annotation = Annotated[annotation, note]
     return marker, annotation, may_be_unset
+
+
+def _is_marked(annotation: Any) -> bool:
+    notes = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    return any(
+        isinstance(one, Marker) or (isinstance(one, type) and issubclass(one, Marker))
+        for one in notes
+    )
 
 
 def _without_unset(annotation: Any) -> Any:
@@ -186,10 +199,12 @@ def _check_path(declaration: Declaration, arguments: Iterable[Argument]) -> None
     for field in declaration.fields:
         if field not in in_path:
             raise declaration.error(
-                f"the path {declaration.path!r} has {{{field}}}, and no argument is called that"
+                f"the path {declaration.whole_path!r} has {{{field}}}, and no argument is called "
+                "that"
             )
     for one in arguments:
-        if one.sent not in declaration.fields:
+        # Above a sub-client there may be others with fields in their paths.
+        if one.sent not in declaration.fields and not declaration.is_nested:
             raise declaration.error(
                 f"{one.name!r} is marked as Path, and {declaration.path!r} has no {{{one.sent}}}"
             )

@@ -59,6 +59,9 @@ def make_validator(declaration: Declaration, arguments: tuple[Argument, ...]) ->
             values: dict[str, Any] = check(ArgsKwargs(args, named))
         except ValidationError as error:
             raise _explain(declaration, error, names, schema) from None
+        except TypeError:
+            # Pydantic's own, of a constraint that does not fit, shows the value.
+            raise declaration.error("a constraint or validator does not fit its type") from None
         if may_be_unset:
             return {name: value for name, value in values.items() if value is not UNSET}
         return values

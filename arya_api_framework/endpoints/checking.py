@@ -35,6 +35,8 @@ def check_declaration(declaration: Declaration, owner: type[Any], is_async: bool
     Raises:
         ConfigurationError: It makes none.
     """
+    if owner is declaration.owner and not owner._is_client:
+        declaration.stand_below(owner._subclient_path)
     try:
         _check_options(declaration.options)
     except ConfigurationError as error:

@@ -36,13 +36,15 @@ class Declaration:
         function: The method as it was written.
         method: The request method.
         path: The path below the client, with its `{fields}`.
-        fields: The names of these.
+        fields: The names of these, and of those in the path of the sub-client that declares it.
         options: The options of every call.
         name: What to call it.
         description: What it does.
         href: Where its documentation is.
         deprecated: Whether it should not be used any more.
         validate: Whether arguments are checked.
+        whole_path: The path with that of the sub-client before it.
+        is_nested: Whether it stands in a sub-client.
         owner: The class that it stands in, once that is made.
         is_async: Whether it is written with `async def`.
         is_shared: Whether it serves both kinds of client, as `@shared` says.
@@ -82,6 +84,8 @@ class Declaration:
         self.validate: bool = options.get("validate", True)
         self.options = {name: value for name, value in options.items() if name not in ABOUT}
         self.check_options(self.options, _DECLARED, ABOUT)
+        self.whole_path = path
+        self.is_nested = False
         try:
             self.fields: tuple[str, ...] = compile_path(path).fields
         except ConfigurationError as error:
@@ -102,6 +106,16 @@ class Declaration:
             "endpoint.result`, by name only, to be given what the call returned; where it needs "
             "none, write `...`"
         )
+
+    def stand_below(self, path: str) -> None:
+        """Stand in a sub-client.
+
+        Args:
+            path: The path of that.
+        """
+        self.is_nested = True
+        self.whole_path = path + self.path
+        self.fields = (*compile_path(path).fields, *compile_path(self.path).fields)
 
     def check_options(
         self,

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from typing_extensions import Unpack
 
+from ..client.verbs import Verbs
 from ..options import ItemOptions
 
 if TYPE_CHECKING:
@@ -55,7 +56,11 @@ class BoundEndpoint(Generic[P, R_co]):
             """Make the call."""
             endpoint = self.endpoint
             plan = endpoint.plan or endpoint.compile(self.__self__)
-            return plan.call(self.__self__, args, named, self.options)
+            try:
+                return plan.call(self.__self__, args, named, self.options)
+            except AttributeError:
+                endpoint._check_user(type(self.__self__))
+                raise
 
     def with_options(self, **options: Unpack[ItemOptions]) -> BoundEndpoint[P, R_co]:
         """Return the same endpoint, its calls made with other options.
@@ -178,6 +183,7 @@ class Endpoint(Generic[P, R_co]):
         if node is None:
             return Plan(self.declaration)
         kind = node if isinstance(node, type) else type(node)
+        self._check_user(kind)
         # `Crud[User](...)` notes on the instance what it was made by.
         used_by = kind if node is kind else vars(node).get("__orig_class__", kind)
         plan = self._plans.get(kind, {}).get(used_by)
@@ -188,6 +194,13 @@ class Endpoint(Generic[P, R_co]):
             else:
                 self.plan = plan
         return plan
+
+    def _check_user(self, kind: type[Any]) -> None:
+        if not issubclass(kind, Verbs):
+            raise self.declaration.error(
+                f"{kind.__name__} is no client; derive a class from it and from SyncClient, "
+                "AsyncClient or a sub-client"
+            )
 
     def check(self, owner: type[Any], *, is_async: bool | None) -> None:
         """Refuse a declaration that makes no endpoint of a class.

@@ -14,6 +14,7 @@ import pytest
 
 from arya_api_framework import (
     AsyncClient,
+    AsyncSubClient,
     BaseModel,
     Endpoint,
     Hook,
@@ -28,7 +29,7 @@ from arya_api_framework import (
     shared,
     utils,
 )
-from arya_api_framework.endpoints import ByStatus, Items
+from arya_api_framework.endpoints import ByStatus, Items, Path
 from arya_api_framework.errors import ConfigurationError, SubClientNoParent
 from tests.app import Server
 from tests.conftest import Kind
@@ -390,3 +391,58 @@ def test_one_kind_of_sub_client(server: Server) -> None:
 
     with Client(server.url) as client:
         assert client.only.one(1).name == "Ada"
+
+
+async def test_fields_in_the_path_of_a_sub_client(
+    kind: Kind, mount: Mount, scripted: Scripted
+) -> None:
+    """They are filled by arguments as well, those of a parent by arguments marked as `Path`."""
+
+    class Issues(SubClient, relative_path="/issues/{state}"):
+        @shared
+        @endpoint.get("/{id}")
+        def one(self, owner: Annotated[str, Path], state: str, id: int) -> Any: ...
+
+        @shared
+        @endpoint.get("/{id}")
+        def incomplete(self, state: str, id: int) -> Any: ...
+
+    class Repos(SubClient, relative_path="/repos/{owner}"):
+        issues = Issues()
+
+    class Api:
+        repos = Repos()
+
+    api = mount(Api, scripted.url)
+    await kind.call(api.repos.issues.one, "psf", "open", 3)
+    assert scripted.log[-1].target == "/repos/psf/issues/open/3"
+    with pytest.raises(
+        ConfigurationError, match=r"needs path_parameters \['owner', 'state', 'id'\]"
+    ):
+        await kind.call(api.repos.issues.incomplete, "open", 3)
+    with pytest.raises(ConfigurationError, match=r"one: the path '/\{a\}/x' has \{a\}, and no arg"):
+
+        class Wrong(SubClient, relative_path="/{a}"):
+            @shared
+            @endpoint.get("/x")
+            def one(self) -> Any: ...
+
+
+def test_mixins_that_are_not_mounted() -> None:
+    """A plain class with endpoints is no client."""
+    with pytest.raises(ConfigurationError, match=r"Api.article: Api is no client; derive a class"):
+        Api().article(1)
+
+
+def test_what_is_overridden_is_not_checked() -> None:
+    """A class may put an endpoint of its kind in the place of one that serves both by mistake."""
+
+    class Both(SubClient):
+        @endpoint.get("/x")
+        def one(self) -> int: ...
+
+    class Awaited(Both, AsyncSubClient):
+        @endpoint.get("/x")
+        async def one(self) -> int: ...  # type: ignore[override]
+
+    assert Awaited.endpoints["one"].declaration.is_async
