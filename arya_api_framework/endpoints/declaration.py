@@ -173,23 +173,21 @@ def is_empty(function: Callable[..., Any]) -> bool:
     )
 
 
-def find_names(function: Callable[..., Any], body: FrameType) -> dict[str, Any] | None:
-    """Return what is known where a class is made in a function.
+def find_names(function: Callable[..., Any], place: FrameType) -> dict[str, Any] | None:
+    """Return what is known in the function in which a method is declared.
 
     Args:
-        function: A method of the class.
-        body: The frame of the body of the class.
+        function: The method.
+        place: The frame of the body of its class.
 
     Returns:
-        `None` where its annotations are no texts, or the class is made in a module.
+        `None` where its annotations are no texts, or it is declared in a module.
     """
     if not function.__code__.co_flags & _FUTURE_ANNOTATIONS:
         return None
-    found: dict[str, Any] = {}
-    frame = body.f_back
-    while frame is not None and frame.f_locals is not frame.f_globals:
-        found = {**frame.f_locals, **found}
-        if "__qualname__" not in frame.f_locals:  # It is a function, and no body of a class.
-            break
+    frame: FrameType | None = place
+    while frame is not None and "__qualname__" in frame.f_locals:  # The body of a class.
         frame = frame.f_back
-    return found or None
+    if frame is None or frame.f_locals is frame.f_globals:
+        return None
+    return {**frame.f_locals}

@@ -169,8 +169,8 @@ def _declaring(method: str, path: str, options: Any) -> Callable[[Any], Any]:
             raise ConfigurationError(
                 f"@endpoint.{method.lower()}({path!r}) stands over a method, not over {function!r}"
             )
-        body = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-        names = find_names(function, body)
+        place = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+        names = find_names(function, place)
         return Endpoint(Declaration(function, method, path, options, names))
 
     return declare

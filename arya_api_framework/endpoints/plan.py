@@ -148,16 +148,13 @@ class Plan:
         about = self._declaration
         call = partial(node._request, about.method, about.path, options)
         after = partial(self._finish, node, values)
-        if not is_awaited(node):
-            from .sync_after import follow
-
-            return follow(call, self._of_error, after)
-        from .async_after import follow as follow_awaited
-        from .async_after import ready
-
-        if not about.is_async or about.result_name is None:
-            return follow_awaited(call, self._of_error, lambda result: ready(after(result)))
-        return follow_awaited(call, self._of_error, after)
+        if is_awaited(node):
+            from .async_after import follow, ready
+        else:
+            from .sync_after import follow, ready
+        if about.is_async and about.result_name is not None:
+            return follow(call, self._of_error, after)  # The body is awaited itself.
+        return follow(call, self._of_error, lambda result: ready(after(result)))
 
     def _finish(self, node: Any, values: dict[str, Any], result: Any) -> Any:
         """Return what is made of the result of the call."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
@@ -63,6 +63,18 @@ class Size:
     """A body in a dataclass."""
 
     width: int
+
+
+class Cat(BaseModel):
+    """A body of two kinds."""
+
+    kind: Literal["cat"]
+
+
+class Dog(BaseModel):
+    """The other one."""
+
+    kind: Literal["dog"]
 
 
 class Options(TypedDict, total=False):
@@ -193,6 +205,18 @@ class Api:
     @shared
     @endpoint.get("/checked/{id}")
     def by_position(self, id: int, /, q: int = 1) -> None: ...
+
+    @shared
+    @endpoint.get("/plain", validate=False)
+    def plain(self, q: int = 1) -> None: ...
+
+    @shared
+    @endpoint.get("/odd")
+    def odd(self, q: Annotated[str, Field(le=3)]) -> None: ...
+
+    @shared
+    @endpoint.post("/pets")
+    def pet(self, body: Annotated[Cat | Dog, Field(discriminator="kind")]) -> None: ...
 
     @shared
     @endpoint.get("/c/{id}", error_responses={404: City}, headers={"X-A": "1"}, timeout=30)
@@ -345,6 +369,7 @@ async def test_arguments_as_they_are(kind: Kind, mount: Mount, scripted: Scripte
     ):
         with pytest.raises(ConfigurationError, match=f"^endpoint Api.unchecked: {said}"):
             await kind.call(api.unchecked, *args, **named)
+    assert (await sent(kind, scripted, api.plain)).target == "/plain?q=1"
     assert (await sent(kind, scripted, api.by_position, "5", "6")).target == "/checked/5?q=6"
 
 
@@ -389,6 +414,8 @@ async def test_arguments_as_they_are(kind: Kind, mount: Mount, scripted: Scripte
             {},
             r"Api.merge: patch\.5\.\[key\]|patch.*: Input should be a va",
         ),
+        ("odd", ("secret",), {}, "Api.odd: a constraint or validator does not fit its type"),
+        ("pet", ({"kind": "secret"},), {}, "Api.pet: body: The tag in 'kind' is none of 'cat', 'd"),
         (
             "bodies",
             ([{}, {}, {}, {"nick": 5}],),

@@ -216,6 +216,7 @@ def test_introspection() -> None:
     assert "Get a post." in shown
     assert inspect.isroutine(client.article)
     assert Documented.article.declaration.deprecated
+    assert type("Holder", (), {"article": client.article})().article == client.article
     with pytest.raises(AttributeError):
         _ = client.article.nothing
 
@@ -231,6 +232,31 @@ def test_endpoints_are_values() -> None:
     assert copy.copy(Documented.article) is copy.deepcopy(Documented.article) is Documented.article
     assert pickle.loads(pickle.dumps(Documented.article)) is Documented.article
     assert pickle.loads(pickle.dumps(Documented)) is Documented
+
+
+def test_plans() -> None:
+    """A plan is compiled once, and tells what a call would be."""
+    plan = Documented.article.compile()
+    assert Documented.article.compile(Documented) is not plan
+    assert Documented.article.compile(Documented) is Documented.article.compile()
+    assert plan.options((1,), {"q": "y"}, {"timeout": 3}) == {
+        "response_format": Post,
+        "path_parameters": {"id": 1},
+        "parameters": {"q": "y"},
+        "timeout": 3,
+    }
+
+
+def test_attributes_that_are_missing(server: Server) -> None:
+    """An error of the body of a method stays what it is."""
+
+    class Broken(SyncClient):
+        @endpoint.get("/posts/1")
+        def one(self, *, result: Post = endpoint.result) -> Any:
+            return result.nothing  # type: ignore[attr-defined]
+
+    with Broken(server.url) as client, pytest.raises(AttributeError, match="nothing"):
+        client.one()
 
 
 def test_calls_by_the_class(server: Server) -> None:
@@ -307,7 +333,11 @@ class Crud(SubClient, Generic[T]):
 
     @shared
     @endpoint.get("/{id}")
-    def fixed(self, id: int) -> User: ...
+    def fixed(self, id: int, fields: list[str] | None = None) -> User: ...
+
+    @shared
+    @endpoint.get("/{id}")
+    def beside(self, id: int, fields: list[str] | None = None) -> T: ...
 
 
 class OfUsers(Crud[User], relative_path="/users"):
@@ -348,6 +378,7 @@ async def test_generic_classes(kind: Kind, mount: Mount, scripted: Scripted) -> 
         answer(200, body=user),
         answer(200, body=user),
         answer(200, body=user),
+        answer(200, body=user),
     ]
     api = mount(Resources, scripted.url)
     assert await kind.call(api.users.one, 1) == User(id=1, name="Ada")
@@ -360,10 +391,21 @@ async def test_generic_classes(kind: Kind, mount: Mount, scripted: Scripted) -> 
     assert await kind.call(api.unsaid.fixed, 1) == User(id=1, name="Ada")
     with pytest.raises(ConfigurationError, match=r"Crud.one: ~T is not known here; derive a class"):
         await kind.call(api.unsaid.one, 1)
-    walk = api.users.all()
-    assert walk is not None
+    await kind.call(api.users.beside, 1, ["a"])
+    assert scripted.log[-1].target == "/users/1?fields=a"
+    assert api.users.all() is not None
     assert Crud.one.compile().result.form is T
     assert OfUsers.one.compile(OfUsers).result.form is User
+
+
+def test_generic_endpoints_elsewhere() -> None:
+    """A class that says nothing of the variable is told so."""
+
+    class Other(SyncClient):
+        borrowed = Crud.one
+
+    with pytest.raises(ConfigurationError, match=r"Crud\.one: ~T is not known here"):
+        Other("https://h.test").borrowed(1)
 
 
 def test_generic_clients(server: Server) -> None:

@@ -4,7 +4,8 @@
 # mypy: disable-error-code="empty-body"
 
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, NewType
 
 import pytest
 from typing_extensions import TypedDict
@@ -67,6 +68,16 @@ def client(*, path: str = "/x", method: str = "get", **options: Any) -> Callable
         return type("Made", (SyncClient,), {function.__name__: declared})
 
     return made
+
+
+@dataclass
+class Node:
+    """Names what is defined nowhere yet."""
+
+    next: "Unheard"  # type: ignore[name-defined]  # noqa: F821
+
+
+Number = NewType("Number", int)
 
 
 class Page(PaginatedResponse):
@@ -410,12 +421,23 @@ def test_declarations_that_are_fine() -> None:
         ) -> None: ...
 
         @shared
+        @endpoint.get("/x")
+        def later(self, node: Node, number: Number) -> Node: ...
+
+        @shared
         @endpoint.put("/x", validate=False)
         def any_body(self, a: Annotated[Odd, Body(raw=True)], b: Odd) -> str: ...
 
     for kind in (SyncClient, AsyncClient):
         made: Any = type("Made", (Api, kind), {})
-        assert list(made.endpoints) == ["all", "named", "there", "files", "any_body"]
+        assert list(made.endpoints) == [
+            "all",
+            "named",
+            "there",
+            "files",
+            "later",
+            "any_body",
+        ]
 
     class Events(AsyncClient):
         @endpoint.get("/x")

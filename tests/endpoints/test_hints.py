@@ -48,6 +48,13 @@ class Client(SyncClient):
     @endpoint.get("/wrong/{id}")
     def wrong(self, di: Later) -> Later: ...
 
+    @endpoint.get("/users")
+    def odd(self, a: Odd) -> None: ...
+
+
+class Odd:
+    """What pydantic knows nothing of."""
+
 
 class Later(Response):
     """Comes later."""
@@ -78,6 +85,10 @@ def test_types_for_type_checkers_only(name: str, type_name: str) -> None:
 
 def test_errors_that_come_later() -> None:
     """What could not be checked with the class is checked at the first call."""
+    with pytest.raises(
+        ConfigurationError, match=r"Client\.odd: an argument has a type that cannot"
+    ):
+        Client("https://h.test").odd(Odd())
     with pytest.raises(ConfigurationError, match=r"Client\.wrong: the path '/wrong/\{id\}' has"):
         Client("https://h.test").wrong(Later(id=1))
 
@@ -108,6 +119,19 @@ def test_types_of_a_function(server: Server) -> None:
     assert Client.one.declaration.names is None
     with pytest.raises(ConfigurationError, match=r"LocalLater\.one: name 'Unheard' is not defined"):
         LocalLater(server.url).one(1)
+
+
+def test_endpoints_outside_of_classes(server: Server) -> None:
+    """An endpoint can be called with a client that it is no part of."""
+
+    class Local(Response):
+        id: int
+
+    @endpoint.get("/users/{id}")
+    def one(self: Any, id: int) -> Local: ...
+
+    with SyncClient(server.url) as client:
+        assert one(client, 1) == Local(id=1)
 
 
 def test_annotations_that_are_no_types() -> None:

@@ -73,6 +73,10 @@ class Api:
     def model(self, id: int) -> User: ...
 
     @shared
+    @endpoint.get("/users/{id}")
+    def noted(self, id: int) -> Annotated[User, "noted"]: ...
+
+    @shared
     @endpoint.get("/users")
     def many(self) -> list[User]: ...
 
@@ -182,7 +186,7 @@ async def test_types(kind: Kind, mount: Mount, server: Server) -> None:
     assert await call("model", 1) == ADA
     assert (await call("model", 1)).model_response.status == 200
     assert (await call("many"))[0] == ADA
-    assert await call("either", 1) == ADA
+    assert await call("either", 1) == await call("noted", 1) == ADA
     assert await call("nothing", 1) is None
     assert '"Ada"' in await call("text", 1)
     assert b'"Ada"' in await call("content", 1)
