@@ -140,13 +140,11 @@ def _check_type(declaration: Declaration, what: str, annotation: Any) -> None:
     if is_unsendable(annotation):
         raise declaration.error(f"{what} is of a type that no request or response can hold")
     from pydantic import TypeAdapter
-    from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
+    from pydantic.errors import PydanticUserError
     from pydantic_core import SchemaError
 
     try:
-        TypeAdapter[Any](annotation)
-    except PydanticUndefinedAnnotation:
-        pass  # What it names is defined later.
+        TypeAdapter[Any](annotation)  # Names that are defined later are no error of it.
     except (PydanticUserError, SchemaError, TypeError) as error:
         text = str(error).partition("\n")[0]
         raise declaration.error(f"{what} is of a type that cannot be checked: {text}") from error

@@ -401,7 +401,7 @@ async def test_generic_classes(kind: Kind, mount: Mount, scripted: Scripted) -> 
 def test_generic_endpoints_elsewhere() -> None:
     """A class that says nothing of the variable is told so."""
 
-    class Other(SyncClient):
+    class Other(SyncClient, Generic[T]):
         borrowed = Crud.one
 
     with pytest.raises(ConfigurationError, match=r"Crud\.one: ~T is not known here"):
