@@ -1,5 +1,6 @@
 """Declared endpoints have the exact signatures of their methods."""
 
+# ruff: noqa: D102
 # mypy: disable-error-code="empty-body"
 
 from collections.abc import AsyncIterator, Iterator
