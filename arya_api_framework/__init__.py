@@ -41,6 +41,9 @@ __all__ = [
     "TLS",
     "AdaptiveConcurrency",
     "AsyncClient",
+    "AsyncItems",
+    "AsyncPages",
+    "AsyncStream",
     "AsyncSubClient",
     "BaseModel",
     "CallOptions",
@@ -97,6 +100,9 @@ __all__ = [
     "StatusField",
     "SubClient",
     "SyncClient",
+    "SyncItems",
+    "SyncPages",
+    "SyncStream",
     "SyncSubClient",
     "Timeout",
     "TusOptions",
@@ -116,6 +122,10 @@ if TYPE_CHECKING:
     from .checksum import Checksum
     from .client.download import Download
     from .forms import Encoding, Form, FormFile
+    from .client.async_pages import AsyncItems, AsyncPages
+    from .client.async_stream import AsyncStream
+    from .client.sync_pages import SyncItems, SyncPages
+    from .client.sync_stream import SyncStream
     from .endpoints.declare import Endpoint, endpoint
     from .models import BaseModel, PaginatedResponse, Response
     from .operations import DoneFlag, Poll, Polling, StatusCode, StatusField, Verdict
@@ -132,6 +142,10 @@ else:
         "bulk.outcome": ["Outcome"],
         "forms": ["Encoding", "Form", "FormFile"],
         "client.download": ["Download"],
+        "client.async_pages": ["AsyncItems", "AsyncPages"],
+        "client.async_stream": ["AsyncStream"],
+        "client.sync_pages": ["SyncItems", "SyncPages"],
+        "client.sync_stream": ["SyncStream"],
         "endpoints.declare": ["Endpoint", "endpoint"],
         "models": ["BaseModel", "PaginatedResponse", "Response"],
         "operations": ["DoneFlag", "Poll", "Polling", "StatusCode", "StatusField", "Verdict"],

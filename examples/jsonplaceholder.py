@@ -20,9 +20,9 @@ from arya_api_framework import (
     LinkHeader,
     Response,
     SyncClient,
+    SyncItems,
     endpoint,
 )
-from arya_api_framework.client.sync_pages import SyncItems
 from arya_api_framework.endpoints import Body, Query
 from examples import api
 

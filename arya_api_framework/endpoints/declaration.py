@@ -1,9 +1,11 @@
 """`Declaration`: what an endpoint says of itself."""
 
 from __future__ import annotations
+import __future__
 
 import dis
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Any
@@ -24,7 +26,6 @@ _OPTIONS = ItemOptions.__optional_keys__ - {
     "files",
 }
 _DECLARED = _OPTIONS - {"state"}
-_FUTURE_ANNOTATIONS = 0x1000000
 _NOTHING = {None, ...}
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -90,7 +91,7 @@ class Declaration:
             self.fields: tuple[str, ...] = compile_path(path).fields
         except ConfigurationError as error:
             raise self.error(str(error)) from error
-        given = [*inspect.signature(function).parameters.values()]
+        given = [*signature_of(function).parameters.values()]
         if not given or given[0].kind not in _BY_POSITION:
             raise self.error("it is a method, and needs `self` as its first argument")
         self.parameters = given[1:]
@@ -159,6 +160,15 @@ class Declaration:
         return ConfigurationError(f"endpoint {self.function.__qualname__}: {text}")
 
 
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of a function, whose annotations may name what is not there yet."""
+    if sys.version_info >= (3, 14):  # pragma: no cover - there they are evaluated when asked for
+        from annotationlib import Format
+
+        return inspect.signature(function, annotation_format=Format.FORWARDREF)
+    return inspect.signature(function)
+
+
 def is_empty(function: Callable[..., Any]) -> bool:
     """Return whether the body of a function does nothing, or says that it is not implemented."""
     code = function.__code__
@@ -183,7 +193,7 @@ def find_names(function: Callable[..., Any], place: FrameType) -> dict[str, Any]
     Returns:
         `None` where its annotations are no texts, or it is declared in a module.
     """
-    if not function.__code__.co_flags & _FUTURE_ANNOTATIONS:
+    if not function.__code__.co_flags & __future__.annotations.compiler_flag:
         return None
     frame: FrameType | None = place
     while frame is not None and "__qualname__" in frame.f_locals:  # The body of a class.

@@ -12,21 +12,23 @@ from typing_extensions import TypedDict
 
 from arya_api_framework import (
     AsyncClient,
+    AsyncItems,
+    AsyncStream,
     BaseModel,
     LinkHeader,
     PaginatedResponse,
     RawResponse,
     SubClient,
     SyncClient,
+    SyncItems,
+    SyncPages,
+    SyncStream,
     SyncSubClient,
     endpoint,
     shared,
 )
-from arya_api_framework.client.async_pages import AsyncItems
-from arya_api_framework.client.async_stream import AsyncStream
-from arya_api_framework.client.sync_pages import SyncItems, SyncPages
-from arya_api_framework.client.sync_stream import SyncStream
 from arya_api_framework.endpoints import (
+    UNSET,
     Body,
     ByStatus,
     Cookie,
@@ -36,10 +38,10 @@ from arya_api_framework.endpoints import (
     Items,
     Path,
     Query,
+    Unset,
 )
 from arya_api_framework.endpoints.declaration import is_empty
 from arya_api_framework.errors import ConfigurationError
-from arya_api_framework.options import UNSET, Unset
 
 
 class User(BaseModel):

@@ -11,18 +11,20 @@ from typing_extensions import TypedDict
 
 from arya_api_framework import (
     AsyncClient,
+    AsyncItems,
+    AsyncPages,
+    AsyncStream,
     BaseModel,
     LinkHeader,
     RawResponse,
     Response,
     SyncClient,
+    SyncItems,
+    SyncPages,
+    SyncStream,
     endpoint,
     shared,
 )
-from arya_api_framework.client.async_pages import AsyncItems, AsyncPages
-from arya_api_framework.client.async_stream import AsyncStream
-from arya_api_framework.client.sync_pages import SyncItems, SyncPages
-from arya_api_framework.client.sync_stream import SyncStream
 from arya_api_framework.endpoints import ByStatus, Items, Pages, Query, Stream
 from arya_api_framework.errors import (
     ClientClosedError,

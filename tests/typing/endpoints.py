@@ -10,6 +10,9 @@ from typing_extensions import TypedDict, Unpack
 
 from arya_api_framework import (
     AsyncClient,
+    AsyncItems,
+    AsyncPages,
+    AsyncStream,
     AsyncSubClient,
     BaseModel,
     CallOptions,
@@ -18,15 +21,15 @@ from arya_api_framework import (
     Response,
     SubClient,
     SyncClient,
+    SyncItems,
+    SyncPages,
+    SyncStream,
     SyncSubClient,
     endpoint,
     shared,
 )
-from arya_api_framework.client.async_pages import AsyncItems, AsyncPages
-from arya_api_framework.client.async_stream import AsyncStream
-from arya_api_framework.client.sync_pages import SyncItems, SyncPages
-from arya_api_framework.client.sync_stream import SyncStream
 from arya_api_framework.endpoints import (
+    UNSET,
     Body,
     BoundEndpoint,
     ByStatus,
@@ -35,8 +38,8 @@ from arya_api_framework.endpoints import (
     Pages,
     Query,
     Stream,
+    Unset,
 )
-from arya_api_framework.options import UNSET, Unset
 
 T = TypeVar("T")
 
