@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 import pydantic
 import pytest
+from hypothesis import assume, given, reject
+from hypothesis import strategies as st
 
 from arya_api_framework import BaseModel
 from arya_api_framework.client.url import compile_path, encode_value
@@ -239,3 +242,30 @@ def test_what_is_encoded_already_stays_in_its_segment() -> None:
     matrix = {"id": write_path("id", "x", "matrix", False)}
     with pytest.raises(ConfigurationError, match=r"is filled to one with a '\.' or '\.\.' segment"):
         compile_path("/x/..{id}").fill(matrix, lambda one: one)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
+
+
+@given(st.lists(TEXTS, min_size=1))
+def test_items_come_back(items: list[str]) -> None:
+    """Whatever stands in a list, a server that splits and decodes reads what was given."""
+    assume(all(item.strip(".") for item in items))
+    try:
+        simple = write_path("x", items, "simple", False)
+        matrix = write_path("x", items, "matrix", True)
+    except ConfigurationError:  # A dot segment that is encoded.
+        reject()
+    assert not {"/", "?", "#", "\\"} & {*simple, *matrix}
+    assert [unquote(item) for item in simple.split(",")] == items
+    assert [unquote(item) for item in matrix.split(";x=")[1:]] == items
+    joined = write_query("x", items, "form", False)["x"]
+    assert [unquote(item) for item in joined.split(",")] == items
+
+
+@given(st.dictionaries(TEXTS, TEXTS, min_size=1))
+def test_fields_come_back(fields: dict[str, str]) -> None:
+    """The same of the fields of objects."""
+    assert dict(parse_qsl(of_query(write_query("x", fields, None, None)))) == fields
+    deep = dict(parse_qsl(of_query(write_query("x", fields, "deepObject", None))))
+    assert deep == {f"x[{name}]": value for name, value in fields.items()}
