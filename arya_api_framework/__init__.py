@@ -111,8 +111,8 @@ __all__ = [
     "Verdict",
     "WaitOptions",
     "__version__",
-    "map_calls",
     "endpoint",
+    "map_calls",
     "shared",
 ]
 
@@ -127,6 +127,7 @@ if TYPE_CHECKING:
     from .client.sync_pages import SyncItems, SyncPages
     from .client.sync_stream import SyncStream
     from .endpoints.declare import Endpoint, endpoint
+    from .forms import Encoding, Form, FormFile
     from .models import BaseModel, PaginatedResponse, Response
     from .operations import DoneFlag, Poll, Polling, StatusCode, StatusField, Verdict
     from .pagination import Cursor, LinkHeader, NextURL, Offset, Page, PageNumber, Pagination

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from types import FrameType
 
-from . import bulk, calls, decoders, in_memory, processes
-from . import calls, decoders, endpoints, in_memory, processes
+from . import bulk, calls, decoders, endpoints, in_memory, processes
 from .measure import Row, Settings, render
 from .servers import Web, web_server
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -51,7 +52,7 @@ def endpoints(settings: Settings, web: Web) -> Iterator[Row]:
         sent = compare(settings, lambda: client.declared(1), lambda: client.by_hand(1))
         yield Row.of("declared call, sent", "us", sent)
         vars(client)["_request"] = lambda method, path, options: None
-        many = Settings(settings.rounds, settings.calls * _TIMES, 0, 0, 0)
+        many = replace(settings, calls=settings.calls * _TIMES)
         for what, ours, theirs in (
             ("declared call", lambda: client.declared(1), lambda: client.by_hand(1)),
             (
