@@ -58,13 +58,14 @@ def make_validator(declaration: Declaration, arguments: tuple[Argument, ...]) ->
         try:
             values: dict[str, Any] = check(ArgsKwargs(args, named))
         except ValidationError as error:
-            raise _explain(declaration, error, names, schema) from None
-        except TypeError:
-            # Pydantic's own, of a constraint that does not fit, shows the value.
-            raise declaration.error("a constraint or validator does not fit its type") from None
-        if may_be_unset:
-            return {name: value for name, value in values.items() if value is not UNSET}
-        return values
+            refused = _explain(declaration, error, names, schema)
+        except TypeError:  # Pydantic's own, of a constraint that does not fit.
+            refused = declaration.error("a constraint or validator does not fit its type")
+        else:
+            if may_be_unset:
+                return {name: value for name, value in values.items() if value is not UNSET}
+            return values
+        raise refused  # Out here it has no context, which would show the values.
 
     return bind
 
