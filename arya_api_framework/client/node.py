@@ -40,6 +40,7 @@ class Node(Verbs):
     """What can have sub-clients: a client, or a sub-client."""
 
     _is_client: ClassVar[bool] = True
+    _fits_async: ClassVar[bool | None] = None  # As its endpoints say, where the class does not.
     _parent: Node | None = None
     _children: dict[str, SubClient]
 
@@ -258,13 +259,21 @@ def _check_endpoints(cls: type[Any]) -> None:
     """Refuse endpoints, those of classes mixed in too, that are none of this class."""
     is_async = _is_awaited(cls)
     seen: set[str] = set()
+    fits = {base.__dict__.get("_fits_async") for base in cls.__mro__}
     for base in cls.__mro__:
         # Others were checked when they were made.
         is_new = base is cls or not issubclass(base, Node) or _is_awaited(base) is not is_async
         for name, value in base.__dict__.items():
             if is_new and name not in seen and is_endpoint(value):
-                value.check(cls, is_async=is_async)
+                fits.add(value.check(cls, is_async=is_async))
         seen.update(base.__dict__)
+    if is_async is None:
+        if {True, False} <= fits:
+            raise ConfigurationError(
+                f"{cls.__name__} has endpoints for an AsyncClient and for a SyncClient; see "
+                "`shared` for endpoints that serve both"
+            )
+        cls._fits_async = next((one for one in fits if one is not None), None)
 
 
 def _is_awaited(cls: type[Any]) -> bool | None:
@@ -311,8 +320,13 @@ def _class_attribute(cls: type[Any], name: str) -> object:
     return _MISSING
 
 
-def _kind_of(node: object) -> type[Verbs] | None:
-    return next((kind for kind in (SyncVerbs, AsyncVerbs) if isinstance(node, kind)), None)
+def _kind_of(node: Node) -> type[Verbs] | None:
+    for kind in (SyncVerbs, AsyncVerbs):
+        if isinstance(node, kind):
+            return kind
+    if node._fits_async is None:
+        return None
+    return AsyncVerbs if node._fits_async else SyncVerbs
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

@@ -24,13 +24,19 @@ _NUMBERS = (int, float, Decimal)
 _OF_PAGES = (PageOptions.__optional_keys__ - RequestOptions.__optional_keys__) | {"max_items"}
 
 
-def check_declaration(declaration: Declaration, owner: type[Any], is_async: bool | None) -> None:
+def check_declaration(
+    declaration: Declaration, owner: type[Any], is_async: bool | None
+) -> bool | None:
     """Refuse a declaration that makes no endpoint of a class.
 
     Args:
         declaration: The declaration.
         owner: The class.
         is_async: Whether its calls are awaited, `None` where it serves both kinds.
+
+    Returns:
+        Whether it fits the asynchronous kind of client only, or the synchronous one; `None` where
+        it fits both, or that is not known yet.
 
     Raises:
         ConfigurationError: It makes none.
@@ -44,7 +50,7 @@ def check_declaration(declaration: Declaration, owner: type[Any], is_async: bool
     try:
         hints = find_hints(declaration)
     except NameError:  # What it names is defined later.
-        return
+        return True if declaration.is_async else None
     arguments = find_arguments(declaration, hints)
     if declaration.validate:
         _check_types(declaration, arguments)
@@ -53,6 +59,7 @@ def check_declaration(declaration: Declaration, owner: type[Any], is_async: bool
     for form in (result.form, *(result.by_status or {}).values()):
         if form is not UNSET:
             _check_type(declaration, "what it returns", form)
+    return result.is_async
 
 
 def _check_kind(

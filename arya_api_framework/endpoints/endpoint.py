@@ -202,7 +202,7 @@ class Endpoint(Generic[P, R_co]):
                 "AsyncClient or a sub-client"
             )
 
-    def check(self, owner: type[Any], *, is_async: bool | None) -> None:
+    def check(self, owner: type[Any], *, is_async: bool | None) -> bool | None:
         """Refuse a declaration that makes no endpoint of a class.
 
         What cannot be known yet, as names of types that are defined later, is checked at first use.
@@ -211,12 +211,15 @@ class Endpoint(Generic[P, R_co]):
             owner: The class.
             is_async: Whether its calls are awaited, `None` where it serves both kinds.
 
+        Returns:
+            Which kind of client it fits, see `check_declaration`.
+
         Raises:
             ConfigurationError: It makes none.
         """
         from .checking import check_declaration
 
-        check_declaration(self.declaration, owner, is_async)
+        return check_declaration(self.declaration, owner, is_async)
 
     def __repr__(self) -> str:
         about = self.declaration

@@ -24,13 +24,14 @@ from arya_api_framework import (
     Response,
     SubClient,
     SyncClient,
+    SyncItems,
     SyncSubClient,
     endpoint,
     shared,
     utils,
 )
 from arya_api_framework.endpoints import ByStatus, Items, Path
-from arya_api_framework.errors import ConfigurationError, SubClientNoParent
+from arya_api_framework.errors import ConfigurationError, SubClientError, SubClientNoParent
 from tests.app import Server
 from tests.conftest import Kind
 from tests.endpoints.conftest import Mount
@@ -488,3 +489,41 @@ def test_what_is_overridden_is_not_checked() -> None:
         async def one(self) -> int: ...  # type: ignore[override]
 
     assert Awaited.endpoints["one"].declaration.is_async
+
+
+def test_kinds_of_sub_clients() -> None:
+    """Endpoints of a plain `SubClient` that fit one kind only are not put below the other."""
+
+    class Waits(SubClient):
+        @endpoint.get("/x")
+        async def one(self) -> int: ...
+
+    class Derived(Waits):
+        """Of the same kind."""
+
+    class Reads(SubClient):
+        @endpoint.get("/x", pagination=LinkHeader())
+        def all(self) -> SyncItems[int]: ...
+
+    class Client(SyncClient, uri="https://h.test"):
+        reads = Reads()
+
+    class Other(AsyncClient, uri="https://h.test"):
+        waits = Derived()
+
+    assert list(Client().reads.endpoints) == ["all"]
+    assert list(Other().waits.endpoints) == ["one"]
+    with pytest.raises(
+        SubClientError, match="Derived is typed for the other kind of client than Cl"
+    ):
+        Client().add_subclient(Derived())
+    with pytest.raises(
+        SubClientError, match="Reads is typed for the other kind of client than Oth"
+    ):
+        Other().add_subclient(Reads())
+    with pytest.raises(
+        ConfigurationError, match="Mixed has endpoints for an AsyncClient and for a"
+    ):
+
+        class Mixed(Waits, Reads):
+            """Of both."""
