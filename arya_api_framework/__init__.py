@@ -120,10 +120,9 @@ if TYPE_CHECKING:
     from .bulk.map_calls import map_calls
     from .bulk.outcome import Outcome
     from .checksum import Checksum
-    from .client.download import Download
-    from .forms import Encoding, Form, FormFile
     from .client.async_pages import AsyncItems, AsyncPages
     from .client.async_stream import AsyncStream
+    from .client.download import Download
     from .client.sync_pages import SyncItems, SyncPages
     from .client.sync_stream import SyncStream
     from .endpoints.declare import Endpoint, endpoint
