@@ -21,7 +21,9 @@ from tests.servers import Certificate, httpbin
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 # Methods of a client that send nothing. They are called as they are, on both clients.
-PURE = frozenset("budget build forecast items map pages stream tree tus with_options".split())
+PURE = frozenset(
+    "budget build forecast items map openapi pages stream tree tus with_options".split()
+)
 
 # asyncio.to_thread() has a handful of threads only, and a test may well start a hundred calls.
 THREADS = ThreadPoolExecutor(max_workers=256, thread_name_prefix="sync client")

@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
 
 from typing_extensions import Unpack, override
 from yarl import URL
@@ -48,6 +48,7 @@ from .redaction import is_safe_header, redact_url
 from .request import Request
 from .server_variables import resolve_uri
 from .shapes import is_mapping
+from .tree import OpenAPI
 from .url import Origin
 
 if TYPE_CHECKING:
@@ -564,6 +565,51 @@ class BaseClient(Node, metaclass=ClientMeta):
             uri = redact_url(uri)
         info = {"uri": uri, "uri_root": root}
         return {"root": {"__info__": info, **cls._branches(made_anew(cls), uri)}}
+
+    if TYPE_CHECKING:
+
+        @overload
+        @classmethod
+        def openapi(
+            cls,
+            serialized: Literal[True],
+            indent: int | None = None,
+            *,
+            title: str | None = None,
+            version: str | None = None,
+        ) -> str: ...
+        @overload
+        @classmethod
+        def openapi(
+            cls,
+            serialized: Literal[False] = False,
+            indent: int | None = None,
+            *,
+            title: str | None = None,
+            version: str | None = None,
+        ) -> dict[str, Any]: ...
+        @classmethod
+        def openapi(
+            cls,
+            serialized: bool = False,
+            indent: int | None = None,
+            *,
+            title: str | None = None,
+            version: str | None = None,
+        ) -> Any:
+            """See `OpenAPI`."""
+
+    else:
+        openapi = OpenAPI()
+
+    @classmethod
+    def _declared(cls) -> tuple[Any, ...]:
+        """Return what the OpenAPI document of the class is made of."""
+        return cls, cls.config, list(made_anew(cls))
+
+    def _held(self) -> tuple[Any, ...]:
+        """Return what that of this object is made of."""
+        return type(self), self._current_config(), list(self._children.values())
 
     def with_options(self, **options: Unpack[ClientOptions]) -> Self:
         """Return a cheap copy with other options.

@@ -15,6 +15,7 @@ __all__ = [
     "clean_text",
     "hide_in",
     "hide_secrets",
+    "is_credential",
     "is_safe_header",
     "redact_url",
     "secrets_of",
@@ -55,6 +56,11 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 def is_safe_header(name: str) -> bool:
     """Return whether the value of a header may be shown."""
     return name.lower() in SAFE_HEADERS
+
+
+def is_credential(name: str) -> bool:
+    """Return whether what is called that is probably a secret."""
+    return _CREDENTIAL.search(name) is not None
 
 
 def redact_url(url: str) -> str:

@@ -1,4 +1,4 @@
-"""`tree`: what a client or sub-client holds, as nested dicts."""
+"""`tree` and `openapi`: what a client holds, as nested dicts and as an OpenAPI document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing_extensions import TypeIs
 if TYPE_CHECKING:
     from ..endpoints.endpoint import Endpoint
 
-__all__ = ["Endpoints", "Tree", "endpoints_of", "is_endpoint"]
+__all__ = ["Endpoints", "OpenAPI", "Tree", "endpoints_of", "is_endpoint"]
 
 
 class Tree:
@@ -61,6 +61,47 @@ def _tree(
     import json
 
     return json.dumps(tree, indent=indent, default=str)
+
+
+class OpenAPI:
+    """The method `openapi` of clients and of their classes."""
+
+    def __get__(self, client: Any, owner: Any) -> Any:
+        return MethodType(_openapi, owner._declared if client is None else client._held)
+
+
+def _openapi(
+    parts: Callable[[], tuple[Any, ...]],
+    serialized: bool = False,
+    indent: int | None = None,
+    *,
+    title: str | None = None,
+    version: str | None = None,
+) -> Any:
+    """Return the OpenAPI 3.1 document of the declared endpoints.
+
+    An instance shows its own address, schemes and sub-clients, a class what it declares. Neither
+    shows a credential.
+
+    Args:
+        parts: Bound by the access, as `self` is.
+        serialized: Return JSON text instead.
+        indent: The indentation of that text.
+        title: What the API is called, the name of the class when not given.
+        version: Its version; when not given, the `__version__` of the class, of its module or of
+            its package.
+
+    Raises:
+        ConfigurationError: A declaration makes no request.
+    """
+    from ..openapi.document import make_document
+
+    document = make_document(*parts(), title=title, version=version)
+    if not serialized:
+        return document
+    import json
+
+    return json.dumps(document, indent=indent, ensure_ascii=False)
 
 
 def endpoints_of(cls: type[Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What a client declares, as an OpenAPI document."""

@@ -1,0 +1,230 @@
+"""One endpoint as an operation of OpenAPI."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..client.encoding import as_pairs
+from ..client.url import compile_path
+from ..endpoints.arguments import find_hints
+from ..pagination import Pagination
+from .bodies import request_body
+from .docstrings import Docstring, read_docstring
+from .parameters import Parameters
+from .responses import error_responses, result_responses
+from .schemas import Schemas
+
+if TYPE_CHECKING:
+    from ..client.config import ClientConfig
+    from ..endpoints.declare import Endpoint
+    from .security import SecuritySchemes
+
+__all__ = ["Operations", "Target", "find_target"]
+
+_FIELD = re.compile(r"\{([^{}/?]+)\}")
+
+
+class Target(NamedTuple):
+    """Where an operation is.
+
+    Attributes:
+        path: The path, with the names of its fields.
+        fields: These names.
+        query: The pairs of the query that is written in the path, as they are written.
+        server: The origin, where it is not that of the client.
+    """
+
+    path: str
+    fields: tuple[str, ...]
+    query: tuple[tuple[str, str], ...]
+    server: str | None
+
+    @property
+    def shape(self) -> str:
+        """The path without the names of its fields, by which servers tell paths apart."""
+        return _FIELD.sub("{}", self.path)
+
+    @property
+    def in_query(self) -> dict[str, str]:
+        """The parameters of the query by the fields that fill them."""
+        return {field: name for name, value in self.query for field in _FIELD.findall(value)}
+
+
+def find_target(prefix: str, path: str) -> Target:
+    """Return where an operation is.
+
+    Args:
+        prefix: The path of the sub-client.
+        path: The path below it.
+    """
+    template = compile_path(path)
+    if template.origin is None:
+        joined = f"{prefix}/{path.removeprefix('/')}" if path and path[0] != "?" else prefix + path
+        template = compile_path(joined)
+    pairs = (pair.partition("=") for pair in template.query.split("&") if pair)
+    return Target(
+        template.path or "/",
+        tuple(_FIELD.findall(template.path)),
+        tuple((name, value) for name, _, value in pairs),
+        None if template.origin is None else template.origin.prefix,
+    )
+
+
+class Operations:
+    """Makes the operations of a document.
+
+    Args:
+        config: The configuration of the client.
+        schemas: The schemas of the document.
+        security: Its security schemes.
+    """
+
+    def __init__(self, config: ClientConfig, schemas: Schemas, security: SecuritySchemes) -> None:
+        self._config = config
+        self._schemas = schemas
+        self._security = security
+
+    def of_endpoint(
+        self, endpoint: Endpoint[..., Any], name: str, target: Target, path: str
+    ) -> dict[str, Any]:
+        """Return the operation of a declared endpoint.
+
+        Args:
+            endpoint: The endpoint.
+            name: Its name from the client down.
+            target: Where it is.
+            path: What its path is called in the document.
+        """
+        about, plan = endpoint.declaration, endpoint.plan or endpoint.compile()
+        doc = read_docstring(about.function.__doc__)
+        made = self._head(doc, about.name, about.function.__name__, about.href, name)
+        given = about.description
+        if given and given != inspect.cleandoc(about.function.__doc__ or ""):
+            made["description"] = given
+        if about.deprecated:
+            made["deprecated"] = True
+        if target.server is not None:
+            made["servers"] = [{"url": target.server}]
+        parameters = self._parameters(target, path, doc.arguments)
+        parameters.add(plan.arguments)
+        self._add_rest(parameters, target)
+        if plan.result.how in ("items", "pages"):
+            _add_pages(parameters, about.options.get("pagination"))
+        self._put_parameters(made, parameters)
+        body = request_body(plan.arguments, self._schemas, doc.arguments)
+        if body is not None:
+            made["requestBody"] = body
+        accepted = self._accepted(about.options.get("headers"))
+        own = self._config.error_responses
+        failed = error_responses(own, about.options.get("error_responses"), accepted, self._schemas)
+        found = result_responses(
+            about.method, plan.result, about.options, accepted, self._schemas, doc
+        )
+        made["responses"] = {**found, **{k: one for k, one in failed.items() if k not in found}}
+        required = self._security.of_endpoint(about.options)
+        if required is not None:
+            made["security"] = required
+        return made
+
+    def of_notes(
+        self,
+        notes: Mapping[str, Any],
+        function: Any,
+        name: str,
+        target: Target,
+        path: str,
+    ) -> dict[str, Any]:
+        """Return the operation of a method that is written by hand, as far as it is known."""
+        doc = read_docstring(getattr(function, "__doc__", None))
+        own = getattr(function, "__name__", "")
+        made = self._head(doc, str(notes["name"]), own, notes.get("href"), name)
+        if notes.get("description"):
+            made["description"] = notes["description"]
+        if target.server is not None:
+            made["servers"] = [{"url": target.server}]
+        parameters = self._parameters(target, path, doc.arguments)
+        self._add_rest(parameters, target, _hints(function))
+        self._put_parameters(made, parameters)
+        failed = error_responses(
+            self._config.error_responses, None, self._accepted(None), self._schemas
+        )
+        made["responses"] = {"2XX": {"description": doc.returns or "Success"}, **failed}
+        return made
+
+    def _head(
+        self, doc: Docstring, title: str, own: str, href: str | None, name: str
+    ) -> dict[str, Any]:
+        tag = name.rpartition(".")[0]
+        made: dict[str, Any] = {"operationId": name}
+        if tag:
+            made["tags"] = [tag]
+        summary = doc.summary if title == own else title
+        description = doc.description
+        if title != own and doc.summary:
+            description = "\n\n".join(filter(None, (doc.summary, description)))
+        if summary:
+            made["summary"] = summary
+        if description:
+            made["description"] = description
+        if href:
+            made["externalDocs"] = {"url": href}
+        return made
+
+    def _parameters(self, target: Target, path: str, described: Mapping[str, str]) -> Parameters:
+        renamed = dict(zip(target.fields, _FIELD.findall(path), strict=True))
+        return Parameters(self._schemas, renamed, target.in_query, described)
+
+    def _add_rest(
+        self, parameters: Parameters, target: Target, hints: Mapping[str, Any] | None = None
+    ) -> None:
+        """Add what the path alone says."""
+        parameters.add_path(target.fields, hints or {})
+        for name, value in target.query:
+            is_field = _FIELD.search(value) is not None
+            schema = {"type": "string"} if is_field else {"type": "string", "const": value}
+            parameters.add_plain(name, "query", schema, required=True)
+
+    def _put_parameters(self, made: dict[str, Any], parameters: Parameters) -> None:
+        made["parameters"] = []
+
+        def finish() -> None:
+            made["parameters"] = parameters.finish()
+            if not made["parameters"]:
+                del made["parameters"]
+
+        self._schemas.later(finish)
+
+    def _accepted(self, headers: Any) -> list[str]:
+        """Return the media types that are asked for, without those that say nothing."""
+        fields: list[tuple[str, Any]] = list(self._config.headers.items())
+        if headers is not None:
+            fields = [*as_pairs("`headers`", headers), *fields]
+        text = next((value for name, value in fields if name.lower() == "accept"), None)
+        types = [one.partition(";")[0].strip().lower() for one in str(text or "").split(",")]
+        found = [one for one in types if one and one != "*/*"]
+        if not found and self._config.json_content_types:
+            found = [one for one in self._config.json_content_types if "*" not in one]
+        return found
+
+
+def _add_pages(parameters: Parameters, pagination: Any) -> None:
+    """Add the parameters that lead from page to page, as far as the strategy tells them."""
+    if not isinstance(pagination, Pagination):
+        return
+    first = pagination.first()
+    names: Iterable[str] = dict.fromkeys([*first, getattr(pagination, "_parameter", "")])
+    for name in names:
+        if name:
+            is_number = isinstance(first.get(name), int)
+            parameters.add_plain(name, "query", {"type": "integer"} if is_number else {})
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    """Return the annotations of a method, as far as they can be evaluated."""
+    try:
+        return find_hints(function, None)
+    except Exception:  # noqa: BLE001 - of a method by hand anything may be annotated
+        return {}
