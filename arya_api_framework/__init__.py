@@ -46,6 +46,7 @@ __all__ = [
     "AsyncStream",
     "AsyncSubClient",
     "BaseModel",
+    "BoundResponse",
     "CallOptions",
     "Checksum",
     "CircuitBreaker",
@@ -117,6 +118,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from .bound import BoundResponse
     from .bulk.map_calls import map_calls
     from .bulk.outcome import Outcome
     from .checksum import Checksum
@@ -138,6 +140,7 @@ else:
     # Pydantic's models are slow to import, and whoever only defines a client needs none; nor does
     # everybody need the rest.
     _LATER = {
+        "bound": ["BoundResponse"],
         "bulk.map_calls": ["map_calls"],
         "bulk.outcome": ["Outcome"],
         "forms": ["Encoding", "Form", "FormFile"],

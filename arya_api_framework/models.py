@@ -71,6 +71,9 @@ class Response(BaseModel):
     # element of a list dearer to create.
     __slots__ = ("__info",)
 
+    _binds: ClassVar[bool] = False
+    """Whether its models remember the client."""
+
     @property
     def model_response(self) -> ResponseInfo | Any:
         """Status, headers, URL and times of the response, `None` for a model made by hand.

@@ -48,6 +48,7 @@ from .redaction import is_safe_header, redact_url
 from .request import Request
 from .server_variables import resolve_uri
 from .shapes import is_mapping
+from .tie import Tie
 from .tree import OpenAPI
 from .url import Origin
 
@@ -116,6 +117,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     _mutex: threading.RLock
     _live_parameters: LiveParameters
     _call_policy: Policy | None
+    _tie: weakref.ref[Tie] | None
     _jar: CookieJar | None
     _bearer: SecretStr | None
     _origins: Origins
@@ -145,6 +147,7 @@ class BaseClient(Node, metaclass=ClientMeta):
         self._closing = False
         self._copied_from = None
         self._copies = weakref.WeakSet()
+        self._tie = None
         self._origins = Origins()
         self._transport = None
         self._owns_transport = True
@@ -785,6 +788,7 @@ class BaseClient(Node, metaclass=ClientMeta):
                 keeps_alive=config.pool.keepalive != 0,
                 encoding=config.encoding,
                 key_field=None if config.credentials is None else config.credentials.header.lower(),
+                client=weakref.ref(self),
             )
             return self._call_policy
 
@@ -886,9 +890,25 @@ class BaseClient(Node, metaclass=ClientMeta):
         """Return a transport of its own, with the connections of a configuration."""
 
     def _unload(self) -> None:
-        """Unload extensions and sub-clients, whatever they raise."""
+        """Unload extensions and sub-clients, whatever they raise, and let go of models."""
         self._extensions.close()
         self._close_subclients(self.logger)
+        tie = None if self._tie is None else self._tie()
+        if tie is not None:
+            tie.cut()
+
+    def _make_tie(self) -> Tie:
+        """Return what leads from models to this client.
+
+        They keep it, and it keeps the client; the client does not keep it, so that a client that
+        nobody uses is gone at once.
+        """
+        with self._mutex:
+            tie = None if self._tie is None else self._tie()
+            if tie is None:
+                tie = Tie(self)
+                self._tie = weakref.ref(tie)
+            return tie
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"

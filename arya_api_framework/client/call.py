@@ -91,6 +91,7 @@ class Policy(NamedTuple):
         stream: What is given the body of a success, to be read piece by piece.
         progress: Whether a bar is shown; that of a client shows none.
         checksum: The digests of the body that are sent along.
+        client: A weak reference to the client, for models that are bound to it.
     """
 
     timeout: Timeout
@@ -122,6 +123,7 @@ class Policy(NamedTuple):
     stream: Stream | None = None
     progress: bool | str | None = None
     checksum: tuple[Checksum, ...] = ()
+    client: Any = None
 
     @property
     def is_plain(self) -> bool:
@@ -456,6 +458,7 @@ class Call:
         """
         response.elapsed = time.monotonic() - self.started
         response.history = self.history
+        response.client = self.policy.client
         if self.policy.encoding is not None and not response.has_own_encoding:
             response.encoding = self.policy.encoding
         if not 200 <= response.status < 300:

@@ -113,9 +113,9 @@ def find_format(target: Any) -> Format:
 
 def _compile(target: Any) -> Format:
     # Models are slow to import; a client that is only defined needs none.
-    from .typed_format import TypedFormat
+    from .typed_format import TypedFormat, binding
 
-    return TypedFormat(target)
+    return binding(TypedFormat(target))
 
 
 def recode(response: RawResponse) -> bytes | None:

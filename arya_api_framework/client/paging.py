@@ -22,7 +22,7 @@ from .prepare import check_options
 from .redaction import redact_url
 from .response import RawResponse
 from .shapes import is_mapping
-from .typed_format import PartFormat
+from .typed_format import PartFormat, binding
 from .verbs import path_text
 
 __all__ = ["ItemWalk", "Walk"]
@@ -256,7 +256,7 @@ class ItemWalk(Walk):
         try:
             return _list_format(self._at, items, repr(items))
         except TypeError:  # It has no hash, so it is not kept.
-            return PartFormat(self._at, items, _WHOLE)
+            return binding(PartFormat(self._at, items, _WHOLE))
 
     @override
     def goes_on(self) -> bool:
@@ -320,7 +320,7 @@ class _PageFormat(Format):
 @lru_cache(maxsize=256)
 def _list_format(at: str, items: Any, _: str) -> Format:
     """Return the format of a list, compiled once; the text tells unions apart, as their order."""
-    return PartFormat(at, items, _WHOLE)
+    return binding(PartFormat(at, items, _WHOLE))
 
 
 class _Function(Pagination):

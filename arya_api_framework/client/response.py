@@ -45,6 +45,9 @@ class ResponseInfo:
         history: The responses that redirected here, the first one first.
     """
 
+    client: Any = None
+    """A weak reference to the client, for models that are bound to it."""
+
     def __init__(
         self,
         status: int,

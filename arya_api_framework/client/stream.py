@@ -375,7 +375,7 @@ class Stream:
                 call.check_media_type(self.response, call.policy.json_content_types)
             except FrameworkException as error:
                 raise self._conclude(error) from error.__cause__
-        charset, info = self.encoding, self.response.info
+        charset, info = self.encoding, self._info()
         return self._note(JsonItems(item_format, charset=charset, info=info, **options))
 
     def _open_json_lines(self, item_format: Any, options: Any) -> ItemDecoder[Any]:
@@ -384,7 +384,7 @@ class Stream:
         _check_names(options, StreamLineOptions.__optional_keys__)
         content_type = self.headers.get("Content-Type", "")
         kind: Any = JsonSequence if is_sequence(content_type) else JsonLines
-        charset, info = self.encoding, self.response.info
+        charset, info = self.encoding, self._info()
         return self._note(kind(item_format, charset=charset, info=info, **options))
 
     def _open_events(self, data_format: Any, last: str, options: Any) -> EventDecoder[Any]:
@@ -402,9 +402,7 @@ class Stream:
                     status=self.status,
                 )
             )
-        decoder = EventDecoder[Any](
-            data_format, last_event_id=last, info=self.response.info, **options
-        )
+        decoder = EventDecoder[Any](data_format, last_event_id=last, info=self._info(), **options)
         return self._note(decoder)
 
     def _open_reconnection(self, most: Any) -> Reconnection:
@@ -438,6 +436,13 @@ class Stream:
             raise self._conclude(
                 DeadlineExceeded("the time is over before the stream can be asked for again")
             )
+
+    @override
+    def _info(self) -> ResponseInfo:
+        """Return the head of the response, and which client it came to."""
+        info = self.response.info
+        info.client = self.response.client
+        return info
 
     def _note(self, decoder: D) -> D:
         """Remember what counts the items that are skipped."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from inspect import isabstract, isroutine
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, NewType, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, NewType, Self, cast, get_args, get_origin
 
 import pydantic
 from pydantic import PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter, ValidationError
@@ -20,6 +21,7 @@ from ..models import Response, set_info
 from .formats import Format, no_json, place, recode
 from .redaction import clean_text
 from .shapes import is_mapping, is_sequence, is_tuple
+from .tie import NAME, Binding
 
 if TYPE_CHECKING:
     from .response import RawResponse, ResponseInfo
@@ -30,6 +32,7 @@ __all__ = [
     "ItemsFormat",
     "PartFormat",
     "TypedFormat",
+    "binding",
     "item_format",
     "items_format",
     "names_in",
@@ -42,7 +45,11 @@ _QUALIFIER = re.compile(r"\b(?:[A-Za-z_]\w*\.(?:<locals>\.)?)+(?=[A-Za-z_])")
 
 
 class TypedFormat(Format):
-    """JSON validated by pydantic, straight from the bytes."""
+    """JSON validated by pydantic, straight from the bytes.
+
+    Attributes:
+        binds: Whether there are models in it that remember their client.
+    """
 
     _suggests_list = True
 
@@ -80,6 +87,16 @@ class TypedFormat(Format):
         self._elements = get_origin(target) is list and any(map(_is_response, get_args(target)))
         self._carries = _may_carry(target)
         self._schema: Any = adapter.core_schema
+        self.binds = any(map(_is_bound, _models_in(self._schema)))
+
+    def bound_to(self, response: ResponseInfo) -> Self:
+        """Return this format, whose models remember the client of a response."""
+        client = None if response.client is None else response.client()
+        if client is None:
+            return self
+        bound = copy.copy(self)
+        bound._validate = partial(self._validate, context=Binding({NAME: client._make_tie()}))
+        return bound
 
     @override
     def parse(self, response: RawResponse) -> Any:
@@ -160,6 +177,23 @@ class TypedFormat(Format):
         return rows
 
 
+class _BoundFormat(Format):
+    """A format whose models remember the client."""
+
+    def __init__(self, target: TypedFormat) -> None:
+        self.name = target.name
+        self._target = target
+
+    @override
+    def parse(self, response: RawResponse) -> Any:
+        return self._target.bound_to(response).parse(response)
+
+
+def binding(target: TypedFormat) -> Format:
+    """Return a format that binds models to the client, where there are such in it."""
+    return _BoundFormat(target) if target.binds else target
+
+
 class PartFormat(TypedFormat):
     """What stands somewhere in the JSON, of which nothing else is looked at.
 
@@ -203,6 +237,13 @@ class ItemFormat(TypedFormat):
         super().__init__(target)
         self.validate = self._validate
         self.is_attached = self._single or self._carries
+
+    @override
+    def bound_to(self, response: ResponseInfo) -> Self:
+        bound = super().bound_to(response)
+        if bound is not self:
+            bound.validate = bound._validate
+        return bound
 
     def attach(self, items: list[Any], info: ResponseInfo) -> None:
         """Let items know the response that they came in."""
@@ -299,28 +340,38 @@ class ItemsFormat(ItemFormat):
         return content[1:-1]
 
 
-def item_format(target: Any) -> ItemFormat:
+def item_format(target: Any, info: ResponseInfo | None = None) -> ItemFormat:
     """Return the format of a type of items, compiled at most once.
 
+    Args:
+        target: The type.
+        info: The response that they come in.
+
     Raises:
         ConfigurationError: Pydantic cannot validate the type.
     """
     try:
-        return _item_format(target, repr(target))
+        found = _item_format(target, repr(target))
     except TypeError:  # It has no hash, so it is not kept.
-        return ItemFormat(target)
+        found = ItemFormat(target)
+    return found.bound_to(info) if found.binds and info is not None else found
 
 
-def items_format(target: Any) -> ItemsFormat:
+def items_format(target: Any, info: ResponseInfo | None = None) -> ItemsFormat:
     """Return the format of the elements of an array, compiled at most once.
 
+    Args:
+        target: The type of an element.
+        info: The response that they come in.
+
     Raises:
         ConfigurationError: Pydantic cannot validate the type.
     """
     try:
-        return _items_format(target, repr(target))
+        found = _items_format(target, repr(target))
     except TypeError:
-        return ItemsFormat(target)
+        found = ItemsFormat(target)
+    return found.bound_to(info) if found.binds and info is not None else found
 
 
 # The text tells unions apart, as their order.
@@ -356,6 +407,23 @@ def names_in(schema: Any) -> Iterator[str]:
                 queue.append(value)
         elif is_sequence(part):
             queue.extend(part)
+
+
+def _models_in(schema: Any) -> Iterator[type[Any]]:
+    """Return the classes of all models in a schema of pydantic's."""
+    queue: list[Any] = [schema]
+    while queue:
+        part = queue.pop()
+        if is_mapping(part):
+            if part.get("type") == "model" and isinstance(part.get("cls"), type):
+                yield part["cls"]
+            queue.extend(part.values())
+        elif is_sequence(part):
+            queue.extend(part)
+
+
+def _is_bound(model: type[Any]) -> bool:
+    return issubclass(model, Response) and model._binds  # pyright: ignore[reportPrivateUsage]
 
 
 def _texts(value: Any) -> Iterator[str]:

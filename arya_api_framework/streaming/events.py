@@ -97,10 +97,10 @@ class EventDecoder(ItemDecoder[ServerSentEvent[T]]):
         self._formats: dict[str, ItemFormat | None] = {}
         self._format: ItemFormat | bool | None = False  # `None` is text, `False` none of these.
         if is_mapping(target):
-            self._formats = {name: _format_of(one) for name, one in target.items()}
+            self._formats = {name: _format_of(one, info) for name, one in target.items()}
             self._format = self._formats.pop("*", False)
         else:
-            self._format = _format_of(target)
+            self._format = _format_of(target, info)
         given: Any = until
         if given is not None and not isinstance(given, str):
             raise ConfigurationError(f"until must be text, as data is, or None, got {given!r}")
@@ -184,5 +184,5 @@ class EventDecoder(ItemDecoder[ServerSentEvent[T]]):
         """Leave out what no blank line ended, as it may be cut."""
 
 
-def _format_of(target: Any) -> ItemFormat | None:
-    return None if target is str else item_format(target)
+def _format_of(target: Any, info: ResponseInfo | None) -> ItemFormat | None:
+    return None if target is str else item_format(target, info)

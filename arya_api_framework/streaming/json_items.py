@@ -76,7 +76,7 @@ class JsonItems(ItemDecoder[T]):
         super().__init__(on_invalid, "max_item_size", max_item_size, charset, info)
         self._at = check_at(at)
         self._names = [] if at is None else at.split(".")
-        self._format = items_format(target)
+        self._format = items_format(target, info)
         # What is whole in a piece is within the limit, too.
         self._largest = min(_LARGEST_PIECE, self._most)
         self._walk = Walk(self._names)

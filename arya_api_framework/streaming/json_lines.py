@@ -60,7 +60,7 @@ class JsonLines(ItemDecoder[T]):
         info: ResponseInfo | None = None,
     ) -> None:
         super().__init__(on_invalid, "max_item_size", max_item_size, charset, info)
-        self._format = item_format(target)
+        self._format = item_format(target, info)
         self._splitter = LineSplitter(b"", b"\n", self._most)
         self._line = 1
 
@@ -150,7 +150,7 @@ class JsonSequence(ItemDecoder[T]):
         info: ResponseInfo | None = None,
     ) -> None:
         super().__init__(on_invalid, "max_item_size", max_item_size, charset, info)
-        self._format = item_format(target)
+        self._format = item_format(target, info)
         self._scan = ElementScan()
         self._is_open: bool | None = False  # Whether a text may begin; `None` after a wrong one.
         self._parts: list[bytes] = []
