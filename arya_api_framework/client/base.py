@@ -612,7 +612,7 @@ class BaseClient(Node, metaclass=ClientMeta):
 
     def _held(self) -> tuple[Any, ...]:
         """Return what that of this object is made of."""
-        return type(self), self._current_config(), list(self._children.values())
+        return self, self._current_config(), list(self._children.values())
 
     def with_options(self, **options: Unpack[ClientOptions]) -> Self:
         """Return a cheap copy with other options.

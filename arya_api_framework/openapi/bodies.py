@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from ..client.shapes import is_mapping
-from ..endpoints.arguments import is_body_type
-from ..endpoints.markers import Body, File, Form, Part
+from ..client.encoding import as_pairs
+from ..endpoints.markers import Body, File, Form, Part, QueryStyle
 from ..options import UNSET
 from .parameters import default_of, may_show
 from .schemas import Schema, Schemas
 
 if TYPE_CHECKING:
     from ..endpoints.arguments import Argument
+    from ..forms import Encoding
 
 __all__ = ["JSON", "request_body"]
 
@@ -41,8 +41,10 @@ def request_body(
     marker: Any = first.marker
     made: dict[str, Any] = {}
     if marker.embed:
+        types = (getattr(one.marker, "content_type", None) for one in bodies)
+        media_type = next(filter(None, types), JSON)
         schema = _object(bodies, schemas, described)
-        return {"content": {JSON: {"schema": schema}}, "required": True}
+        return {"content": {media_type: {"schema": schema}}, "required": True}
     about = marker.description or described.get(first.name)
     if about:
         made["description"] = about
@@ -51,7 +53,7 @@ def request_body(
     else:
         schema = schemas.add(first.annotation, "serialization")
         made["content"] = {marker.content_type or JSON: {"schema": schema}}
-    if first.default is not UNSET:
+    if not first.may_be_unset:
         made["required"] = True
     return made
 
@@ -72,7 +74,9 @@ def _object(
     required: list[str] = []
     for one in arguments:
         made["properties"][one.sent] = _property(one, schemas, described)
-        if one.is_required or (not isinstance(one.marker, _FORMS) and one.default is not UNSET):
+        # Defaults are sent, too; what is `None` and files that are not given no form has.
+        is_sent = one.is_required or not isinstance(one.marker, _FORMS)
+        if is_sent and not one.may_be_unset:
             required.append(one.sent)
     if required:
         made["required"] = required
@@ -107,55 +111,55 @@ def _form(
 ) -> tuple[dict[str, Any], bool]:
     """Return the content of a form, and whether there is always one."""
     is_multipart = any(isinstance(one.marker, File | Part) for one in arguments)
-    fields = [one for one in arguments if isinstance(one.marker, Form)]
+    whole = [one for one in arguments if one.is_whole]
+    single = [one for one in arguments if not one.is_whole]
     encoding: dict[str, Any] = {}
-    is_required = any(one.is_required for one in arguments)
-    if len(fields) == len(arguments) == 1 and _is_whole(fields[0].annotation):
-        schema = schemas.add(fields[0].annotation, "serialization")
-        more, has_files = _noted(fields[0].annotation)
-        encoding |= more
-        is_multipart = is_multipart or has_files
-    else:
-        schema = _object(arguments, schemas, described)
-        for one in arguments:
-            written = _encoding(one)
-            if written:
-                encoding[one.sent] = written
-    made: dict[str, Any] = {"schema": schema}
+    parts = [schemas.add(one.annotation, "serialization") for one in whole]
+    for one in whole:
+        noted, has_files = _noted(one.annotation)
+        if len(arguments) == 1:  # Else it is the values alone that count.
+            encoding |= noted
+            is_multipart = is_multipart or has_files
+    if single:
+        parts.append(_object(single, schemas, described))
+    for one in single:
+        marker: Any = one.marker
+        written = {} if isinstance(marker, File) else _written(marker.encoding)
+        if written:
+            encoding[one.sent] = written
+    made: dict[str, Any] = {"schema": parts[0] if len(parts) == 1 else {"allOf": parts}}
     if encoding:
         made["encoding"] = encoding
+    is_required = any(one.is_required and not one.may_be_unset for one in arguments)
     return {MULTIPART if is_multipart else URLENCODED: made}, is_required
 
 
-def _is_whole(annotation: Any) -> bool:
-    """Return whether values of a type are all fields of a form."""
-    kind = getattr(annotation, "__origin__", annotation)
-    return is_body_type(annotation) or (isinstance(kind, type) and issubclass(kind, Mapping))
+_STYLES = {"repeat": ("form", True), "comma": ("form", False)}
 
 
-def _encoding(argument: Argument) -> dict[str, Any]:
-    marker: Any = argument.marker
-    if isinstance(marker, Part):
-        return _written(marker.content_type, marker.headers, None, None)
-    if isinstance(marker, Form):
-        return _written(None, (), marker.style, marker.explode)
-    return {}
+def _written(encoding: Encoding | None) -> dict[str, Any]:
+    """Return an encoding object, as far as OpenAPI has the style.
 
-
-def _written(
-    content_type: str | None, headers: Any, style: str | None, explode: bool | None
-) -> dict[str, Any]:
-    """Return an encoding object; of header fields the names alone, as values may be secrets."""
+    Of header fields it has the names alone, as values may be secrets.
+    """
     made: dict[str, Any] = {}
+    if encoding is None:
+        return made
+    style, explode = _STYLES.get(encoding.style or "", (encoding.style, encoding.explode))
+    content_type = JSON if style == "json" else encoding.content_type
     if content_type is not None:
         made["contentType"] = content_type
-    names = [name for name, _ in (headers.items() if is_mapping(headers) else headers)]
-    if names:
-        made["headers"] = {name: {"schema": {"type": "string"}} for name in names}
-    if style is not None:
+    if encoding.headers:
+        made["headers"] = {
+            name: {"schema": {"type": "string"}}
+            for name, _ in as_pairs("headers", encoding.headers)
+        }
+    if style in get_args(QueryStyle):
         made["style"] = style
     if explode is not None:
         made["explode"] = explode
+    if encoding.allow_reserved:
+        made["allowReserved"] = True
     return made
 
 
@@ -169,7 +173,5 @@ def _noted(annotation: Any) -> tuple[dict[str, Any], bool]:
         has_files = has_files or FILE in field.metadata
         for note in field.metadata:
             if isinstance(note, Encoding):
-                encoding[field.serialization_alias or name] = _written(
-                    note.content_type, note.headers, note.style, note.explode
-                )
+                encoding[field.serialization_alias or name] = _written(note)
     return encoding, has_files

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from ..client.node import Node
 from ..client.redaction import redact_url
 from ..client.server_variables import variable_names
-from ..endpoints.declare import Endpoint
+from ..endpoints.endpoint import Endpoint
 from ..options import ServerVariable
 from ..version import __version__
 from .docstrings import read_docstring
@@ -28,7 +28,7 @@ _METHODS = ("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE")
 
 
 def make_document(
-    cls: type[Any],
+    node: Any,
     config: ClientConfig,
     children: Iterable[SubClient],
     *,
@@ -38,7 +38,7 @@ def make_document(
     """Return the OpenAPI 3.1 document of a client.
 
     Args:
-        cls: The class of the client.
+        node: The client, or its class.
         config: Its configuration, of which no value that may be a secret is shown.
         children: Its sub-clients.
         title: What the API is called, the name of the class when not given.
@@ -47,10 +47,11 @@ def make_document(
     Raises:
         ConfigurationError: A declaration makes no request.
     """
+    cls = node if isinstance(node, type) else type(node)
     schemas, security = Schemas(), SecuritySchemes(config)
     paths = _Paths(Operations(config, schemas, security))
     tags: list[dict[str, Any]] = []
-    for part in _walk(cls, children):
+    for part in _walk(node, children):
         members = _members(part.cls)
         for name, value in members:
             paths.add(part, name, value)
@@ -76,20 +77,21 @@ def make_document(
 
 
 class _Part(NamedTuple):
-    """A client or sub-client: its class, its path and its names from the client down."""
+    """A client or sub-client: itself or its class, its path and its names from the client down."""
 
+    node: Any
     cls: type[Any]
     prefix: str
     names: tuple[str, ...]
 
 
 def _walk(
-    cls: type[Any], children: Iterable[SubClient], prefix: str = "", names: tuple[str, ...] = ()
+    node: Any, children: Iterable[SubClient], prefix: str = "", names: tuple[str, ...] = ()
 ) -> Iterator[_Part]:
-    yield _Part(cls, prefix, names)
+    yield _Part(node, node if isinstance(node, type) else type(node), prefix, names)
     for child in children:
         path = prefix + str(child.relative_path)
-        yield from _walk(type(child), child.subclients.values(), path, (*names, child.name))
+        yield from _walk(child, child.subclients.values(), path, (*names, child.name))
 
 
 def _members(cls: type[Any]) -> list[tuple[str, Any]]:
@@ -124,7 +126,7 @@ class _Paths:
             endpoint = cast("Endpoint[..., Any]", value)
             about = endpoint.declaration
             target, path = self._target(part, about.path)
-            made = self._operations.of_endpoint(endpoint, name, target, path)
+            made = self._operations.of_endpoint(endpoint, part.node, name, target, path)
             self._put(path, about.method, made)
             return
         notes = value.__endpoint__

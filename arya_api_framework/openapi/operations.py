@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from typing_extensions import get_type_hints
+
 from ..client.encoding import as_pairs
 from ..client.url import compile_path
-from ..endpoints.arguments import find_hints
 from ..pagination import Pagination
 from .bodies import request_body
 from .docstrings import Docstring, read_docstring
@@ -19,7 +20,7 @@ from .schemas import Schemas
 
 if TYPE_CHECKING:
     from ..client.config import ClientConfig
-    from ..endpoints.declare import Endpoint
+    from ..endpoints.endpoint import Endpoint
     from .security import SecuritySchemes
 
 __all__ = ["Operations", "Target", "find_target"]
@@ -88,17 +89,18 @@ class Operations:
         self._security = security
 
     def of_endpoint(
-        self, endpoint: Endpoint[..., Any], name: str, target: Target, path: str
+        self, endpoint: Endpoint[..., Any], node: Any, name: str, target: Target, path: str
     ) -> dict[str, Any]:
         """Return the operation of a declared endpoint.
 
         Args:
             endpoint: The endpoint.
+            node: The client, sub-client or class that has it.
             name: Its name from the client down.
             target: Where it is.
             path: What its path is called in the document.
         """
-        about, plan = endpoint.declaration, endpoint.plan or endpoint.compile()
+        about, plan = endpoint.declaration, endpoint.compile(node)
         doc = read_docstring(about.function.__doc__)
         made = self._head(doc, about.name, about.function.__name__, about.href, name)
         given = about.description
@@ -225,6 +227,6 @@ def _add_pages(parameters: Parameters, pagination: Any) -> None:
 def _hints(function: Any) -> dict[str, Any]:
     """Return the annotations of a method, as far as they can be evaluated."""
     try:
-        return find_hints(function, None)
+        return get_type_hints(function, include_extras=True)
     except Exception:  # noqa: BLE001 - of a method by hand anything may be annotated
         return {}

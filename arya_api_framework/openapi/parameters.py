@@ -94,7 +94,7 @@ class Parameters:
         about = marker.description or self._described.get(argument.name)
         if about:
             made["description"] = about
-        made |= _required(is_path or argument.is_required)
+        made |= _required(is_path or (argument.is_required and not argument.may_be_unset))
         if marker.deprecated:
             made["deprecated"] = True
         is_form = style is None and place == "query"  # As OpenAPI takes it.
@@ -109,14 +109,14 @@ class Parameters:
         default = default_of(argument)
         if default is not UNSET and may_show(argument):
             self._schemas.later(lambda: schema.update(default=default))
-        return made, isinstance(marker, Query) and style is None and explode is None
+        return made, place == "query" and argument.is_whole
 
     def _flattened(
-        self, made: dict[str, Any], above: tuple[Schema, ...] = ()
+        self, made: dict[str, Any], prefix: str = "", above: tuple[Schema, ...] = ()
     ) -> list[dict[str, Any]]:
-        """Return a parameter of each field of an object, as the framework sends it.
+        """Return a parameter of each field of an object, which are sent under their own names.
 
-        OpenAPI has no style for names with dots.
+        Names of nested fields are joined by dots, for which OpenAPI has no style.
         """
         schema = self._schemas.resolve(made["schema"])
         fields = schema.get("properties")
@@ -124,15 +124,15 @@ class Parameters:
             return [made]
         found: list[dict[str, Any]] = []
         for name, inner in fields.items():
-            one: dict[str, Any] = {"name": f"{made['name']}.{name}", "in": "query"}
-            if made.get("required") and name in schema.get("required", ()):
-                one["required"] = True
-            if made.get("deprecated") or inner.get("deprecated"):
-                one["deprecated"] = True
+            one: dict[str, Any] = {"name": prefix + name, "in": "query"}
             about = inner.get("description")
             if about:
                 one["description"] = about
-            found += self._flattened({**one, "schema": without_null(inner)}, (*above, schema))
+            one |= _required(bool(made.get("required")) and name in schema.get("required", ()))
+            if made.get("deprecated") or inner.get("deprecated"):
+                one["deprecated"] = True
+            one["schema"] = without_null(inner)
+            found += self._flattened(one, f"{prefix}{name}.", (*above, schema))
         return found
 
 
