@@ -73,10 +73,7 @@ class Parameters:
         """Return the parameters; only once the schemas are there."""
         found: list[dict[str, Any]] = []
         for made, is_flat in self._made:
-            default = made["schema"].get("default", UNSET)
-            schema = made["schema"] = without_null(made["schema"])
-            if default is None:
-                schema.pop("default", None)
+            made["schema"] = without_null(made["schema"])
             found += self._flattened(made) if is_flat else [made]
         return found
 

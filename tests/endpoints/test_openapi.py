@@ -1,0 +1,1470 @@
+"""The OpenAPI document of a client says what its class declares, and no secret."""
+
+# What models and endpoints are for is in their names; defaults of models are copied by pydantic.
+# ruff: noqa: D101, D102, RUF012
+# mypy: disable-error-code="empty-body"
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from types import ModuleType
+from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar, cast
+
+import pytest
+from openapi_spec_validator import validate
+from pydantic import Field, SecretStr
+from typing_extensions import TypedDict
+
+from arya_api_framework import (
+    AsyncClient,
+    BaseModel,
+    CredentialPool,
+    Cursor,
+    Encoding,
+    FormFile,
+    LinkHeader,
+    Offset,
+    Page,
+    PageNumber,
+    RawResponse,
+    Response,
+    ServerVariable,
+    SubClient,
+    SyncClient,
+    SyncSubClient,
+    endpoint,
+    shared,
+)
+from arya_api_framework.auth import (
+    ApiKeyAuth,
+    ApiKeyScheme,
+    Auth,
+    BasicAuth,
+    BasicScheme,
+    BearerAuth,
+    BearerScheme,
+    DigestAuth,
+    DigestScheme,
+    HMACAuth,
+    MutualTLSScheme,
+    OAuth2AuthorizationCode,
+    OAuth2ClientCredentials,
+    OAuth2RefreshToken,
+    Scheme,
+)
+from arya_api_framework.client.request import Request
+from arya_api_framework.client.sync_pages import SyncItems, SyncPages
+from arya_api_framework.client.sync_stream import SyncStream
+from arya_api_framework.endpoints import (
+    Body,
+    ByStatus,
+    Cookie,
+    File,
+    Form,
+    Header,
+    Items,
+    Part,
+    Path,
+    Query,
+)
+from arya_api_framework.errors import ConfigurationError, HTTPNotFound
+from arya_api_framework.openapi.docstrings import Docstring, read_docstring
+from arya_api_framework.options import UNSET, Unset
+
+SECRET = "sup3r-s3cret-value"
+T = TypeVar("T")
+URI = "https://api.example.com"
+
+
+class User(Response):
+    """Somebody."""
+
+    id: int
+    name: str = Field("", serialization_alias="full_name")
+    friends: list["User"] = []
+
+
+class Problem(BaseModel):
+    message: str
+
+
+class Where(BaseModel):
+    city: str = Field(description="The town.")
+    zip: int | None = Field(None, deprecated=True)
+    inner: "Where | None" = None
+
+
+class Paged(Response, Generic[T]):
+    items: list[T]
+
+
+class Row(TypedDict):
+    a: int
+    b: NotRequired[str]
+
+
+@dataclass
+class Point:
+    x: float = 0.0
+
+
+class Color(Enum):
+    RED = "red"
+
+
+class Strange:
+    """What pydantic does not know."""
+
+
+def document(cls: Any, **options: Any) -> dict[str, Any]:
+    """Return the document of a client, which is valid and JSON, and always the same."""
+    made: dict[str, Any] = cls.openapi(**options)
+    validate(cast("Any", made))
+    assert json.loads(json.dumps(made)) == made
+    assert json.dumps(cls.openapi(**options)) == json.dumps(made)
+    return made
+
+
+def operation(method: Any, path: str = "/a", **keywords: Any) -> dict[str, Any]:
+    """Return the operation of the only endpoint of a client."""
+    made = document(client(method, **keywords))
+    [item] = made["paths"].values()
+    [found] = item.values()
+    return cast("dict[str, Any]", found)
+
+
+def client(method: Any, base: Any = SyncClient, **keywords: Any) -> type[Any]:
+    """Return a client with one endpoint."""
+    return cast(
+        "type[Any]", cast("Any", type(base))("Api", (base,), {"call": method}, uri=URI, **keywords)
+    )
+
+
+# Whole documents
+
+
+class Repos(SubClient, relative_path="/repos/{owner}"):
+    """Repositories."""
+
+    @shared
+    @endpoint.get("/{name}", href="https://docs.example.com/repos")
+    def one(self, name: Annotated[str, Path(description="What it is called.")]) -> User:
+        """Get one.
+
+        It may be private.
+
+        Args:
+            name: Not this.
+
+        Returns:
+            The one.
+        """
+
+
+class Empty(SubClient, relative_path="/empty"):
+    repos = Repos()
+
+
+class Api(SyncClient, uri="https://{region}.example.com/v1/", error_responses={404: Problem}):
+    """An API.
+
+    It does things.
+    """
+
+    __version__ = "2.1"
+
+    repos = Repos()
+    empty = Empty()
+
+    @endpoint.get("/users/{id}")
+    def user(self, id: int) -> User: ...
+
+    @endpoint.delete("/users/{user_id}", deprecated=True, name="Drop", description="For good.")
+    def drop(self, user_id: int) -> None:
+        """Remove somebody."""
+
+
+def test_document() -> None:
+    """A document has all that the class and its sub-clients declare, in their order."""
+    made = document(Api)
+    assert list(made) == ["openapi", "info", "servers", "tags", "paths", "components"]
+    assert made["openapi"] == "3.1.0"
+    assert made["info"] == {
+        "title": "Api",
+        "version": "2.1",
+        "summary": "An API.",
+        "description": "It does things.",
+    }
+    assert made["servers"] == [
+        {"url": "https://{region}.example.com/v1", "variables": {"region": {"default": ""}}}
+    ]
+    assert made["tags"] == [
+        {"name": "repos", "description": "Repositories."},
+        {"name": "empty.repos", "description": "Repositories."},
+    ]
+    assert list(made["paths"]) == [
+        "/users/{id}",
+        "/repos/{owner}/{name}",
+        "/empty/repos/{owner}/{name}",
+    ]
+    missing = {"$ref": "#/components/schemas/Problem"}
+    failed = {
+        "description": "Not Found",
+        "content": {"application/json": {"schema": missing}},
+    }
+    # Paths that differ in the names of their fields are one.
+    assert made["paths"]["/users/{id}"]["delete"] == {
+        "operationId": "drop",
+        "summary": "Drop",
+        "description": "For good.",
+        "deprecated": True,
+        "parameters": [{"name": "id", "in": "path", "required": True, "schema": INTEGER}],
+        "responses": {"2XX": {"description": "Success"}, "404": failed},
+    }
+    one = made["paths"]["/repos/{owner}/{name}"]["get"]
+    assert one["operationId"] == "repos.one"
+    assert one["tags"] == ["repos"]
+    assert one["summary"] == "Get one."
+    assert one["description"] == "It may be private."
+    assert one["externalDocs"] == {"url": "https://docs.example.com/repos"}
+    assert one["parameters"] == [
+        {
+            "name": "name",
+            "in": "path",
+            "description": "What it is called.",
+            "required": True,
+            "schema": {"type": "string"},
+        },
+        {"name": "owner", "in": "path", "required": True, "schema": {"type": "string"}},
+    ]
+    assert one["responses"]["2XX"]["description"] == "The one."
+    other = made["paths"]["/empty/repos/{owner}/{name}"]["get"]
+    assert (other["operationId"], other["tags"]) == ("empty.repos.one", ["empty.repos"])
+
+
+INTEGER = {"type": "integer"}
+
+
+def test_least_document() -> None:
+    """A client without endpoints and `uri` has a document, too."""
+
+    class Bare(AsyncClient): ...
+
+    assert document(Bare) == {
+        "openapi": "3.1.0",
+        "info": {"title": "Bare", "version": "0.0.0"},
+        "paths": {},
+    }
+
+
+def test_serialized() -> None:
+    """The document can be had as text, with a title and a version."""
+    text = Api.openapi(True, 2, title="Ä", version="3")
+    assert '\n  "openapi": "3.1.0"' in text
+    assert '"title": "Ä"' in text
+    made = document(Api, title="Ä", version="3")
+    assert json.loads(text) == made
+    assert made["info"]["version"] == "3"
+
+
+def test_version_of_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version is that of the module, or else of the package; never that of the framework."""
+    module = ModuleType("shop.client")
+    monkeypatch.setitem(sys.modules, "shop.client", module)
+    package = ModuleType("shop")
+    monkeypatch.setitem(sys.modules, "shop", package)
+
+    class Shop(SyncClient, uri=URI):
+        __module__ = "shop.client"
+
+    package.__dict__["__version__"] = "4.5"
+    assert document(Shop)["info"]["version"] == "4.5"
+    import arya_api_framework
+
+    module.__dict__["__version__"] = arya_api_framework.__version__
+    assert document(Shop)["info"]["version"] == "4.5"
+    module.__dict__["__version__"] = "4.6"
+    assert document(Shop)["info"]["version"] == "4.6"
+
+
+def test_servers() -> None:
+    """Server variables are those of the class; an instance shows its own."""
+
+    class Regional(
+        SyncClient,
+        uri="https://{region}.example.com/{v}",
+        server_variables={
+            "region": ServerVariable(enum=["eu", "us"], description="Where."),
+            "v": "v1",
+        },
+    ): ...
+
+    assert document(Regional)["servers"][0]["variables"] == {
+        "region": {"default": "eu", "enum": ["eu", "us"], "description": "Where."},
+        "v": {"default": "v1"},
+    }
+    with Regional(server_variables={"region": "us"}) as made:
+        variables = made.openapi()["servers"][0]["variables"]
+        assert variables["region"]["default"] == "us"
+
+
+def test_instance() -> None:
+    """An instance shows the sub-clients and the errors that it has now."""
+    with Api("https://other.example.com") as made:
+        made.add_subclient(Repos2())
+        made.error_responses[410] = Problem
+        found = document(made)
+    assert found["servers"] == [{"url": "https://other.example.com"}]
+    assert "/more/x" in found["paths"]
+    assert "410" in found["paths"]["/users/{id}"]["get"]["responses"]
+    assert "/more/x" not in document(Api)["paths"]
+
+
+class Repos2(SyncSubClient, name="more", relative_path="/more"):
+    @endpoint.get("x")
+    def x(self) -> Any: ...
+
+
+def test_overridden_members() -> None:
+    """What a subclass overrides is there once, or not at all where it is no endpoint any more."""
+
+    class Child(Api):
+        drop = None  # type: ignore[assignment]
+
+        @endpoint.get("/people/{id}")
+        def user(self, id: int) -> User:
+            """Another."""
+
+    assert next(iter(document(Child)["paths"])) == "/people/{id}"
+    assert "/users/{id}" not in document(Child)["paths"]
+    assert document(Child)["info"]["summary"] == "An API."
+
+
+def test_mixed_in_for_both_kinds() -> None:
+    """Endpoints declared once have the same document on both kinds."""
+
+    class Both:
+        @shared
+        @endpoint.get("/users", pagination=LinkHeader())
+        def users(self) -> Items[User]: ...
+
+    class Sync(Both, SyncClient, uri=URI): ...
+
+    class Async(Both, AsyncClient, uri=URI): ...
+
+    assert document(Sync)["paths"] == document(Async)["paths"]
+
+
+def test_type_variables() -> None:
+    """What a class says of its type variables is in the document."""
+
+    class Crud(SyncSubClient, Generic[T]):
+        @endpoint.get("/one")
+        def one(self) -> T: ...
+
+    class Users(Crud[User], relative_path="/users"): ...
+
+    class Shop(SyncClient, uri=URI):
+        users = Users()
+        points = Crud[Point]()
+
+    paths = document(Shop)["paths"]
+    assert ref_of(paths["/users/one"]["get"]) == "User"
+    assert ref_of(paths["/one"]["get"]) == "Point"
+
+
+def ref_of(found: dict[str, Any], status: str = "2XX") -> str:
+    """Return the name of the model of a response."""
+    [content] = found["responses"][status]["content"].values()
+    return cast("str", content["schema"]["$ref"]).rpartition("/")[2]
+
+
+# Paths
+
+
+def test_query_in_path() -> None:
+    """What is written behind a path is a parameter: a fixed one, or that of an argument."""
+
+    @endpoint.get("/a?kind=x&id={id}&flag")
+    def call(self: Any, id: Annotated[int, Path(style="label")]) -> Any: ...
+
+    assert operation(call)["parameters"] == [
+        {"name": "id", "in": "query", "required": True, "schema": INTEGER},
+        {
+            "name": "kind",
+            "in": "query",
+            "required": True,
+            "schema": {"type": "string", "const": "x"},
+        },
+        {
+            "name": "flag",
+            "in": "query",
+            "required": True,
+            "schema": {"type": "string", "const": ""},
+        },
+    ]
+
+
+def test_field_in_query_of_notes() -> None:
+    """A field that no argument says more of is text."""
+
+    @endpoint("/a?id={id}", method="GET")
+    def call(self: Any) -> None: ...
+
+    assert operation(call)["parameters"] == [
+        {"name": "id", "in": "query", "required": True, "schema": {"type": "string"}}
+    ]
+
+
+def test_another_origin() -> None:
+    """An absolute path has its own server."""
+
+    @endpoint.get("https://cdn.example.com/a/{x}", foreign=True)
+    def call(self: Any, x: str) -> bytes: ...
+
+    assert operation(call)["servers"] == [{"url": "https://cdn.example.com"}]
+
+    @endpoint("https://cdn.example.com/a", method="GET")
+    def by_hand(self: Any) -> None: ...
+
+    assert operation(by_hand)["servers"] == [{"url": "https://cdn.example.com"}]
+
+
+def test_no_path() -> None:
+    """An endpoint at the `uri` itself is at a slash."""
+
+    @endpoint.get("")
+    def call(self: Any) -> Any: ...
+
+    assert list(document(client(call))["paths"]) == ["/"]
+
+
+def test_two_operations_in_one_place() -> None:
+    """A path has one operation of a method; others of the class stand beside it."""
+
+    class Twice(SyncClient, uri=URI):
+        @endpoint.get("/users/{id}")
+        def user(self, id: int) -> User: ...
+
+        @endpoint.get("/users/{number}")
+        def maybe(self, number: int) -> User | None: ...
+
+        @endpoint.get("/users/{id}")
+        def raw(self, id: int) -> RawResponse: ...
+
+    [item] = document(Twice)["paths"].values()
+    assert item["get"]["operationId"] == "user"
+    others = item["get"]["x-alternatives"]
+    assert [one["operationId"] for one in others] == ["maybe", "raw"]
+    assert [one["parameters"][0]["name"] for one in others] == ["id", "id"]
+
+
+# Methods written by hand
+
+
+def test_notes_on_methods() -> None:
+    """Of a method that is written by hand the document says what is known."""
+
+    class Old(SyncClient, uri=URI, error_responses={"default": Problem}):
+        @endpoint("/old/{x}/{y}", "Old", "Does it.", "https://old.example.com", method="POST")
+        def old(self, x: int, z: "Nothing") -> None:  # type: ignore[name-defined]  # noqa: F821
+            """Do it.
+
+            Returns:
+                It.
+            """
+
+        @endpoint("/typed/{x}", methods=["GET", "PUT"])
+        def typed(self, x: Annotated[int, Field(ge=1)]) -> None:
+            """Do it."""
+
+        @endpoint("/any")
+        def any(self) -> None: ...
+
+        @endpoint("/any", method="CONNECT")
+        def connect(self) -> None: ...
+
+    paths = document(Old)["paths"]
+    old = paths["/old/{x}/{y}"]["post"]
+    assert old.pop("responses")["2XX"] == {"description": "It."}
+    text = {"type": "string"}
+    assert old == {
+        "operationId": "old",
+        "summary": "Old",
+        "description": "Does it.",
+        "externalDocs": {"url": "https://old.example.com"},
+        "parameters": [
+            {"name": "x", "in": "path", "required": True, "schema": text},
+            {"name": "y", "in": "path", "required": True, "schema": text},
+        ],
+    }
+    typed = paths["/typed/{x}"]
+    assert [typed[one]["operationId"] for one in ("get", "put")] == ["typed.get", "typed.put"]
+    assert typed["get"]["summary"] == "Do it."
+    assert typed["get"]["parameters"][0]["schema"] == {"type": "integer", "minimum": 1}
+    assert set(typed["get"]["responses"]) == {"2XX", "default"}
+    assert list(paths["/any"]) == ["x-any", "x-connect"]
+
+
+# Parameters
+
+
+def parameters(annotation: Any, default: Any = ..., path: str = "/a") -> list[dict[str, Any]]:
+    """Return the parameters that an argument of a type makes."""
+
+    def call(self: Any, x: Any) -> Any: ...
+
+    call.__annotations__["x"] = annotation
+    if default is not ...:
+        call.__defaults__ = (default,)
+    return cast("list[dict[str, Any]]", operation(endpoint.get(path)(call)).get("parameters", []))
+
+
+TEXT = {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "made"),
+    [
+        (int, ..., {"required": True, "schema": INTEGER}),
+        (int, 3, {"schema": {"type": "integer", "default": 3}}),
+        (int | None, None, {"schema": INTEGER}),
+        (int | None, 3, {"schema": {"type": "integer", "default": 3}}),
+        (int | str | None, None, {"schema": {"anyOf": [INTEGER, TEXT]}}),
+        (None, None, {"schema": {"type": "null"}}),
+        (int | Unset, UNSET, {"schema": INTEGER}),
+        (int | Unset, ..., {"schema": INTEGER}),
+        (Any, ..., {"required": True, "schema": {}}),
+        (
+            Annotated[int, Query(ge=1, lt=9, multiple_of=2, description="N.", deprecated=True)],
+            2,
+            {
+                "description": "N.",
+                "deprecated": True,
+                "schema": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "exclusiveMaximum": 9,
+                    "multipleOf": 2,
+                    "default": 2,
+                },
+            },
+        ),
+        (
+            Annotated[str, Query(min_length=1, max_length=3, pattern="^a")],
+            ...,
+            {
+                "required": True,
+                "schema": {"type": "string", "minLength": 1, "maxLength": 3, "pattern": "^a"},
+            },
+        ),
+        (
+            Literal["a", "b"],
+            "a",
+            {"schema": {"type": "string", "enum": ["a", "b"], "default": "a"}},
+        ),
+        (bool, True, {"schema": {"type": "boolean", "default": True}}),
+        (
+            datetime,
+            datetime(2026, 1, 2, tzinfo=UTC),
+            {
+                "schema": {
+                    "type": "string",
+                    "format": "date-time",
+                    "default": "2026-01-02T00:00:00Z",
+                }
+            },
+        ),
+        (
+            Annotated[list[int], Query(style="pipeDelimited")],
+            ...,
+            {
+                "required": True,
+                "style": "pipeDelimited",
+                "schema": {"type": "array", "items": INTEGER},
+            },
+        ),
+        (
+            Annotated[list[int], Query(explode=False)],
+            ...,
+            {"required": True, "explode": False, "schema": {"type": "array", "items": INTEGER}},
+        ),
+        (
+            Annotated[list[int], Query(style="form", explode=True)],
+            ...,
+            {"required": True, "style": "form", "schema": {"type": "array", "items": INTEGER}},
+        ),
+        (
+            Annotated[dict[str, int], Query(style="deepObject")],
+            ...,
+            {
+                "required": True,
+                "style": "deepObject",
+                "explode": True,
+                "schema": {"type": "object", "additionalProperties": INTEGER},
+            },
+        ),
+        (
+            dict[str, int],
+            ...,
+            {"required": True, "schema": {"type": "object", "additionalProperties": INTEGER}},
+        ),
+    ],
+)
+def test_query(annotation: Any, default: Any, made: dict[str, Any]) -> None:
+    """An argument is a parameter with its type, constraints, default, style and notes."""
+    assert parameters(annotation, default) == [{"name": "x", "in": "query", **made}]
+
+
+def test_query_of_objects() -> None:
+    """The fields of an object are parameters of their own, nested ones with dots."""
+    [city, zip_, *inner] = parameters(Annotated[Where, Query(deprecated=True)])
+    assert city == {
+        "name": "city",
+        "in": "query",
+        "description": "The town.",
+        "required": True,
+        "deprecated": True,
+        "schema": {"title": "City", "type": "string", "description": "The town."},
+    }
+    assert (zip_["name"], zip_["schema"]["type"]) == ("zip", "integer")
+    # A model that holds itself ends where it begins again.
+    assert [one["name"] for one in inner] == ["inner"]
+    optional = parameters(Where | None, None)
+    assert [one.get("required") for one in optional] == [None, None, None]
+    assert [one.get("deprecated") for one in optional] == [None, True, None]
+
+
+def test_query_of_nested_objects() -> None:
+    """Names of nested fields are joined by dots, as they are sent."""
+
+    class Outer(BaseModel):
+        where: Point
+        color: Color = Color.RED
+
+    names = [one["name"] for one in parameters(Outer)]
+    assert names == ["where.x", "color"]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "made"),
+    [
+        (
+            Annotated[str, Header],
+            "a",
+            {"name": "x", "in": "header", "schema": {**TEXT, "default": "a"}},
+        ),
+        (
+            Annotated[list[str], Header(alias="Accept-Language", explode=True)],
+            ...,
+            {
+                "name": "Accept-Language",
+                "in": "header",
+                "required": True,
+                "explode": True,
+                "schema": {"type": "array", "items": TEXT},
+            },
+        ),
+        (
+            Annotated[str, Header(alias="X-Api-Key")],
+            SECRET,
+            {"name": "X-Api-Key", "in": "header", "schema": TEXT},
+        ),
+        (
+            Annotated[str, Header(alias="Idempotency-Key")],
+            "a",
+            {"name": "Idempotency-Key", "in": "header", "schema": {**TEXT, "default": "a"}},
+        ),
+        (Annotated[str, Cookie], SECRET, {"name": "x", "in": "cookie", "schema": TEXT}),
+        (
+            Annotated[str, Query(alias="access_token")],
+            SECRET,
+            {"name": "access_token", "in": "query", "schema": TEXT},
+        ),
+        (
+            Annotated[SecretStr, Query()],
+            SecretStr(SECRET),
+            {
+                "name": "x",
+                "in": "query",
+                "schema": {
+                    "type": "string",
+                    "format": "password",
+                    "writeOnly": True,
+                    "default": "**********",
+                },
+            },
+        ),
+    ],
+)
+def test_headers_and_secrets(annotation: Any, default: Any, made: dict[str, Any]) -> None:
+    """Headers and cookies are parameters; what may be a credential has no default."""
+    assert parameters(annotation, default) == [made]
+
+
+def test_types_that_json_has_not() -> None:
+    """What pydantic, or JSON, does not know may be anything."""
+
+    class Odd(BaseModel):
+        model_config = {"arbitrary_types_allowed": True}
+        strange: Strange
+        call: Callable[[], int]
+
+    @endpoint.put("/a", validate=False)
+    def call(self: Any, x: Annotated[Strange, Query], odd: Odd) -> Odd: ...
+
+    made = document(client(call))
+    [found] = made["paths"]["/a"]["put"]["parameters"]
+    assert found == {"name": "x", "in": "query", "required": True, "schema": {}}
+    properties = made["components"]["schemas"]["Odd"]["properties"]
+    assert properties == {"strange": {"title": "Strange"}, "call": {"title": "Call"}}
+
+
+def test_default_that_is_no_json() -> None:
+    """A default that JSON has no value for is left out."""
+    assert parameters(Any, Strange()) == [{"name": "x", "in": "query", "schema": {}}]
+
+
+@pytest.mark.parametrize(
+    ("marker", "made"),
+    [
+        (Path(), {}),
+        (Path(style="matrix", explode=True), {"style": "matrix", "explode": True}),
+    ],
+)
+def test_path_styles(marker: Path, made: dict[str, Any]) -> None:
+    """Values of the path have their style."""
+    [found] = parameters(Annotated[list[int], marker], path="/a/{x}")
+    schema = {"type": "array", "items": INTEGER}
+    assert found == {"name": "x", "in": "path", "required": True, **made, "schema": schema}
+
+
+# Bodies
+
+
+def body_of(*annotations: Any, default: Any = ..., about: str = "") -> dict[str, Any]:
+    """Return the request body of arguments `x`, `y`, ... of these types."""
+
+    def one(self: Any, x: Any) -> None: ...
+    def two(self: Any, x: Any, y: Any) -> None: ...
+
+    call = one if len(annotations) == 1 else two
+    call.__annotations__.update(zip("xy", annotations, strict=False))
+    call.__doc__ = about
+    if default is not ...:
+        call.__defaults__ = (default,)
+    return cast("dict[str, Any]", operation(endpoint.put("/a")(call))["requestBody"])
+
+
+WHERE = {"$ref": "#/components/schemas/Where"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "content", "more"),
+    [
+        (Where, ..., {"application/json": {"schema": WHERE}}, {"required": True}),
+        (
+            Annotated[Where | Unset, Body(description="It.")],
+            UNSET,
+            {"application/json": {"schema": WHERE}},
+            {"description": "It."},
+        ),
+        (
+            Annotated[Where, Body(content_type="application/merge-patch+json")],
+            ...,
+            {"application/merge-patch+json": {"schema": WHERE}},
+            {"required": True},
+        ),
+        (Annotated[Any, Body], None, {"application/json": {"schema": {}}}, {"required": True}),
+        (
+            Annotated[bytes, Body(raw=True)],
+            ...,
+            {"application/octet-stream": {}},
+            {"required": True},
+        ),
+        (
+            Annotated[str, Body(raw=True)],
+            ...,
+            {"text/plain": {"schema": TEXT}},
+            {"required": True},
+        ),
+        (
+            Annotated[Any, Body(raw=True, content_type="image/png")],
+            ...,
+            {"image/png": {}},
+            {"required": True},
+        ),
+    ],
+)
+def test_body(annotation: Any, default: Any, content: Any, more: dict[str, Any]) -> None:
+    """A body is JSON, or what is sent as it is."""
+    assert body_of(annotation, default=default) == {**more, "content": content}
+
+
+def test_embedded_bodies() -> None:
+    """Several bodies are the names of one object; what may be unset may be missing."""
+    made = body_of(
+        Annotated[Where, Body(embed=True, description="W.", deprecated=True)],
+        Annotated[int | Unset, Body(embed=True, alias="why", content_type="application/x+json")],
+        default=UNSET,
+        about="Do.\n\nArgs:\n    y: Because.",
+    )
+    schema = {
+        "type": "object",
+        "properties": {
+            "x": {**WHERE, "description": "W.", "deprecated": True},
+            "why": {"type": "integer", "description": "Because."},
+        },
+        "required": ["x"],
+    }
+    assert made == {"required": True, "content": {"application/x+json": {"schema": schema}}}
+
+
+def test_body_described_by_docstring() -> None:
+    """The docstring says what a body is."""
+    made = body_of(Where, about="Do.\n\nArgs:\n    x: Where.")
+    assert made["description"] == "Where."
+
+
+def test_urlencoded_form() -> None:
+    """Fields are those of a form, with what OpenAPI has of their style."""
+    made = body_of(
+        Annotated[list[int], Form(style="comma")],
+        Annotated[str, Form(alias="why")],
+        default="a",
+    )
+    schema = {
+        "type": "object",
+        "properties": {
+            "x": {"type": "array", "items": INTEGER},
+            "why": {**TEXT, "default": "a"},
+        },
+        "required": ["x"],
+    }
+    encoding = {"x": {"style": "form", "explode": False}}
+    assert made == {
+        "required": True,
+        "content": {"application/x-www-form-urlencoded": {"schema": schema, "encoding": encoding}},
+    }
+
+
+def test_multipart_form() -> None:
+    """Files and parts are those of a multipart form; of further headers the names are said."""
+    made = body_of(
+        Annotated[bytes, File(description="F.")],
+        Annotated[Where, Part(content_type="application/json", headers={"X-Key": SECRET})],
+    )
+    assert made["content"] == {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "x": {
+                        "type": "string",
+                        "contentMediaType": "application/octet-stream",
+                        "description": "F.",
+                    },
+                    "y": WHERE,
+                },
+                "required": ["x", "y"],
+            },
+            "encoding": {
+                "y": {
+                    "contentType": "application/json",
+                    "headers": {"X-Key": {"schema": TEXT}},
+                }
+            },
+        }
+    }
+
+
+def test_several_files() -> None:
+    """A list of files is one of an array; where there may be none, the body may be missing."""
+    made = body_of(Annotated[list[bytes] | None, File], default=None)
+    assert "required" not in made
+    made = body_of(Annotated[list[bytes], File])
+    [content] = made["content"].values()
+    assert content["schema"]["properties"]["x"]["type"] == "array"
+
+
+class Upload(BaseModel):
+    tags: Annotated[list[str], Encoding(style="json")] = []
+    codes: Annotated[list[str], Encoding(style="brackets", allow_reserved=True)] = Field(
+        [], serialization_alias="code"
+    )
+    image: FormFile = b""
+
+
+def test_form_of_a_model() -> None:
+    """A model is the whole form, and what is noted on its fields counts."""
+    made = body_of(Annotated[Upload, Form])
+    [(media_type, content)] = made["content"].items()
+    assert media_type == "multipart/form-data"
+    assert content["schema"] == {"$ref": "#/components/schemas/Upload"}
+    assert content["encoding"] == {
+        "tags": {"contentType": "application/json"},
+        "code": {"allowReserved": True},
+    }
+
+
+def test_form_of_a_model_and_more() -> None:
+    """A model and further fields are one form."""
+    made = body_of(Annotated[Where, Form], Annotated[int, Form])
+    [(media_type, content)] = made["content"].items()
+    assert media_type == "application/x-www-form-urlencoded"
+    fields = {"type": "object", "properties": {"y": INTEGER}, "required": ["y"]}
+    assert content == {"schema": {"allOf": [WHERE, fields]}}
+
+
+# Responses
+
+
+def responses(annotation: Any, method: str = "get", **options: Any) -> dict[str, Any]:
+    """Return the responses of an endpoint that returns a type."""
+    keywords = options.pop("keywords", {})
+
+    def call(self: Any) -> Any: ...
+
+    call.__annotations__["return"] = annotation
+    declare: Callable[..., Any] = getattr(endpoint, method)
+    found = operation(declare("/a", **options)(call), **keywords)
+    return cast("dict[str, Any]", found["responses"])
+
+
+USER = {"$ref": "#/components/schemas/User"}
+ACCEPT = {"Accept": "text/csv;q=0.9, application/vnd.x+json, */*"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "content"),
+    [
+        (User, {"application/json": {"schema": USER}}),
+        (list[User], {"application/json": {"schema": {"type": "array", "items": USER}}}),
+        (Any, {"application/json": {"schema": {}}}),
+        (bytes, {"*/*": {}}),
+        (str, {"text/*": {"schema": TEXT}}),
+        (RawResponse, {"*/*": {}}),
+        (SyncStream, {"*/*": {}}),
+        (None, None),
+    ],
+)
+def test_result(annotation: Any, content: Any) -> None:
+    """What a method returns is the content of every success."""
+    more = {} if content is None else {"content": content}
+    assert responses(annotation) == {"2XX": {"description": "Success", **more}}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "types"),
+    [
+        (User, {"application/vnd.x+json": {"schema": USER}}),
+        (bytes, {"text/csv": {}, "application/vnd.x+json": {}}),
+        (str, {"text/csv": {"schema": TEXT}, "application/vnd.x+json": {}}),
+    ],
+)
+def test_accepted_types(annotation: Any, types: dict[str, Any]) -> None:
+    """The content is of the types that are asked for, by the endpoint or by the client."""
+    found = responses(annotation, headers=ACCEPT)
+    assert found["2XX"]["content"] == types
+    found = responses(annotation, keywords={"headers": ACCEPT})
+    assert found["2XX"]["content"] == types
+    found = responses(annotation, headers={"Accept": "a/b"}, keywords={"headers": ACCEPT})
+    assert next(iter(found["2XX"]["content"])) in ("a/b", "application/json")
+
+
+def test_json_content_types() -> None:
+    """The media types that a client takes for JSON count, those with a star do not."""
+    taken = {"json_content_types": ["application/hal+json", "application/*+json"]}
+    assert list(responses(User, keywords=taken)["2XX"]["content"]) == ["application/hal+json"]
+
+
+def test_head() -> None:
+    """A HEAD has no content."""
+    assert responses(RawResponse, "head") == {"2XX": {"description": "Success"}}
+
+
+def test_by_status() -> None:
+    """Types by status are responses of their own; where none is a success, others are as said."""
+    either = Annotated[User | Problem, ByStatus({200: User, 404: Problem, 299: None})]
+    found = responses(either, keywords={"error_responses": {404: User, 500: Problem}})
+    assert list(found) == ["200", "404", "299", "500"]
+    assert ref_of({"responses": found}, "404") == "Problem"
+    assert found["200"]["description"] == "OK"
+    assert found["299"] == {"description": "Status 299"}
+    found = responses(Annotated[User | Problem, ByStatus({404: Problem})])
+    assert list(found) == ["404", "2XX"]
+
+
+class Gone(HTTPNotFound):
+    """It was there."""
+
+
+def make(response: RawResponse) -> Exception:
+    """Say what went wrong."""
+    return Exception(response)
+
+
+def test_error_responses() -> None:
+    """Errors of client and endpoint are responses: statuses, then ranges, then the default."""
+    found = responses(
+        None,
+        error_responses={409: None, 410: Gone, 411: HTTPNotFound, 412: make, 413: bytes},
+        keywords={
+            "error_responses": {
+                "default": Problem,
+                "5XX": Problem,
+                404: Problem,
+                409: Problem,
+                414: functools.partial(make),
+                415: str,
+            }
+        },
+    )
+    assert list(found) == ["2XX", "404", "410", "411", "412", "413", "414", "415", "5XX", "default"]
+    assert {key: one["description"] for key, one in found.items()} == {
+        "2XX": "Success",
+        "404": "Not Found",
+        "410": "It was there.",
+        "411": "Length Required",
+        "412": "Say what went wrong.",
+        "413": "Request Entity Too Large",
+        "414": "Request-URI Too Long",
+        "415": "Unsupported Media Type",
+        "5XX": "Server error",
+        "default": "Any other status",
+    }
+    assert "content" not in found["410"]
+    assert list(found["413"]["content"]) == ["*/*"]
+    assert list(found["415"]["content"]) == ["text/*"]
+
+
+def own(page: Page) -> None:
+    """A strategy that is a function."""
+
+
+@pytest.mark.parametrize(
+    ("pagination", "names"),
+    [
+        (LinkHeader(), []),
+        (PageNumber(size=5), [("page", INTEGER), ("per_page", INTEGER)]),
+        (Offset("skip"), [("skip", INTEGER)]),
+        (Cursor("after"), [("after", {})]),
+        (own, []),
+    ],
+)
+def test_items(pagination: Any, names: list[Any]) -> None:
+    """The items of pages are an array, with the parameters that lead from page to page."""
+
+    @endpoint.get("/a", pagination=pagination, at="data.users")
+    def call(self: Any, *, q: str = "a", per_page: int = 5) -> SyncItems[User]: ...
+
+    found = operation(call)
+    schema = found["responses"]["2XX"]["content"]["application/json"]["schema"]
+    assert schema["required"] == ["data"]
+    inner = schema["properties"]["data"]
+    assert inner["properties"]["users"] == {"type": "array", "items": USER}
+    made = [(one["name"], one["schema"]) for one in found["parameters"]]
+    assert made[2:] == [one for one in names if one[0] != "per_page"]
+
+
+def test_pages() -> None:
+    """A page is what it becomes; items of no type are an array of anything."""
+
+    @endpoint.get("/a", pagination=LinkHeader())
+    def pages(self: Any) -> SyncPages[list[User]]: ...
+
+    @endpoint.get("/a", pagination=LinkHeader())
+    def items(self: Any) -> SyncItems[Any]: ...
+
+    content = {"application/json": {"schema": {"type": "array", "items": USER}}}
+    assert operation(pages)["responses"]["2XX"]["content"] == content
+    content = {"application/json": {"schema": {"type": "array", "items": {}}}}
+    assert operation(items)["responses"]["2XX"]["content"] == content
+
+
+# Components
+
+
+def test_components() -> None:
+    """Types with a name are components: generic, recursive and all that pydantic knows."""
+
+    class Types(SyncClient, uri=URI):
+        @endpoint.get("/paged")
+        def paged(self) -> Paged[User]: ...
+
+        @endpoint.get("/row")
+        def row(self) -> Row: ...
+
+        @endpoint.get("/point")
+        def point(self) -> dict[str, Point]: ...
+
+        @endpoint.get("/color")
+        def color(self) -> Color: ...
+
+        @endpoint.put("/user")
+        def change(self, user: User) -> None: ...
+
+    found = document(Types)["components"]["schemas"]
+    # What is sent differs from what comes.
+    assert list(found) == [
+        "Color",
+        "Paged_User_",
+        "Point",
+        "Row",
+        "User-Request",
+        "User-Response",
+    ]
+    assert "full_name" in found["User-Request"]["properties"]
+    assert "name" in found["User-Response"]["properties"]
+    friends = found["User-Response"]["properties"]["friends"]["items"]
+    assert friends == {"$ref": "#/components/schemas/User-Response"}
+
+
+def test_names_that_clash() -> None:
+    """Two models of one name have a component each."""
+
+    def other() -> Any:
+        class User(Response):
+            email: str
+
+        return User
+
+    found = responses(Annotated[Any, ByStatus({200: User, 201: other()})])
+    names = [ref_of({"responses": found}, one) for one in ("200", "201")]
+    assert len(set(names)) == 2
+    assert all(one.endswith("User") for one in names)
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+    of: "Owner | None" = None
+
+
+class Owner(BaseModel):
+    pet: Annotated[Cat | Dog, Field(discriminator="kind")]
+    password: str = SECRET
+    token: SecretStr = SecretStr(SECRET)
+    level: int = Field(3, examples=[1])
+
+
+def test_discriminator_and_secret_defaults() -> None:
+    """Discriminators lead to components, and defaults of what may be a secret are not shown."""
+
+    @endpoint.put("/a")
+    def call(self: Any, owner: Owner) -> None: ...
+
+    made = document(client(call))
+    found = made["components"]["schemas"]["Owner"]
+    assert found["properties"]["pet"]["discriminator"]["mapping"] == {
+        "cat": "#/components/schemas/Cat",
+        "dog": "#/components/schemas/Dog",
+    }
+    assert "default" not in found["properties"]["password"]
+    assert "default" not in found["properties"]["token"]
+    assert found["properties"]["level"]["default"] == 3
+    assert found["properties"]["level"]["examples"] == [1]
+    assert SECRET not in json.dumps(made)
+
+
+# Security
+
+
+class Ticket(Auth):
+    """Puts a ticket."""
+
+    header = "X-Ticket"
+
+    def apply(self, request: Request) -> None:
+        """Put it."""
+
+
+class Unsaid(Auth):
+    header = None
+
+    def apply(self, request: Request) -> None:
+        """Put nothing."""
+
+
+Unsaid.__doc__ = None
+
+
+class OtherScheme(Scheme):
+    def make(self, name: str, value: Any) -> Auth:
+        """Take what is given."""
+        return Ticket()
+
+
+LOGIN: dict[str, Any] = {
+    "token_url": f"https://login.example.com/token?secret={SECRET}",
+    "client_id": "me",
+    "client_secret": SECRET,
+    "scopes": ["read", "write"],
+}
+BEARER = {"type": "http", "scheme": "bearer"}
+
+
+@pytest.mark.parametrize(
+    ("auth", "name", "scheme", "scopes"),
+    [
+        (("me", SECRET), "basicAuth", {"type": "http", "scheme": "basic"}, []),
+        (BasicAuth("me", SECRET), "basicAuth", {"type": "http", "scheme": "basic"}, []),
+        (DigestAuth("me", SECRET), "digestAuth", {"type": "http", "scheme": "digest"}, []),
+        (BearerAuth(SECRET), "bearerAuth", BEARER, []),
+        (
+            ApiKeyAuth(SECRET, name="key", location="query"),
+            "apiKeyAuth",
+            {"type": "apiKey", "name": "key", "in": "query"},
+            [],
+        ),
+        (
+            OAuth2ClientCredentials(**LOGIN),
+            "oauth2",
+            {
+                "type": "oauth2",
+                "flows": {
+                    "clientCredentials": {
+                        "tokenUrl": "https://login.example.com/token?secret=***",
+                        "scopes": {"read": "", "write": ""},
+                    }
+                },
+            },
+            ["read", "write"],
+        ),
+        (
+            OAuth2AuthorizationCode(
+                authorization_url="https://login.example.com/go",
+                **LOGIN,
+            ),
+            "oauth2",
+            {
+                "type": "oauth2",
+                "flows": {
+                    "authorizationCode": {
+                        "authorizationUrl": "https://login.example.com/go",
+                        "tokenUrl": "https://login.example.com/token?secret=***",
+                        "scopes": {"read": "", "write": ""},
+                    }
+                },
+            },
+            ["read", "write"],
+        ),
+        (
+            OAuth2RefreshToken(SECRET, **LOGIN),
+            "bearerAuth",
+            {**BEARER, "description": "OAuth2RefreshToken: A client that"},
+            [],
+        ),
+        (
+            Ticket(),
+            "headerAuth",
+            {
+                "type": "apiKey",
+                "name": "X-Ticket",
+                "in": "header",
+                "description": "Ticket: Puts a ticket.",
+            },
+            [],
+        ),
+        (
+            Unsaid(),
+            "headerAuth",
+            {"type": "apiKey", "name": "Authorization", "in": "header", "description": "Unsaid"},
+            [],
+        ),
+    ],
+)
+def test_auth(auth: Any, name: str, scheme: dict[str, Any], scopes: list[str]) -> None:
+    """What authenticates a client, or an endpoint, is a security scheme, without its secrets."""
+
+    class Shop(SyncClient, uri=URI, auth=auth): ...
+
+    made = document(Shop)
+    found = made["components"]["securitySchemes"][name]
+    if "description" in scheme:
+        assert found.pop("description").startswith(scheme.pop("description"))
+    assert found == scheme
+    assert made["security"] == [{name: scopes}]
+    assert SECRET not in json.dumps(made)
+
+    @endpoint.get("/a", auth=auth)
+    def call(self: Any) -> Any: ...
+
+    assert operation(call)["security"] == [{name: scopes}]
+
+
+def test_tokens_and_keys() -> None:
+    """A token and the keys of a pool are schemes, which hold together."""
+
+    class Token(SyncClient, uri=URI, bearer_token=SECRET): ...
+
+    assert document(Token)["security"] == [{"bearerAuth": []}]
+
+    class Pooled(SyncClient, uri=URI, credentials=CredentialPool([SECRET])): ...
+
+    made = document(Pooled)
+    assert made["components"]["securitySchemes"] == {"bearerAuth": BEARER}
+    assert SECRET not in json.dumps(made)
+
+    class Both(
+        SyncClient,
+        uri=URI,
+        bearer_token=SECRET,
+        credentials=CredentialPool([SECRET], header="X-Key", scheme="Key"),
+    ): ...
+
+    made = document(Both)
+    assert made["security"] == [{"bearerAuth": [], "apiKeyAuth": []}]
+    assert made["components"]["securitySchemes"]["apiKeyAuth"] == {
+        "type": "apiKey",
+        "name": "X-Key",
+        "in": "header",
+        "description": "The key stands after 'Key' and a blank.",
+    }
+    with Token(bearer_token=None) as anonymous:
+        assert "security" not in document(anonymous)
+
+
+def test_declared_schemes() -> None:
+    """Declared schemes are those of the document; endpoints say which they need."""
+
+    class Shop(
+        SyncClient,
+        uri=URI,
+        security_schemes={
+            "basic": BasicScheme(),
+            "digest": DigestScheme(),
+            "bearer": BearerScheme(),
+            "token": BearerScheme(prefix="Token"),
+            "key": ApiKeyScheme("key", location="query"),
+            "cert": MutualTLSScheme(),
+            "other": OtherScheme(),
+        },
+        security=[{"basic", "key"}, {"bearer"}, set()],
+    ):
+        @endpoint.get("/open", security=[])
+        def open(self) -> Any: ...
+
+        @endpoint.get("/one", security=[{"cert"}])
+        def one(self) -> Any: ...
+
+        @endpoint.get("/none", auth=None)
+        def none(self) -> Any: ...
+
+        @endpoint.get("/auth", auth=BearerAuth(SECRET))
+        def auth_(self) -> Any: ...
+
+        @endpoint.get("/usual")
+        def usual(self) -> Any: ...
+
+    made = document(Shop)
+    authorization = {"type": "apiKey", "name": "Authorization", "in": "header"}
+    assert made["components"]["securitySchemes"] == {
+        "basic": {"type": "http", "scheme": "basic"},
+        "digest": {"type": "http", "scheme": "digest"},
+        "bearer": BEARER,
+        "token": {**authorization, "description": "The key stands after 'Token' and a blank."},
+        "key": {"type": "apiKey", "name": "key", "in": "query"},
+        "cert": {"type": "mutualTLS"},
+        "other": authorization,
+        "bearerAuth": BEARER,
+    }
+    assert made["security"] == [{"basic": [], "key": []}, {"bearer": []}, {}]
+    found = {path: item["get"].get("security") for path, item in made["paths"].items()}
+    assert found == {
+        "/open": [],
+        "/one": [{"cert": []}],
+        "/none": [],
+        "/auth": [{"bearerAuth": []}],
+        "/usual": None,
+    }
+
+
+def test_schemes_of_one_kind() -> None:
+    """Two schemes that differ have two names."""
+
+    class Shop(SyncClient, uri=URI, auth=ApiKeyAuth(SECRET, name="X-A")):
+        @endpoint.get("/b", auth=ApiKeyAuth(SECRET, name="X-B", prefix="Key"))
+        def b(self) -> Any: ...
+
+    made = document(Shop)
+    assert list(made["components"]["securitySchemes"]) == ["apiKeyAuth", "apiKeyAuth2"]
+    assert made["paths"]["/b"]["get"]["security"] == [{"apiKeyAuth2": []}]
+
+
+def test_signatures_are_named_by_their_header() -> None:
+    """What signs requests is a header."""
+    auth = HMACAuth(SECRET, canonical="{method}", header="X-Signature", value="{signature}")
+    made = document(client(endpoint.get("/a")(lambda_of()), auth=auth))
+    assert made["components"]["securitySchemes"]["headerAuth"]["name"] == "X-Signature"
+
+
+def lambda_of() -> Any:
+    """Return a method."""
+
+    def call(self: Any) -> Any: ...
+
+    return call
+
+
+# Errors
+
+
+def test_declaration_that_makes_no_request() -> None:
+    """A declaration that turns out to make no request is told by its method."""
+
+    @endpoint.get("/a")
+    def call(self: Any) -> "Nowhere": ...  # type: ignore[name-defined]  # noqa: F821
+
+    with pytest.raises(ConfigurationError, match=r"call.*Nowhere"):
+        client(call).openapi()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, Docstring()),
+        ("  ", Docstring()),
+        ("Do\n    it.", Docstring("Do it.")),
+        ("Args:\n    a: b", Docstring(arguments={"a": "b"})),
+        (
+            """Do it.
+
+            At once.
+
+            Then rest.
+
+            Args:
+                a: One
+                    and more.
+                *b (int): Two.
+                **c:
+                    Three.
+
+            Raises:
+                KeyError: There is none.
+
+            Yields:
+                What
+                comes.
+            """,
+            Docstring(
+                "Do it.",
+                "At once.\n\nThen rest.",
+                {"a": "One and more.", "b": "Two.", "c": "Three."},
+                "What comes.",
+            ),
+        ),
+        ("Do.\n\nArgs:\n    -- none\n\nReturns:\n", Docstring("Do.")),
+    ],
+)
+def test_docstrings(text: str | None, said: Docstring) -> None:
+    """A docstring in Google's style is read in parts."""
+    assert read_docstring(text) == said

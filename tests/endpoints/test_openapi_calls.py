@@ -1,0 +1,240 @@
+"""Another library reads the document, and finds the calls and answers of the client right.
+
+The server is a real one; what it read and what it sent is checked by openapi-core.
+"""
+
+# What models and endpoints are for is in their names.
+# ruff: noqa: D101, D102, RUF012
+# mypy: disable-error-code="empty-body"
+
+from collections.abc import Callable
+from http.cookies import SimpleCookie
+from typing import Annotated, Any, cast
+from urllib.parse import parse_qs
+
+import pytest
+from openapi_core import Config, OpenAPI
+from openapi_core.exceptions import OpenAPIError
+from openapi_core.testing import MockRequest, MockResponse
+from pydantic import Field
+from werkzeug.datastructures import ImmutableMultiDict
+
+from arya_api_framework import (
+    BaseModel,
+    BoundResponse,
+    Hook,
+    LinkHeader,
+    RawResponse,
+    Response,
+    SubClient,
+    SyncClient,
+    endpoint,
+    shared,
+)
+from arya_api_framework.client.request import Request
+from arya_api_framework.endpoints import Body, ByStatus, Cookie, Form, Header, Items, Query
+from arya_api_framework.errors import HTTPNotFound
+from tests.app import Received, Server
+from tests.conftest import Kind
+
+TOKEN = "t0ken-of-the-test"
+
+
+class Address(BaseModel):
+    city: str
+
+
+class User(Response):
+    id: int
+    name: str
+    address: Address | None = None
+
+
+class NewUser(BaseModel):
+    name: str
+    mail: str = Field(serialization_alias="email")
+
+
+class Post(BoundResponse["Placeholder"]):
+    id: int
+    author: int = Field(alias="userId")
+
+
+class Missing(BaseModel):
+    message: str
+
+
+class Where(BaseModel):
+    city: str
+    tags: list[str] = []
+
+
+class Users(SubClient, relative_path="/users"):
+    """Those who write."""
+
+    @shared
+    @endpoint.get("/{id}", error_responses={404: Missing})
+    def one(self, id: int) -> User: ...
+
+    @shared
+    @endpoint.get("/{id}")
+    def maybe(self, id: int) -> Annotated[User | Missing, ByStatus({200: User, 404: Missing})]: ...
+
+    @shared
+    @endpoint.post("")
+    def add(self, user: NewUser) -> User: ...
+
+    @shared
+    @endpoint.patch("/{id}")
+    def rename(self, id: int, name: Annotated[str, Body(embed=True)]) -> User: ...
+
+    @shared
+    @endpoint.delete("/{id}")
+    def remove(self, id: int) -> None: ...
+
+
+class Placeholder:
+    """Users and posts."""
+
+    users = Users()
+
+    @shared
+    @endpoint.get("/posts", pagination=LinkHeader())
+    def posts(self, *, size: Annotated[int, Query(alias="_limit", le=50)] = 30) -> Items[Post]: ...
+
+    @shared
+    @endpoint.get("/echo")
+    def search(
+        self,
+        where: Where,
+        *,
+        codes: Annotated[list[int], Query(explode=False)],
+        deep: Annotated[dict[str, str], Query(style="deepObject")],
+        language: Annotated[str, Header(alias="Accept-Language")] = "de",
+        theme: Annotated[str, Cookie()] = "dark",
+    ) -> dict[str, Any]: ...
+
+    @shared
+    @endpoint.post("/echo")
+    def submit(self, names: Annotated[list[str], Form], size: Annotated[int, Form] = 3) -> Any: ...
+
+    @shared
+    @endpoint.get("/html")
+    def page(self) -> str: ...
+
+
+def opened(document: Any) -> OpenAPI:
+    """Return a document, opened by that library, which takes most texts for bytes otherwise."""
+
+    def read(content: bytes) -> Any:
+        return content.decode()
+
+    texts = Config(extra_media_type_deserializers={"text/*": read})
+    return OpenAPI.from_dict(document, config=texts)
+
+
+class Kept(Hook):
+    """Keeps the responses of all requests."""
+
+    def __init__(self) -> None:
+        self.responses: list[RawResponse] = []
+
+    def after_attempt(self, request: Request, response: RawResponse) -> None:
+        """Keep it."""
+        self.responses.append(response)
+
+
+def as_request(server: Server, read: Received) -> MockRequest:
+    """Return what a server read as openapi-core takes it."""
+    cookies = {name: one.value for name, one in SimpleCookie(read.headers.get("Cookie")).items()}
+    pairs = [(name, value) for name, values in args_of(read).items() for value in values]
+    request = MockRequest(
+        server.url,
+        read.method.lower(),
+        read.path,
+        headers=dict(read.headers),
+        cookies=cookies,
+        data=read.body,
+        content_type=read.headers.get("Content-Type", "").partition(";")[0],
+    )
+    request.parameters.query = ImmutableMultiDict(pairs)
+    return request
+
+
+def args_of(read: Received) -> dict[str, list[str]]:
+    """Return the parameters of a query."""
+    return parse_qs(read.target.partition("?")[2], keep_blank_values=True)
+
+
+@pytest.fixture
+def kept() -> Kept:
+    """A hook that keeps responses."""
+    return Kept()
+
+
+async def call_all(kind: Kind, client: Any) -> None:
+    """Make a call of each endpoint."""
+    call, users = kind.call, client.users
+    await call(users.one, 1)
+    await call(users.maybe, 99)
+    with pytest.raises(HTTPNotFound):
+        await call(users.one, 98)
+    await call(users.add, NewUser(name="Kim", mail="kim@example.com"))
+    await call(users.rename, 1, "Ada Lovelace")
+    await call(users.remove, 2)
+    where = Where(city="Kiel", tags=["a", "b"])
+    await call(client.search, where, codes=[1, 2], deep={"x": "1"})
+    await call(client.submit, ["a", "b"])
+    await call(client.page)
+    await call(anext if kind.is_async else next, client.posts(size=50))
+
+
+async def test_calls_are_as_the_document_says(kind: Kind, server: Server, kept: Kept) -> None:
+    """What is sent and what comes is valid, by another library that reads the document."""
+    client = made(kind, server, kept)
+    await call_all(kind, client)
+    api = opened(client.openapi())
+    assert len(server.log) == len(kept.responses) == 10
+    for read, response in zip(server.log, kept.responses, strict=True):
+        request = as_request(server, read)
+        api.validate_request(request)
+        answer = MockResponse(
+            response.content,
+            response.status,
+            headers=dict(response.headers),
+            content_type=response.headers.get("Content-Type", "").partition(";")[0],
+        )
+        api.validate_response(request, answer)
+
+
+def made(kind: Kind, server: Server, kept: Kept) -> Any:
+    """Return a client of a kind."""
+    cls: Any = cast("Any", type(kind.base))("Api", (Placeholder, kind.base), {}, bearer_token=TOKEN)
+    client = cls(server.url, hooks=[kept], retry=None)
+    kind.wrap(client)  # Closes it.
+    return client
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda read: read.headers.pop("Authorization"),
+        lambda read: setattr(read, "body", b'{"name": 1}'),
+        lambda read: setattr(read, "target", "/nowhere"),
+    ],
+)
+async def test_other_calls_are_not(
+    server: Server, kept: Kept, change: Callable[[Received], object]
+) -> None:
+    """That library finds what is wrong: the document does not allow everything."""
+    cls: Any = cast("Any", type(SyncClient))(
+        "Api", (Placeholder, SyncClient), {}, bearer_token=TOKEN
+    )
+    with cls(server.url) as client:
+        client.users.add(NewUser(name="Kim", mail="kim@example.com"))
+        api = opened(client.openapi())
+    [read] = server.log
+    api.validate_request(as_request(server, read))
+    change(read)
+    with pytest.raises(OpenAPIError):
+        api.validate_request(as_request(server, read))
