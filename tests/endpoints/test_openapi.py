@@ -24,8 +24,6 @@ from arya_api_framework import (
     BaseModel,
     CredentialPool,
     Cursor,
-    Encoding,
-    FormFile,
     LinkHeader,
     Offset,
     Page,
@@ -63,11 +61,8 @@ from arya_api_framework.endpoints import (
     Body,
     ByStatus,
     Cookie,
-    File,
-    Form,
     Header,
     Items,
-    Part,
     Path,
     Query,
 )
@@ -828,96 +823,6 @@ def test_body_described_by_docstring() -> None:
     """The docstring says what a body is."""
     made = body_of(Where, about="Do.\n\nArgs:\n    x: Where.")
     assert made["description"] == "Where."
-
-
-def test_urlencoded_form() -> None:
-    """Fields are those of a form, with what OpenAPI has of their style."""
-    made = body_of(
-        Annotated[list[int], Form(style="comma")],
-        Annotated[str, Form(alias="why")],
-        default="a",
-    )
-    schema = {
-        "type": "object",
-        "properties": {
-            "x": {"type": "array", "items": INTEGER},
-            "why": {**TEXT, "default": "a"},
-        },
-        "required": ["x"],
-    }
-    encoding = {"x": {"style": "form", "explode": False}}
-    assert made == {
-        "required": True,
-        "content": {"application/x-www-form-urlencoded": {"schema": schema, "encoding": encoding}},
-    }
-
-
-def test_multipart_form() -> None:
-    """Files and parts are those of a multipart form; of further headers the names are said."""
-    made = body_of(
-        Annotated[bytes, File(description="F.")],
-        Annotated[Where, Part(content_type="application/json", headers={"X-Key": SECRET})],
-    )
-    assert made["content"] == {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "properties": {
-                    "x": {
-                        "type": "string",
-                        "contentMediaType": "application/octet-stream",
-                        "description": "F.",
-                    },
-                    "y": WHERE,
-                },
-                "required": ["x", "y"],
-            },
-            "encoding": {
-                "y": {
-                    "contentType": "application/json",
-                    "headers": {"X-Key": {"schema": TEXT}},
-                }
-            },
-        }
-    }
-
-
-def test_several_files() -> None:
-    """A list of files is one of an array; where there may be none, the body may be missing."""
-    made = body_of(Annotated[list[bytes] | None, File], default=None)
-    assert "required" not in made
-    made = body_of(Annotated[list[bytes], File])
-    [content] = made["content"].values()
-    assert content["schema"]["properties"]["x"]["type"] == "array"
-
-
-class Upload(BaseModel):
-    tags: Annotated[list[str], Encoding(style="json")] = []
-    codes: Annotated[list[str], Encoding(style="brackets", allow_reserved=True)] = Field(
-        [], serialization_alias="code"
-    )
-    image: FormFile = b""
-
-
-def test_form_of_a_model() -> None:
-    """A model is the whole form, and what is noted on its fields counts."""
-    made = body_of(Annotated[Upload, Form])
-    [(media_type, content)] = made["content"].items()
-    assert media_type == "multipart/form-data"
-    assert content["schema"] == {"$ref": "#/components/schemas/Upload"}
-    assert content["encoding"] == {
-        "tags": {"contentType": "application/json"},
-        "code": {"allowReserved": True},
-    }
-
-
-def test_form_of_a_model_and_more() -> None:
-    """A model and further fields are one form."""
-    made = body_of(Annotated[Where, Form], Annotated[int, Form])
-    [(media_type, content)] = made["content"].items()
-    assert media_type == "application/x-www-form-urlencoded"
-    fields = {"type": "object", "properties": {"y": INTEGER}, "required": ["y"]}
-    assert content == {"schema": {"allOf": [WHERE, fields]}}
 
 
 # Responses

@@ -32,7 +32,7 @@ from arya_api_framework import (
     shared,
 )
 from arya_api_framework.client.request import Request
-from arya_api_framework.endpoints import Body, ByStatus, Cookie, Form, Header, Items, Query
+from arya_api_framework.endpoints import Body, ByStatus, Cookie, Header, Items, Query
 from arya_api_framework.errors import HTTPNotFound
 from tests.app import Received, Server
 from tests.conftest import Kind
@@ -115,10 +115,6 @@ class Placeholder:
     ) -> dict[str, Any]: ...
 
     @shared
-    @endpoint.post("/echo")
-    def submit(self, names: Annotated[list[str], Form], size: Annotated[int, Form] = 3) -> Any: ...
-
-    @shared
     @endpoint.get("/html")
     def page(self) -> str: ...
 
@@ -161,6 +157,16 @@ def as_request(server: Server, read: Received) -> MockRequest:
     return request
 
 
+def as_response(response: RawResponse) -> MockResponse:
+    """Return a response as openapi-core takes it."""
+    return MockResponse(
+        response.content,
+        response.status,
+        headers=dict(response.headers),
+        content_type=response.headers.get("Content-Type", "").partition(";")[0],
+    )
+
+
 def args_of(read: Received) -> dict[str, list[str]]:
     """Return the parameters of a query."""
     return parse_qs(read.target.partition("?")[2], keep_blank_values=True)
@@ -184,7 +190,6 @@ async def call_all(kind: Kind, client: Any) -> None:
     await call(users.remove, 2)
     where = Where(city="Kiel", tags=["a", "b"])
     await call(client.search, where, codes=[1, 2], deep={"x": "1"})
-    await call(client.submit, ["a", "b"])
     await call(client.page)
     await call(anext if kind.is_async else next, client.posts(size=50))
 
@@ -194,17 +199,11 @@ async def test_calls_are_as_the_document_says(kind: Kind, server: Server, kept: 
     client = made(kind, server, kept)
     await call_all(kind, client)
     api = opened(client.openapi())
-    assert len(server.log) == len(kept.responses) == 10
+    assert len(server.log) == len(kept.responses) == 9
     for read, response in zip(server.log, kept.responses, strict=True):
         request = as_request(server, read)
         api.validate_request(request)
-        answer = MockResponse(
-            response.content,
-            response.status,
-            headers=dict(response.headers),
-            content_type=response.headers.get("Content-Type", "").partition(";")[0],
-        )
-        api.validate_response(request, answer)
+        api.validate_response(request, as_response(response))
 
 
 def made(kind: Kind, server: Server, kept: Kept) -> Any:

@@ -1,0 +1,132 @@
+"""Forms in the OpenAPI document of a client."""
+
+# What models and endpoints are for is in their names.
+# ruff: noqa: D101, D102, RUF012
+# mypy: disable-error-code="empty-body"
+
+from typing import Annotated, Any
+
+import pytest
+from openapi_core.exceptions import OpenAPIError
+from pydantic import Field
+
+from arya_api_framework import BaseModel, Encoding, FormFile, SyncClient, endpoint
+from arya_api_framework.endpoints import File, Form, Part
+from tests.app import Server
+from tests.endpoints.test_openapi import INTEGER, SECRET, TEXT, WHERE, Where, body_of
+from tests.endpoints.test_openapi_calls import as_request, opened
+
+
+def test_urlencoded_form() -> None:
+    """Fields are those of a form, with what OpenAPI has of their style."""
+    made = body_of(
+        Annotated[list[int], Form(style="comma")],
+        Annotated[str, Form(alias="why")],
+        default="a",
+    )
+    schema = {
+        "type": "object",
+        "properties": {
+            "x": {"type": "array", "items": INTEGER},
+            "why": {**TEXT, "default": "a"},
+        },
+        "required": ["x"],
+    }
+    encoding = {"x": {"style": "form", "explode": False}}
+    assert made == {
+        "required": True,
+        "content": {"application/x-www-form-urlencoded": {"schema": schema, "encoding": encoding}},
+    }
+
+
+def test_multipart_form() -> None:
+    """Files and parts are those of a multipart form; of further headers the names are said."""
+    made = body_of(
+        Annotated[bytes, File(description="F.")],
+        Annotated[Where, Part(content_type="application/json", headers={"X-Key": SECRET})],
+    )
+    assert made["content"] == {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "x": {
+                        "type": "string",
+                        "contentMediaType": "application/octet-stream",
+                        "description": "F.",
+                    },
+                    "y": WHERE,
+                },
+                "required": ["x", "y"],
+            },
+            "encoding": {
+                "y": {
+                    "contentType": "application/json",
+                    "headers": {"X-Key": {"schema": TEXT}},
+                }
+            },
+        }
+    }
+
+
+def test_several_files() -> None:
+    """A list of files is one of an array; where there may be none, the body may be missing."""
+    made = body_of(Annotated[list[bytes] | None, File], default=None)
+    assert "required" not in made
+    made = body_of(Annotated[list[bytes], File])
+    [content] = made["content"].values()
+    assert content["schema"]["properties"]["x"]["type"] == "array"
+
+
+class Upload(BaseModel):
+    tags: Annotated[list[str], Encoding(style="json")] = []
+    codes: Annotated[list[str], Encoding(style="brackets", allow_reserved=True)] = Field(
+        [], serialization_alias="code"
+    )
+    image: FormFile = b""
+
+
+def test_form_of_a_model() -> None:
+    """A model is the whole form, and what is noted on its fields counts."""
+    made = body_of(Annotated[Upload, Form])
+    [(media_type, content)] = made["content"].items()
+    assert media_type == "multipart/form-data"
+    assert content["schema"] == {"$ref": "#/components/schemas/Upload"}
+    assert content["encoding"] == {
+        "tags": {"contentType": "application/json"},
+        "code": {"allowReserved": True},
+    }
+
+
+def test_form_of_a_model_and_more() -> None:
+    """A model and further fields are one form."""
+    made = body_of(Annotated[Where, Form], Annotated[int, Form])
+    [(media_type, content)] = made["content"].items()
+    assert media_type == "application/x-www-form-urlencoded"
+    fields = {"type": "object", "properties": {"y": INTEGER}, "required": ["y"]}
+    assert content == {"schema": {"allOf": [WHERE, fields]}}
+
+
+def test_forms_are_sent_as_the_document_says(server: Server) -> None:
+    """Another library that reads the document finds the forms of the client right."""
+
+    class Api(SyncClient):
+        @endpoint.post("/echo")
+        def submit(
+            self,
+            names: Annotated[list[str], Form],
+            codes: Annotated[list[int], Form(style="form", explode=False)],
+            size: Annotated[int, Form(ge=1)] = 3,
+        ) -> Any: ...
+
+        @endpoint.post("/echo")
+        def whole(self, where: Annotated[Where, Form]) -> Any: ...
+
+    with Api(server.url) as client:
+        client.submit(["a", "b"], [1, 2])
+        api = opened(client.openapi())
+    [read] = server.log
+    api.validate_request(as_request(server, read))
+    read.body = read.body.replace(b"size=3", b"size=0")
+    with pytest.raises(OpenAPIError):
+        api.validate_request(as_request(server, read))
