@@ -1,7 +1,7 @@
 """Forms in the OpenAPI document of a client."""
 
 # What models and endpoints are for is in their names.
-# ruff: noqa: D101, D102, RUF012
+# ruff: noqa: D101, RUF012
 # mypy: disable-error-code="empty-body"
 
 from typing import Annotated, Any
