@@ -41,8 +41,8 @@ class Tie:
         if client is None or client.closed:
             self.cut()
             raise ClientClosedError(
-                f"the client that this model came from, {self._name}, is closed; let the model be "
-                "used before, or get it anew from an open client"
+                f"the client that this model came from, {self._name}, is closed; use its "
+                "models before, or get them anew from an open client"
             )
         return client
 
