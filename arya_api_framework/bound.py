@@ -61,7 +61,7 @@ class BoundResponse(Response, Generic[C_co]):
             ConfigurationError: It came from no client.
             ClientClosedError: The client is closed.
         """
-        client = self._held()
+        client = self.__held()
         if client is None:
             # No AttributeError, for which Python would ask `__getattr__`.
             raise ConfigurationError(
@@ -87,12 +87,12 @@ class BoundResponse(Response, Generic[C_co]):
     @override
     def __copy__(self) -> Self:
         copy = super().__copy__()
-        client = self._held()
+        client = self.__held()
         if client is not None:
             _set_client(copy, client)
         return copy
 
-    def _held(self) -> Any:
+    def __held(self) -> Any:
         try:
             return self.__client  # type: ignore[attr-defined]
         except AttributeError:

@@ -458,7 +458,7 @@ class Call:
         """
         response.elapsed = time.monotonic() - self.started
         response.history = self.history
-        response.client = self.policy.client
+        response._client = self.policy.client  # pyright: ignore[reportPrivateUsage]
         if self.policy.encoding is not None and not response.has_own_encoding:
             response.encoding = self.policy.encoding
         if not 200 <= response.status < 300:

@@ -45,7 +45,7 @@ class ResponseInfo:
         history: The responses that redirected here, the first one first.
     """
 
-    client: Any = None
+    _client: Any = None
     """A weak reference to the client, for models that are bound to it."""
 
     def __init__(

@@ -441,7 +441,7 @@ class Stream:
     def _info(self) -> ResponseInfo:
         """Return the head of the response, and which client it came to."""
         info = self.response.info
-        info.client = self.response.client
+        info._client = self.response._client  # pyright: ignore[reportPrivateUsage]
         return info
 
     def _note(self, decoder: D) -> D:

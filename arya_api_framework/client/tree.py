@@ -92,7 +92,7 @@ def _openapi(
             its package.
 
     Raises:
-        ConfigurationError: A declaration makes no request.
+        ConfigurationError: A declaration makes no request, or title or version is no text.
     """
     from ..openapi.document import make_document
 

@@ -91,7 +91,8 @@ class TypedFormat(Format):
 
     def bound_to(self, response: ResponseInfo) -> Self:
         """Return this format, whose models remember the client of a response."""
-        client = None if response.client is None else response.client()
+        found = response._client  # pyright: ignore[reportPrivateUsage]
+        client = None if found is None else found()
         if client is None:
             return self
         bound = copy.copy(self)

@@ -11,6 +11,7 @@ from ..client.node import Node
 from ..client.redaction import redact_url
 from ..client.server_variables import variable_names
 from ..endpoints.endpoint import Endpoint
+from ..errors import ConfigurationError
 from ..options import ServerVariable
 from ..version import __version__
 from .docstrings import read_docstring
@@ -45,9 +46,13 @@ def make_document(
         version: Its version.
 
     Raises:
-        ConfigurationError: A declaration makes no request.
+        ConfigurationError: A declaration makes no request, or title or version is no text.
     """
     cls = node if isinstance(node, type) else type(node)
+    for name, value in (("title", title), ("version", version)):
+        given: object = value
+        if given is not None and not (isinstance(given, str) and given):
+            raise ConfigurationError(f"{name} must be text that is not empty, got {given!r}")
     schemas, security = Schemas(), SecuritySchemes(config)
     paths = _Paths(Operations(config, schemas, security))
     tags: list[dict[str, Any]] = []

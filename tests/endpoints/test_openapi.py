@@ -54,6 +54,7 @@ from arya_api_framework.auth import (
     OAuth2RefreshToken,
     Scheme,
 )
+from arya_api_framework.client.node import made_anew
 from arya_api_framework.client.request import Request
 from arya_api_framework.client.sync_pages import SyncItems, SyncPages
 from arya_api_framework.client.sync_stream import SyncStream
@@ -69,6 +70,8 @@ from arya_api_framework.endpoints import (
 from arya_api_framework.errors import ConfigurationError, HTTPNotFound
 from arya_api_framework.openapi.docstrings import Docstring, read_docstring
 from arya_api_framework.options import UNSET, Unset
+from examples.github import AsyncDeclaredGitHub, DeclaredGitHub
+from examples.jsonplaceholder import AsyncDeclaredPlaceholder, DeclaredPlaceholder
 
 SECRET = "sup3r-s3cret-value"
 T = TypeVar("T")
@@ -376,6 +379,23 @@ def ref_of(found: dict[str, Any], status: str = "2XX") -> str:
     """Return the name of the model of a response."""
     [content] = found["responses"][status]["content"].values()
     return cast("str", content["schema"]["$ref"]).rpartition("/")[2]
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        DeclaredPlaceholder,
+        AsyncDeclaredPlaceholder,
+        DeclaredGitHub,
+        AsyncDeclaredGitHub,
+    ],
+)
+def test_examples(cls: type[Any]) -> None:
+    """The examples have documents, with an operation of each endpoint."""
+    made = document(cls)
+    count = len(cls.endpoints) + sum(len(one.endpoints) for one in made_anew(cls))
+    found = [one for item in made["paths"].values() for one in item.values()]
+    assert len(found) + sum(len(one.get("x-alternatives", ())) for one in found) == count
 
 
 # Paths
@@ -1320,6 +1340,14 @@ def lambda_of() -> Any:
 
 
 # Errors
+
+
+@pytest.mark.parametrize("option", [{"title": ""}, {"title": 3}, {"version": 1.0}])
+def test_title_and_version_are_text(option: dict[str, Any]) -> None:
+    """What is no text is refused by its name."""
+    [(name, value)] = option.items()
+    with pytest.raises(ConfigurationError, match=rf"{name} must be text.*{value!r}"):
+        Api.openapi(**option)
 
 
 def test_declaration_that_makes_no_request() -> None:
