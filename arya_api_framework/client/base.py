@@ -48,7 +48,6 @@ from .redaction import is_safe_header, redact_url
 from .request import Request
 from .server_variables import resolve_uri
 from .shapes import is_mapping
-from .tie import Tie
 from .tree import OpenAPI
 from .url import Origin
 
@@ -63,6 +62,7 @@ if TYPE_CHECKING:
     from ..tls import TLS
     from .security import Security
     from .subclient import SubClient
+    from .tie import Tie
     from .transfer import Transfer
 
 __all__ = ["BaseClient"]
@@ -903,6 +903,8 @@ class BaseClient(Node, metaclass=ClientMeta):
         They keep it, and it keeps the client; the client does not keep it, so that a client that
         nobody uses is gone at once.
         """
+        from .tie import Tie
+
         with self._mutex:
             tie = None if self._tie is None else self._tie()
             if tie is None:
