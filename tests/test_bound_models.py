@@ -18,6 +18,8 @@ from arya_api_framework import (
     LinkHeader,
     PaginatedResponse,
     Response,
+    StatusCode,
+    StatusField,
     SubClient,
     SyncClient,
 )
@@ -236,6 +238,17 @@ async def test_streams(kind: Kind, way: str, form: Any) -> None:
     found = found.data if way == "iter_events" else found
     assert found.model_client is client.target
     assert found.owner.model_client is client.target
+
+
+async def test_results_of_operations(kind: Kind) -> None:
+    """What a client waits for is bound, also where it stands in the answer."""
+    done = {"status": "done", "result": REPO}
+    async with Scripted(page(done), page(REPO)) as server:
+        client = kind.client(server.url)
+        inside = await client.wait_for("/a", Repo, polling=StatusField(result="result"))
+        whole = await client.wait_for("/a", Repo, polling=StatusCode())
+    assert inside.owner.model_client is client.target
+    assert whole.owner.model_client is client.target
 
 
 class Repos(SubClient, relative_path="/repos"):

@@ -34,7 +34,7 @@ from .prepare import check_options
 from .redaction import clean_text, redact_url
 from .response import RawResponse, ResponseInfo
 from .shapes import is_mapping
-from .typed_format import PartFormat
+from .typed_format import PartFormat, binding
 from .usual_shapes import UsualShapes
 from .verbs import path_text
 
@@ -252,7 +252,7 @@ class Waiting:
             if self._target in (None, type(None)):
                 return
             target = Any if self._target is UNSET else self._target
-            poll.result = PartFormat(at, target, "an answer with a result").parse(response)
+            poll.result = binding(PartFormat(at, target, "an answer with a result")).parse(response)
         elif poll.result is None:
             poll.result = self._model if self._is_model(poll) else self._format.parse(response)
 

@@ -48,7 +48,11 @@ class Parameters:
     def add(self, arguments: Iterable[Argument]) -> None:
         """Add the arguments that are parameters."""
         for one in arguments:
-            if isinstance(one.marker, Path | Query | Header | Cookie):
+            if isinstance(one.marker, Path):
+                # What fills the path of a sub-client above is nowhere, where that is not above.
+                if one.sent in self._renamed or one.sent in self._in_query:
+                    self._made.append(self._of(one))
+            elif isinstance(one.marker, Query | Header | Cookie):
                 self._made.append(self._of(one))
 
     def add_path(self, names: Iterable[str], hints: Mapping[str, Any] = _NONE) -> None:

@@ -150,13 +150,14 @@ class Repos(SubClient, relative_path="/repos/{owner}"):
 
     @shared
     @endpoint.get("/{name}", href="https://docs.example.com/repos")
-    def one(self, name: Annotated[str, Path(description="What it is called.")]) -> User:
+    def one(self, name: Annotated[str, Path(description="What it is called.")], owner: str) -> User:
         """Get one.
 
         It may be private.
 
         Args:
             name: Not this.
+            owner: Whose it is.
 
         Returns:
             The one.
@@ -237,7 +238,13 @@ def test_document() -> None:
             "required": True,
             "schema": {"type": "string"},
         },
-        {"name": "owner", "in": "path", "required": True, "schema": {"type": "string"}},
+        {
+            "name": "owner",
+            "in": "path",
+            "description": "Whose it is.",
+            "required": True,
+            "schema": {"type": "string"},
+        },
     ]
     assert one["responses"]["2XX"]["description"] == "The one."
     other = made["paths"]["/empty/repos/{owner}/{name}"]["get"]
@@ -476,6 +483,27 @@ def test_two_operations_in_one_place() -> None:
     others = item["get"]["x-alternatives"]
     assert [one["operationId"] for one in others] == ["maybe", "raw"]
     assert [one["parameters"][0]["name"] for one in others] == ["id", "id"]
+
+
+def test_fields_of_sub_clients_above() -> None:
+    """A field in the path of a sub-client above is that of the argument, where it is above."""
+
+    class Members(SyncSubClient, relative_path="/members"):
+        @endpoint.get("/{id}")
+        def one(self, org: Annotated[int, Path], id: int) -> Any: ...
+
+    class Orgs(SyncSubClient, relative_path="/orgs/{org}"):
+        members = Members()
+
+    class Shop(SyncClient, uri=URI):
+        orgs = Orgs()
+        members = Members()
+
+    paths = document(Shop)["paths"]
+    found = paths["/orgs/{org}/members/{id}"]["get"]["parameters"]
+    assert [(one["name"], one["schema"]) for one in found] == [("org", INTEGER), ("id", INTEGER)]
+    found = paths["/members/{id}"]["get"]["parameters"]
+    assert [one["name"] for one in found] == ["id"]
 
 
 # Methods written by hand
