@@ -437,7 +437,6 @@ class Stream:
                 DeadlineExceeded("the time is over before the stream can be asked for again")
             )
 
-    @override
     def _info(self) -> ResponseInfo:
         """Return the head of the response, and which client it came to."""
         info = self.response.info
