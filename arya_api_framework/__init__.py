@@ -63,6 +63,7 @@ __all__ = [
     "Endpoint",
     "Event",
     "Events",
+    "Explanation",
     "FileOptions",
     "Form",
     "FormFile",
@@ -128,6 +129,7 @@ if TYPE_CHECKING:
     from .client.sync_pages import SyncItems, SyncPages
     from .client.sync_stream import SyncStream
     from .endpoints.declare import Endpoint, endpoint
+    from .explanation.values import Explanation
     from .forms import Encoding, Form, FormFile
     from .models import BaseModel, PaginatedResponse, Response
     from .operations import DoneFlag, Poll, Polling, StatusCode, StatusField, Verdict
@@ -150,6 +152,7 @@ else:
         "client.sync_pages": ["SyncItems", "SyncPages"],
         "client.sync_stream": ["SyncStream"],
         "endpoints.declare": ["Endpoint", "endpoint"],
+        "explanation.values": ["Explanation"],
         "models": ["BaseModel", "PaginatedResponse", "Response"],
         "operations": ["DoneFlag", "Poll", "Polling", "StatusCode", "StatusField", "Verdict"],
         "pagination": [

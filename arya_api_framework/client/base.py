@@ -39,6 +39,7 @@ from .defaults import Defaults
 from .extensions import Extensions
 from .forgotten import find_caller
 from .hook_chain import HookChain
+from .layers import Layer, LayerKind, find_written, layer_of
 from .live import Live, LiveCookies, LiveErrorResponses, LiveHeaders, LiveParameters
 from .meta import ClientMeta
 from .node import Node, made_anew
@@ -70,6 +71,9 @@ __all__ = ["BaseClient"]
 _MOST_CERTIFICATES = 8
 """Of how many that were given to `authenticate` the connections are kept."""
 
+_LEFT_AT_HOME = ("bearer_token", "auth", "credentials")
+"""What a copy for another host does not have, other than in its mappings."""
+
 
 @functools.cache
 def _read_debug_switch() -> None:
@@ -100,6 +104,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     _closing: bool
     _completed: bool
     _own_config: ClientConfig
+    _layers: tuple[Layer, ...] = ()
     _live_cookies: LiveCookies
     _copied_from: BaseClient | None
     _copies: weakref.WeakSet[BaseClient]
@@ -183,7 +188,11 @@ class BaseClient(Node, metaclass=ClientMeta):
         }
         loaded = self._own_config.extensions
         if own:
-            self._configure(merge_config(self._current_config(), own, "option"))
+            current = self._current_config()
+            merged = merge_config(current, own, "option")
+            layers = self._laid("instance", own, current, merged)
+            self._configure(merged)
+            self._layers = layers
         if given or args:
             self._check_post_init(args, given)
         if self._completed:  # What the class declares was asked for before.
@@ -282,6 +291,22 @@ class BaseClient(Node, metaclass=ClientMeta):
         self._encoded_defaults = None
         self._call_policy = None
         self._jar = None
+
+    def _laid(
+        self,
+        kind: LayerKind,
+        options: Mapping[str, Any],
+        before: ClientConfig,
+        after: ClientConfig,
+    ) -> tuple[Layer, ...]:
+        """Return the layers of this client with one more over them; see `layer_of`."""
+        return (*self._layers, *self._written(), layer_of(kind, options, before, after))
+
+    def _written(self) -> tuple[Layer, ...]:
+        """Return the layer of what was written to the live mappings."""
+        return find_written(
+            self._own_config, [live.snapshot for live in self._lives()], self._bearer
+        )
 
     def _share_credentials(self, credentials: Credentials | None) -> None:
         self._credentials = credentials
@@ -641,7 +666,9 @@ class BaseClient(Node, metaclass=ClientMeta):
         base = resolve_uri(config.uri, config.server_variables)
         elsewhere = base is not None and base[0] != own
         is_trusted = base is None or not elsewhere or base[0] in config.trusted_origins
+        laid = given
         if not is_trusted:
+            laid = {**dict.fromkeys(_LEFT_AT_HOME), **given}
             safe = {n: v for n, v in current.headers.items() if is_safe_header(n)}
             bare = dataclasses.replace(
                 current,
@@ -661,6 +688,7 @@ class BaseClient(Node, metaclass=ClientMeta):
         original = self if self._owns_transport else self._copied_from or self
         copy._copied_from = original
         copy._configure(config)
+        copy._layers = self._laid("with_options", laid, current, config)
         copy._origin_path  # noqa: B018 - raises where the new `uri` is not absolute
         copy._check_session()
         if not given.keys() & (CONNECTION_OPTIONS | {"session", "session_factory"}):

@@ -120,6 +120,10 @@ class Controls:
             return None
         return _find(self._concurrency, origin, lambda: ConcurrencyLimit(adaptive))
 
+    def look_up(self, origin: str) -> tuple[Circuit | None, ConcurrencyLimit | None]:
+        """Return what is known of an origin so far; nothing is made, or counted as used."""
+        return self._circuits.get(origin), self._concurrency.get(origin)
+
     @property
     def concurrency_limits(self) -> dict[str, int]:
         """The concurrency limits that were found so far, by origin."""

@@ -26,6 +26,7 @@ __all__ = [
     "check_changes",
     "make_async_layer",
     "make_sync_layer",
+    "overridden_by",
 ]
 
 Level: TypeAlias = Literal["call", "attempt"]
@@ -109,6 +110,16 @@ def make_async_layer(hook: Hook, level: Level) -> Layer:
     """
     methods = _overridden(getattr(hook, "async_twin", hook), level)
     return Layer(hook, level, *(method and _awaitable(method) for method in methods))
+
+
+def overridden_by(hook: Hook) -> tuple[str, ...]:
+    """Return the names of the methods that a hook overrides, those of a call first."""
+    return tuple(
+        name
+        for level, names in _NAMES.items()
+        for name, method in zip(names, _overridden(hook, level), strict=True)
+        if method is not None
+    )
 
 
 def _overridden(hook: Hook, level: Level) -> list[Callable[..., Any] | None]:

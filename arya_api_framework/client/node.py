@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from ..endpoints.endpoint import Endpoint
+    from ..explanation.values import Explanation
     from .subclient import SubClient
 
 __all__ = ["Node", "is_subclient", "made_anew"]
@@ -130,6 +131,32 @@ class Node(Verbs):
     else:
         endpoints = Endpoints()
         tree = Tree()
+
+    def explain(self, endpoint: str, /, *args: Any, **named: Any) -> Explanation:
+        """Return what a call would send, by which rules, and where each value comes from.
+
+        Nothing is sent, and nothing waits: no slot is taken, no token fetched, no file read. What
+        may be secret is `***`.
+
+        Args:
+            endpoint: The name of a declared endpoint, with those of sub-clients before it, such as
+                `"issues.list"`; or, for a call written by hand, its method in capitals.
+            args: What the endpoint is given by position; or the path.
+            named: What it is given by name; or the options of the call.
+
+        Raises:
+            ConfigurationError: There is no such endpoint, or the call could never be sent.
+            ClientClosedError: The client is closed.
+
+        Example:
+            ```python
+            print(github.explain("repo", owner="pydantic", name="pydantic"))
+            print(github.explain("GET", "/users/{name}", path_parameters={"name": "ann"}))
+            ```
+        """
+        from ..explanation.explain import explain
+
+        return explain(self, endpoint, args, named)
 
     def _wake(self) -> bool:
         """Load what the class declares, where nothing was so far; return whether it was done."""

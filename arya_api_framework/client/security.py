@@ -21,33 +21,51 @@ if TYPE_CHECKING:
     from .config import ClientConfig
     from .request import Request
 
-__all__ = ["Found", "Requirements", "Security", "check_requirements", "with_certificate"]
+__all__ = [
+    "Found",
+    "Incomplete",
+    "Requirements",
+    "Security",
+    "check_requirements",
+    "with_certificate",
+]
 
 Requirements: TypeAlias = tuple[tuple[str, ...], ...]
 """Alternatives, each of them the names of schemes that must hold together."""
 
 
 class Found(NamedTuple):
-    """What authenticates a call: what is put into its requests, and the certificate it shows."""
+    """What authenticates a call.
+
+    Attributes:
+        auth: What is put into its requests.
+        tls: The certificate it shows.
+        names: The schemes that these are of.
+    """
 
     auth: tuple[Auth, ...]
     tls: TLS | None
+    names: tuple[str, ...] = ()
 
 
 NOTHING = Found((), None)
 
 
 class Incomplete(Auth):
-    """Stands for credentials that are not known: a request may be built, and is not sent."""
+    """Stands for credentials that are not known: a request may be built, and is not sent.
+
+    Attributes:
+        missing: Which these are.
+    """
 
     header = None
 
     def __init__(self, missing: str) -> None:
-        self._missing = missing
+        self.missing = missing
 
     @override
     def apply(self, request: Request) -> None:
-        raise MissingCredentials(self._missing)
+        raise MissingCredentials(self.missing)
 
 
 class Security:
@@ -124,7 +142,7 @@ class Security:
         for names in required:
             needed = [name for name in names if not self._is_given(name, fields)]
             if all(name in values for name in needed):
-                return _found([values[name] for name in needed])
+                return _found([values[name] for name in needed], tuple(needed))
         if not required:
             return NOTHING
         return Found((Incomplete(self._describe(required, values, fields)),), None)
@@ -194,12 +212,12 @@ def _place(scheme: Scheme) -> str:
     return "certificate of a connection"
 
 
-def _found(values: list[Auth | TLS]) -> Found:
+def _found(values: list[Auth | TLS], names: tuple[str, ...]) -> Found:
     # The first is the innermost: what signs the request, or answers for its target, sees it whole.
     ordered = sorted(values, key=lambda one: isinstance(one, Auth) and type(one).flow is Auth.flow)
     auth = tuple(one for one in ordered if isinstance(one, Auth))
     tls = [one for one in values if isinstance(one, TLS)]
-    return Found(auth, tls[0] if tls else None)
+    return Found(auth, tls[0] if tls else None, names)
 
 
 def with_certificate(config: ClientConfig, shown: TLS) -> ClientConfig:

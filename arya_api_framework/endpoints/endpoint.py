@@ -14,6 +14,7 @@ from ..client.verbs import Verbs
 from ..options import ItemOptions
 
 if TYPE_CHECKING:
+    from ..explanation.values import Explanation
     from .declaration import Declaration
     from .plan import Plan
 
@@ -50,6 +51,10 @@ class BoundEndpoint(Generic[P, R_co]):
             """Make the call."""
             ...
 
+        def explain(self, *args: P.args, **named: P.kwargs) -> Explanation:
+            """Return what the call would send, and where each value comes from; see `explain`."""
+            ...
+
     else:
 
         def __call__(self, /, *args, **named):
@@ -61,6 +66,18 @@ class BoundEndpoint(Generic[P, R_co]):
             except AttributeError:
                 endpoint._check_user(type(self.__self__))
                 raise
+
+        def explain(self, /, *args, **named):
+            """Return what the call would send, and where each value comes from.
+
+            Nothing is sent, and nothing waits; see `explain` of clients.
+
+            Raises:
+                ConfigurationError: The call could never be sent.
+            """
+            from ..explanation.explain import explain_endpoint
+
+            return explain_endpoint(self, args, named)
 
     def with_options(self, **options: Unpack[ItemOptions]) -> BoundEndpoint[P, R_co]:
         """Return the same endpoint, its calls made with other options.

@@ -166,6 +166,11 @@ class RateLimit:
         """Whether other processes share it."""
         return self._share is not None
 
+    @property
+    def has_plain_keys(self) -> bool:
+        """Whether its windows are told by origins or endpoints, which are no secret."""
+        return self._by in _KEYS.values()
+
     def applies(self, request: Request) -> bool:
         """Return whether a request is limited."""
         if self._only is not None and not _is_one_of(request, self._only):

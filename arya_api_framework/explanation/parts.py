@@ -1,0 +1,282 @@
+"""The parts of a request, each with where it comes from: path, query, headers, cookies, body."""
+
+# It tells what a client keeps to itself.
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+
+from ..auth.fixed import ApiKeyAuth
+from ..client.body import Body, BytesBody
+from ..client.codings import CompressedBytes
+from ..client.cookie_jar import CookieText
+from ..client.encoding import as_pairs, encode_json, encode_query, encode_scalar
+from ..client.placed import AuthText, KeyText
+from ..client.redaction import HIDDEN, clean_text, redact_url
+from ..client.shapes import is_bytes, is_sequence
+from ..client.subclient import SubClient
+from ..client.url import compile_path
+from ..client.verbs import path_text
+from ..retry import Retry
+from .prepared import Prepared
+from .shown import hide_values, is_private, show_header, show_parameter
+from .sources import DEFAULT, flat_name
+from .values import BodyShape, Source, Value
+
+__all__ = ["find_body", "find_cookies", "find_headers", "find_path", "find_query", "find_url"]
+
+_NO_LENGTH = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_USUAL = Retry()
+_PLACE = "hidden-by-explain"
+"""Stands in a path for a value that is then hidden."""
+
+
+def find_url(made: Prepared, query: tuple[Value, ...]) -> str:
+    """Return the URL as it may be shown."""
+    template = compile_path(path_text(made.path))
+    values = _path_values(made)
+    hidden = {name for name, value in values.items() if is_private(name, value)}
+    path = made.request.target.partition("?")[0]
+    if hidden:
+        shown = {name: _PLACE if name in hidden else one for name, one in values.items()}
+        base = "" if template.origin is not None else made.client._origin_path[1]
+        path = base + template.fill(shown, encode_scalar)[0]
+        path = path.replace(_PLACE, HIDDEN)
+    url = redact_url(made.request.origin.prefix + path)
+    return f"{url}?{'&'.join(map(_pair, query))}" if query else url
+
+
+def _pair(value: Value) -> str:
+    if value.value == HIDDEN:
+        return encode_query([(value.name, "")]) + HIDDEN
+    return encode_query([(value.name, value.value)])
+
+
+def _path_values(made: Prepared) -> dict[str, Any]:
+    return dict(as_pairs("`path_parameters`", made.plan.options.get("path_parameters") or {}))
+
+
+def find_path(made: Prepared) -> tuple[Value, ...]:
+    """Return what the URL before its query is made of."""
+    sources, node = made.sources, made.plan.node
+    text = path_text(made.plan.path).partition("?")[0]
+    parts: list[Value] = []
+    if compile_path(path_text(made.path)).origin is None:
+        parts.append(Value("uri", redact_url(str(made.client.uri)), sources.client.of("uri")))
+        above = [one for one in node._upwards() if isinstance(one, SubClient)]
+        parts += [
+            Value("relative_path", one._subclient_path, Source("sub-client", one.name))
+            for one in reversed(above)
+            if one._subclient_path
+        ]
+    if text:
+        parts.append(Value("path", redact_url(text), sources.declared))
+    arguments = sources.arguments.get("path_parameters", {})
+    for name, value in _path_values(made).items():
+        shown = HIDDEN if is_private(name, value) else clean_text(encode_scalar(value))
+        source = arguments.get(name) or Source("call")
+        parts.append(Value(f"{{{name}}}", shown, source))
+    return tuple(parts)
+
+
+def find_query(made: Prepared) -> tuple[Value, ...]:
+    """Return the parameters in their order, those of an `Auth` at the end."""
+    found: list[Value] = []
+    public = made.plan.public.get("parameters", frozenset())
+    written = {_name(one) for one in path_text(made.path).partition("?")[2].split("&")}
+    for piece in made.request.target.partition("?")[2].split("&"):
+        if not piece:
+            continue
+        name = _name(piece)
+        source = made.sources.of_parameter(name)
+        if source is None and name in written:
+            source = made.sources.declared
+        if source is None:
+            source = _of_client_parameter(made, name)
+        shown = show_parameter(
+            piece.partition("=")[0],
+            unquote_plus(piece.partition("=")[2]),
+            is_public=flat_name(name, public) is not None,
+        )
+        found.append(Value(clean_text(name), shown, source))
+    for source, auth in _keys_in(made, "query"):
+        found = [one for one in found if one.name != auth.name]
+        found.append(Value(auth.name, HIDDEN, source))
+    return tuple(found)
+
+
+def _name(piece: str) -> str:
+    return unquote_plus(piece.partition("=")[0])
+
+
+def _of_client_parameter(made: Prepared, name: str) -> Source:
+    key = flat_name(name, made.client.parameters)
+    return DEFAULT if key is None else made.sources.client.of_name("parameters", key)
+
+
+def _keys_in(made: Prepared, location: str) -> Iterator[tuple[Source, ApiKeyAuth]]:
+    """Return the keys that an `Auth` puts into a place."""
+    for auth in made.call.policy.auth:
+        if isinstance(auth, ApiKeyAuth) and auth.location == location:
+            yield Source("auth", type(auth).__name__), auth
+
+
+def find_headers(made: Prepared) -> tuple[Value, ...]:
+    """Return the header fields, with those that a connection adds."""
+    public = made.plan.public.get("headers", frozenset())
+    cookies = find_cookies(made)
+    found: list[Value] = [
+        Value("Host", made.request.origin.authority, Source("connection")),
+    ]
+    for name, value in made.request.headers.items():
+        shown = show_header(name, str(value), is_public=name.lower() in public)
+        found.append(Value(str(name), shown, _of_header(made, name, value, cookies)))
+    if cookies and "Cookie" not in made.request.headers:
+        found.append(Value("Cookie", HIDDEN, cookies[0].source))
+    return (*found, *_framing(made))
+
+
+def _of_header(made: Prepared, name: str, value: str, cookies: tuple[Value, ...]) -> Source:
+    """Return where a field comes from."""
+    sources, lower = made.sources, name.lower()
+    if isinstance(value, KeyText):
+        return Source("credentials", "CredentialPool")
+    if isinstance(value, AuthText):
+        return Source("auth", _filler(made, lower))
+    if isinstance(value, CookieText):
+        found = {one.source for one in cookies}
+        return found.pop() if len(found) == 1 else Source("cookies")
+    given = sources.of_name("headers", name)
+    own = made.planned.headers
+    retry = made.call.policy.retry or _USUAL
+    if lower == retry.idempotency_header.lower():
+        if name not in own:
+            return Source("retry")
+        if made.plan.options.get("idempotency_key") is not None:
+            return Source("call", option="idempotency_key")
+    told = made.call.policy.deadline_header
+    if told is not None and lower == told.lower() and made.call.ends is not None:
+        source = sources.of("deadline_header")
+        return Source(source.kind, source.name, "deadline_header")
+    if given is not None:
+        return given
+    if lower == "content-encoding" and made.request.body is not None:
+        return sources.of("compress")
+    if lower == "content-type" and made.request.body is not None:
+        is_own = not made.is_foreign and made.client.headers.get(name) == value
+        return _of_client_header(made, name) if is_own else Source("body")
+    return _of_client_header(made, name)
+
+
+def _of_client_header(made: Prepared, name: str) -> Source:
+    layers = made.of_client
+    if layers is None:
+        return DEFAULT
+    if name.lower() == "authorization" and made.client.bearer_token is not None:
+        source = layers.of("bearer_token")
+        return Source(source.kind, source.name, "bearer_token")
+    return layers.of_name("headers", name)
+
+
+def _filler(made: Prepared, field: str) -> str | None:
+    """Return the `Auth` that fills a field."""
+    for auth in made.call.policy.auth:
+        if (auth.header or "").lower() == field:
+            return type(auth).__name__
+    return None
+
+
+def _framing(made: Prepared) -> Iterator[Value]:
+    """Return the fields that say where the body ends, and whether the connection does."""
+    source, body = Source("connection"), made.request.body
+    if body is None:
+        if made.request.method not in _NO_LENGTH:
+            yield Value("Content-Length", "0", source)
+    elif (length := _length(body)) is not None:
+        yield Value("Content-Length", str(length), source)
+    elif isinstance(body, CompressedBytes):
+        yield Value("Content-Length", "known when it is sent", source)
+    else:
+        yield Value("Transfer-Encoding", "chunked", source)
+    if not made.call.policy.keeps_alive:
+        yield Value("Connection", "close", source)
+
+
+def _length(body: bytes | Body) -> int | None:
+    return len(body) if isinstance(body, bytes) else body.length
+
+
+def find_cookies(made: Prepared) -> tuple[Value, ...]:
+    """Return what the `Cookie` field is made of, where it was not given by hand."""
+    text = made.request.headers.get("Cookie")
+    found: list[Value] = []
+    if isinstance(text, CookieText):
+        public = made.plan.public.get("cookies", frozenset())
+        own = {pair.partition("=")[0] for pair in text.own.split("; ")}
+        for pair in text.split("; "):
+            name, _, value = pair.partition("=")
+            source = Source("cookie jar")
+            if name in own:
+                given = made.sources.of_name("cookies", name)
+                source = given or made.sources.client.of_name("cookies", name)
+            found.append(Value(name, clean_text(value) if name in public else HIDDEN, source))
+    for source, auth in _keys_in(made, "cookie"):
+        found = [one for one in found if one.name != auth.name]
+        found.append(Value(auth.name, HIDDEN, source))
+    return tuple(found)
+
+
+def find_body(made: Prepared) -> BodyShape | None:
+    """Return the body without its values, `None` for none."""
+    body, options = made.request.body, made.plan.options
+    if body is None:
+        return None
+    kind, structure = _shape(made, options)
+    option = next(one for one in ("body", "files", "data") if options.get(one) is not None)
+    arguments = made.sources.arguments.get(option, {})
+    fields = [
+        Value(name, HIDDEN, source) for name, source in arguments.items() if len(arguments) > 1
+    ]
+    return BodyShape(
+        kind,
+        made.request.headers.get("Content-Type"),
+        _length(body),
+        made.request.replayable,
+        structure,
+        made.sources.of(option),
+        tuple(fields),
+    )
+
+
+def _shape(made: Prepared, options: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return what kind of body it is, and its structure."""
+    if options.get("body") is not None:
+        import json
+
+        body = made.request.body
+        content = body.content if type(body) is BytesBody else body
+        if made.request.headers.get("Content-Encoding") or not isinstance(content, bytes):
+            content = encode_json(options["body"])  # What is sent is compressed.
+        return "JSON", hide_values(json.loads(content))
+    data, files = options.get("data"), options.get("files")
+    media_type = made.request.headers.get("Content-Type", "")
+    if files is not None or media_type.startswith("multipart/form-data; boundary="):
+        return "multipart", _names(data) | _names(files)
+    if media_type == "application/x-www-form-urlencoded" and not isinstance(data, str | bytes):
+        return "form", _names(data)
+    if isinstance(data, str):
+        return "text", None
+    content = data[1] if isinstance(data, tuple) else data
+    if isinstance(content, os.PathLike) or hasattr(content, "read"):
+        return "file", None
+    return "bytes" if is_bytes(content) or is_sequence(content) else "iterator", None
+
+
+def _names(values: Any) -> dict[str, str]:
+    """Return the names of a form."""
+    pairs = as_pairs("a form", values) if values is not None else []
+    return {clean_text(name, 100): HIDDEN for name, _ in pairs}

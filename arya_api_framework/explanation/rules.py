@@ -1,0 +1,292 @@
+"""By which rules a call is made: its options, limits, credentials, hooks, and what comes of it."""
+
+# It tells what a client keeps to itself.
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from ..auth.fixed import ApiKeyAuth
+from ..client.concurrency import ConcurrencyLimit
+from ..client.conversation import is_wanted
+from ..client.hook_chain import overridden_by
+from ..client.encoding import as_pairs
+from ..client.placed import ClientText, KeyText
+from ..client.redaction import HIDDEN
+from ..client.security import Incomplete
+from ..client.stream import READ_TIMEOUT
+from ..rate_limit.limit import RateLimit
+from ..rate_limit.window import SlidingWindow
+from .prepared import Prepared
+from .shown import form_text, retry_text, setting_text, timeout_text
+from .sources import CALL
+from .values import (
+    Authentication,
+    Circuit,
+    Concurrency,
+    HookUse,
+    Limit,
+    Outcome,
+    Paging,
+    Setting,
+    Source,
+)
+
+__all__ = [
+    "find_auth",
+    "find_circuit",
+    "find_concurrency",
+    "find_hooks",
+    "find_limits",
+    "find_outcomes",
+    "find_paging",
+    "find_settings",
+    "find_wait",
+]
+
+_OF_POLICY = (
+    "timeout deadline deadline_header retry hedge follow_redirects max_redirects max_response_size "
+    "json_content_types encoding allow_early_response cost priority"
+).split()
+
+
+def find_settings(made: Prepared) -> dict[str, Setting]:
+    """Return the options that say how the call is made."""
+    policy, request, sources = made.call.policy, made.request, made.sources
+    found: dict[str, Setting] = {}
+    for name in _OF_POLICY:
+        value = getattr(policy, name)
+        if name == "timeout":
+            value, text = _timeout(made)
+        elif name == "retry":
+            may_repeat = value is not None and (
+                request.method in value.methods or value.idempotency_header in request.headers
+            )
+            text = retry_text(value, may_repeat=may_repeat, is_replayable=request.replayable)
+            if policy.hedge is not None:
+                text = "none, as the call is hedged"
+        else:
+            text = setting_text(name, value)
+        found[name] = Setting(value, text, sources.of(name))
+    config = made.client._own_config
+    coding = made.plan.options.get("compress", config.compress)
+    found["compress"] = Setting(coding, setting_text("compress", coding), sources.of("compress"))
+    policy_of_cookies = config.cookie_policy
+    found["cookie_policy"] = Setting(
+        policy_of_cookies, policy_of_cookies, sources.client.of("cookie_policy")
+    )
+    return found
+
+
+def _timeout(made: Prepared) -> tuple[Any, str]:
+    timeout = made.call.policy.timeout
+    if made.plan.how != "stream" or "timeout" in made.plan.options:
+        return timeout, timeout_text(timeout)
+    # The total is for the head; after that each piece may take its time.
+    timeout = dataclasses.replace(timeout, read=timeout.read or READ_TIMEOUT)
+    return timeout, f"{timeout_text(timeout)}; the total is for the head"
+
+
+def find_limits(made: Prepared) -> tuple[Limit, ...]:
+    """Return the rate limits that the call must pass; it takes a slot of none."""
+    client, policy = made.client, made.call.policy
+    source, found = made.sources.client.of("rate_limit"), list[Limit]()
+    window = client._limiter
+    if window is not None:
+        wait = _wait(window, policy.cost, policy.priority)
+        limit, per = client.rate_limit, client.rate_limit_interval
+        assert isinstance(limit, int | float), "a window of its own belongs to a number"
+        found.append(Limit(limit, per, "client", policy.cost, wait, source))
+    controls = client._controls
+    for one in () if controls is None else controls.limits:
+        # What functions of the user's do with a request does not change this one.
+        limit_of_one = _of_limit(one, made, source)
+        if limit_of_one is not None:
+            found.append(limit_of_one)
+    return tuple(found)
+
+
+def _wait(window: SlidingWindow, cost: int, priority: int) -> float:
+    return math.inf if cost > window.limit else window.eta(cost, priority)
+
+
+def _of_limit(limit: RateLimit, made: Prepared, source: Source) -> Limit | None:
+    """Return what one limit means for the call, `None` where it does not apply."""
+    policy, request = made.call.policy, copy.copy(made.request)
+    try:
+        if not limit.applies(request):
+            return None
+        key, cost = limit.key_of(request), limit.cost_of(request, policy.cost)
+    except Exception:  # noqa: BLE001 - a function of the user's that needs what is not there yet
+        return Limit(limit.limit, limit.per, HIDDEN, policy.cost, None, source)
+    wait = None
+    if not limit.is_shared:
+        wait = (
+            math.inf
+            if cost > limit.limit >= 1
+            else limit.eta(cost, priority=policy.priority, key=key)
+        )
+    bucket = "client" if key is None else str(key) if limit.has_plain_keys else HIDDEN
+    return Limit(limit.limit, limit.per, bucket, cost, wait, source)
+
+
+def find_wait(made: Prepared, limits: tuple[Limit, ...]) -> float | None:
+    """Return in how many seconds the call would be sent, `None` where that cannot be known here."""
+    waits = [limit.wait for limit in limits]
+    waits.append(made.client._origins.pause_left(made.request.origin.prefix))
+    credentials = made.client._credentials
+    if credentials is not None and _carries_key(made):
+        waits.append(credentials.eta())
+    known = [wait for wait in waits if wait is not None]
+    return max(known) if len(known) == len(waits) else None
+
+
+def _carries_key(made: Prepared) -> bool:
+    return any(isinstance(value, KeyText) for value in made.request.headers.values())
+
+
+def find_circuit(made: Prepared) -> Circuit | None:
+    """Return the circuit breaker of the origin, `None` where there is none."""
+    config, controls = made.client._own_config, made.client._controls
+    if config.circuit_breaker is None or controls is None:
+        return None
+    circuit, _ = controls.look_up(made.request.origin.prefix)
+    source = made.sources.client.of("circuit_breaker")
+    if circuit is None:
+        return Circuit("closed", None, source)
+    return Circuit(circuit.state, circuit.retry_after, source)
+
+
+def find_concurrency(made: Prepared) -> Concurrency | None:
+    """Return the limit of calls in flight to the origin, `None` where there is none."""
+    config, controls = made.client._own_config, made.client._controls
+    if config.concurrency is None or controls is None:
+        return None
+    _, found = controls.look_up(made.request.origin.prefix)
+    source = made.sources.client.of("concurrency")
+    if found is None:
+        return Concurrency(ConcurrencyLimit(config.concurrency).limit, 0, source)
+    return Concurrency(found.limit, found.window.in_use, source)
+
+
+def find_auth(made: Prepared) -> tuple[Authentication, ...]:
+    """Return what authenticates the call; no credential is asked for."""
+    policy, found = made.call.policy, list[Authentication]()
+    source, requirement = _auth_source(made), _requirement(made)
+    for auth in policy.auth:
+        if isinstance(auth, Incomplete):
+            found.append(Authentication("none", None, (), auth.missing, source))
+        elif is_wanted(auth, made.request, made.call):
+            place = f"header {auth.header}" if auth.header is not None else None
+            if isinstance(auth, ApiKeyAuth) and auth.location != "header":
+                place = f"{auth.location} {auth.name}"
+            found.append(Authentication(_public_name(auth), place, requirement, None, source))
+    if policy.tls is not None:
+        found.append(Authentication("TLS", "connection", requirement, None, source))
+    pool = made.client._own_config.credentials
+    if pool is not None and _carries_key(made):
+        source = made.sources.client.of("credentials")
+        found.append(Authentication("CredentialPool", f"header {pool.header}", (), None, source))
+    if made.client.bearer_token is not None and not found and _has_token(made):
+        source = made.sources.client.of("bearer_token")
+        found.append(Authentication("bearer_token", "header Authorization", (), None, source))
+    return tuple(found)
+
+
+def _public_name(auth: Any) -> str:
+    """Return the class of an `Auth` by the name that users know."""
+    return next(one.__name__ for one in type(auth).__mro__ if not one.__name__.startswith("_"))
+
+
+def _auth_source(made: Prepared) -> Source:
+    sources = made.sources
+    for option in ("auth", "security"):
+        source = sources.of_given(option)
+        if source is not None:
+            return source
+    return sources.client.of("security" if made.call.policy.required else "auth")
+
+
+def _requirement(made: Prepared) -> tuple[str, ...]:
+    """Return the names of the schemes that are asked for, and complete."""
+    policy = made.call.policy
+    if "auth" in made.plan.options or policy.security is None or not policy.required:
+        return ()
+    given = made.plan.options.get("headers")
+    names = [] if given is None else [name for name, _ in as_pairs("`headers`", given)]
+    return policy.security.find(policy.required, names).names
+
+
+def _has_token(made: Prepared) -> bool:
+    return isinstance(made.request.headers.get("Authorization"), ClientText)
+
+
+def find_hooks(made: Prepared) -> tuple[HookUse, ...]:
+    """Return the hooks that see the call, in their order."""
+    hooks, config = made.call.policy.hooks, made.client._own_config
+    sources = made.sources.client.of_hooks(len(config.hooks))
+    given = made.sources.of_given("hooks") or CALL  # A bar is one of the call, too.
+    sources += [given] * (len(hooks) - len(sources))
+    return tuple(
+        HookUse(hook.name, methods, source)
+        for hook, source in zip(hooks, sources, strict=True)
+        if (methods := overridden_by(hook))
+    )
+
+
+def find_outcomes(made: Prepared) -> tuple[Outcome, ...]:
+    """Return what responses become, those that are no errors first."""
+    return (*_successes(made), *_errors(made))
+
+
+def _successes(made: Prepared) -> Iterator[Outcome]:
+    plan, call = made.plan, made.call
+    source = made.sources.of_given("response_format") or made.sources.declared
+    if plan.by_status is not None:
+        for status, form in plan.by_status.items():
+            yield Outcome(status, form, form_text(form), is_error=False, source=source)
+        yield Outcome("2XX", plan.form, form_text(plan.form), is_error=False, source=source)
+        return
+    form, text = plan.form, call.format.name
+    if call.raw or call.request.method == "HEAD":
+        text = "RawResponse"
+    elif plan.how == "items":
+        text = f"items of {form_text(form)}"
+    elif plan.how == "pages":
+        text = f"pages of {form_text(form)}"
+    yield Outcome("2XX", form, text, is_error=False, source=source)
+
+
+def _errors(made: Prepared) -> Iterator[Outcome]:
+    returned = made.plan.by_status or {}
+    for status, form in made.call.policy.error_responses.items():
+        if status in returned:
+            continue
+        source = made.sources.of_name("error_responses", status)
+        if source is None:
+            source = made.sources.client.of_name("error_responses", status)
+        yield Outcome(status, form, form_text(form), is_error=True, source=source)
+
+
+def find_paging(made: Prepared) -> Paging | None:
+    """Return how pages follow one another, `None` where there are none."""
+    plan = made.plan
+    if plan.how not in ("items", "pages"):
+        return None
+    get = plan.paging.get
+    strategy = get("pagination") or plan.form
+    name = getattr(strategy, "__name__", type(strategy).__name__)
+    return Paging(
+        plan.how,
+        name,
+        get("at"),
+        get("max_pages"),
+        get("max_items"),
+        get("ahead", 0),
+        made.sources.of_given("pagination") or made.sources.declared,
+    )
