@@ -14,7 +14,7 @@ from ..client.paging import ItemWalk, Walk
 from ..client.prepare import CALL_OPTIONS
 from ..constants import HTTPMethod
 from ..endpoints.declare import Endpoint
-from ..endpoints.markers import Cookie, Header, Path, Query
+from ..endpoints.markers import Cookie, Header, Marker, Path, Query
 from ..errors import ConfigurationError
 from ..options import UNSET
 from .parts import find_body, find_cookies, find_headers, find_path, find_query, find_url
@@ -39,7 +39,12 @@ if TYPE_CHECKING:
 
 __all__ = ["explain", "explain_endpoint"]
 
-_OPTIONS = {Path: "path_parameters", Query: "parameters", Header: "headers", Cookie: "cookies"}
+_OPTIONS: dict[type[Marker], str] = {
+    Path: "path_parameters",
+    Query: "parameters",
+    Header: "headers",
+    Cookie: "cookies",
+}
 _METHOD = re.compile(r"[A-Z][A-Z0-9\-]*")
 
 
@@ -75,7 +80,7 @@ def explain(
                 f"{type(node).__name__} has no sub-client {one!r}{near_miss(one, children)}"
             )
         node = children[one]
-    found = getattr(type(node), name, None)
+    found: object = getattr(type(node), name, None)
     if not isinstance(found, Endpoint):
         raise _no_endpoint(node, name, found)
     bound: Any = getattr(node, name)
@@ -84,7 +89,7 @@ def explain(
 
 
 def _no_endpoint(node: Any, name: str, found: Any) -> ConfigurationError:
-    kind = type(node)
+    kind: Any = type(node)
     if callable(found):
         return ConfigurationError(
             f"{kind.__name__}.{name} is written by hand, and only its calls know what they send: "

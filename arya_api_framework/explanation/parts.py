@@ -17,7 +17,7 @@ from ..client.cookie_jar import CookieText
 from ..client.encoding import as_pairs, encode_json, encode_query, encode_scalar
 from ..client.placed import AuthText, KeyText
 from ..client.redaction import HIDDEN, clean_text, redact_url
-from ..client.shapes import is_bytes, is_sequence
+from ..client.shapes import is_bytes, is_sequence, is_tuple
 from ..client.subclient import SubClient
 from ..client.url import compile_path
 from ..client.verbs import path_text
@@ -270,7 +270,7 @@ def _shape(made: Prepared, options: Mapping[str, Any]) -> tuple[Any, Any]:
         return "form", _names(data)
     if isinstance(data, str):
         return "text", None
-    content = data[1] if isinstance(data, tuple) else data
+    content = data[1] if is_tuple(data) else data
     if isinstance(content, os.PathLike) or hasattr(content, "read"):
         return "file", None
     return "bytes" if is_bytes(content) or is_sequence(content) else "iterator", None

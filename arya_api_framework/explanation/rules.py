@@ -14,8 +14,8 @@ from typing import Any
 from ..auth.fixed import ApiKeyAuth
 from ..client.concurrency import ConcurrencyLimit
 from ..client.conversation import is_wanted
-from ..client.hook_chain import overridden_by
 from ..client.encoding import as_pairs
+from ..client.hook_chain import overridden_by
 from ..client.placed import ClientText, KeyText
 from ..client.redaction import HIDDEN
 from ..client.security import Incomplete

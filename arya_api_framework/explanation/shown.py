@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from ..client.redaction import HIDDEN, SAFE_PARAMETERS, clean_text, is_safe_header
-from ..client.shapes import is_mapping, is_sequence
+from ..client.shapes import is_mapping, is_secret, is_sequence
 from ..errors import HTTPError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _constraints(note: Any) -> Iterable[Any]:
 
 def is_private(name: str, value: Any) -> bool:
     """Return whether a value of the path is a secret: by its type, or by its name."""
-    return hasattr(value, "get_secret_value") or _PRIVATE.search(name) is not None
+    return is_secret(value) or _PRIVATE.search(name) is not None
 
 
 def show_header(name: str, value: str, *, is_public: bool = False) -> str:
@@ -97,10 +97,11 @@ def form_text(form: Any) -> str:
     from ..client.formats import find_format
     from ..client.outcome import is_factory
 
+    name: str = getattr(form, "__name__", type(form).__name__)
     if isinstance(form, type) and issubclass(form, HTTPError):
-        return f"raises {form.__name__}"
+        return f"raises {name}"
     if is_factory(form):
-        return f"raises what {getattr(form, '__name__', type(form).__name__)}() makes"
+        return f"raises what {name}() makes"
     return find_format(form).name
 
 

@@ -56,10 +56,12 @@ class ClientSources:
     def of_name(self, option: str, name: Any) -> Source:
         """Return where a name in one of the mappings comes from."""
         key = _key(option, name)
-        for source, names in reversed(self._layers):
-            if any(_key(option, one) == key for one in names.get(option, ())):
-                return source
-        return DEFAULT
+        given = (
+            source
+            for source, names in reversed(self._layers)
+            if any(_key(option, one) == key for one in names.get(option, ()))
+        )
+        return next(given, DEFAULT)
 
     def of_hooks(self, count: int) -> list[Source]:
         """Return where each of so many hooks comes from."""

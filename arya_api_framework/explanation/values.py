@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..client.shapes import is_mapping, is_sequence
 
@@ -339,5 +339,5 @@ def _plain(value: Any) -> Any:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    specs = dataclasses.fields(cast("Any", value))
+    specs = dataclasses.fields(value)
     return {spec.name: getattr(value, spec.name) for spec in specs}
