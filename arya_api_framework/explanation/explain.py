@@ -31,7 +31,7 @@ from .rules import (
     find_wait,
 )
 from .shown import is_closed
-from .sources import CallSources, ClientSources
+from .sources import CallSources, ClientSources, plain_name
 from .values import Explanation, Source
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def explain(
                 f"{type(node).__name__} has no sub-client {one!r}{near_miss(one, children)}"
             )
         node = children[one]
-    found: object = getattr(type(node), name, None)
+    found: object = getattr(node.__class__, name, None)
     if not isinstance(found, Endpoint):
         raise _no_endpoint(node, name, found)
     bound: Any = getattr(node, name)
@@ -89,7 +89,7 @@ def explain(
 
 
 def _no_endpoint(node: Any, name: str, found: Any) -> ConfigurationError:
-    kind: Any = type(node)
+    kind: Any = node.__class__
     if callable(found):
         return ConfigurationError(
             f"{kind.__name__}.{name} is written by hand, and only its calls know what they send: "
@@ -149,13 +149,14 @@ def explain_endpoint(bound: Any, args: tuple[Any, ...], named: Mapping[str, Any]
     elif result.how == "stream":
         opened = node.stream(method, path, **options)
         options = opened._call_options()
+    name = plain_name(declaration.function)
     sources = CallSources(
         ClientSources(_client_of(node)),
         {**paging, **options},
         own,
         bound._options,
-        declaration.function.__qualname__,
-        _argument_sources(arguments, {*by_position, *named}, declaration.function.__qualname__),
+        name,
+        _argument_sources(arguments, {*by_position, *named}, name),
         paged,
     )
     plan = Plan(

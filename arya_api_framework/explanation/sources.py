@@ -15,7 +15,7 @@ from .values import Source
 if TYPE_CHECKING:
     from ..client.base import BaseClient
 
-__all__ = ["DEFAULT", "CallSources", "ClientSources", "flat_name"]
+__all__ = ["DEFAULT", "CallSources", "ClientSources", "flat_name", "plain_name"]
 
 DEFAULT = Source("default")
 CALL = Source("call")
@@ -37,9 +37,8 @@ class ClientSources:
         for base in reversed(type(client).__mro__):
             own = base.__dict__.get("_own_options")
             if own:
-                source = Source(
-                    "class" if base is type(client) else "parent class", base.__qualname__
-                )
+                is_own = base is type(client)
+                source = Source("class" if is_own else "parent class", plain_name(base))
                 merged = merge_config(config, own, "class keyword")
                 layers.append((source, layer_of("class", own, config, merged).names))
                 config = merged
@@ -139,6 +138,12 @@ class CallSources:
         """Return where a parameter of the query comes from that the call gave, by the name sent."""
         name = flat_name(sent, [*_keys("parameters", self.options), *self.paged])
         return None if name is None else self.of_name("parameters", name)
+
+
+def plain_name(value: Any) -> str:
+    """Return the name of a class or function, without the function it is made in."""
+    name: str = value.__qualname__
+    return name.rpartition("<locals>.")[2]
 
 
 def flat_name(sent: str, names: Iterable[Any]) -> str | None:
