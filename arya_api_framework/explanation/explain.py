@@ -13,8 +13,7 @@ from ..client.checks import near_miss
 from ..client.paging import ItemWalk, Walk
 from ..client.prepare import CALL_OPTIONS
 from ..constants import HTTPMethod
-from ..endpoints.declare import Endpoint
-from ..endpoints.markers import Cookie, Header, Marker, Path, Query
+from ..endpoints.markers import Body, Cookie, File, Header, Marker, Path, Query
 from ..errors import ConfigurationError
 from ..options import UNSET
 from .parts import find_body, find_cookies, find_headers, find_path, find_query, find_url
@@ -30,7 +29,7 @@ from .rules import (
     find_settings,
     find_wait,
 )
-from .shown import is_closed
+from .shown import holds_secret, is_closed
 from .sources import CallSources, ClientSources, plain_name
 from .values import Explanation, Source
 
@@ -80,25 +79,22 @@ def explain(
                 f"{type(node).__name__} has no sub-client {one!r}{near_miss(one, children)}"
             )
         node = children[one]
-    found: object = getattr(node.__class__, name, None)
-    if not isinstance(found, Endpoint):
-        raise _no_endpoint(node, name, found)
-    bound: Any = getattr(node, name)
-    explanation: Explanation = bound.explain(*args, **named)
-    return explanation
+    if name not in node.endpoints:
+        raise _no_endpoint(node, name)
+    return explain_endpoint(node.endpoints[name].__get__(node, type(node)), args, named)
 
 
-def _no_endpoint(node: Any, name: str, found: Any) -> ConfigurationError:
+def _no_endpoint(node: Any, name: str) -> ConfigurationError:
     kind: Any = node.__class__
-    if callable(found):
+    if name.upper() in HTTPMethod.__members__:
+        hint = f"; did you mean {name.upper()!r}?"
+    elif callable(getattr(kind, name, None)):
         return ConfigurationError(
             f"{kind.__name__}.{name} is written by hand, and only its calls know what they send: "
             "explain one with its method and path, as `explain('GET', '/path', ...)`"
         )
-    known = [one for one in dir(kind) if isinstance(getattr(kind, one, None), Endpoint)]
-    hint = near_miss(name, known)
-    if name.upper() in HTTPMethod.__members__:
-        hint = f"; did you mean {name.upper()!r}?"
+    else:
+        hint = near_miss(name, node.endpoints)
     return ConfigurationError(f"{kind.__name__} declares no endpoint {name!r}{hint}")
 
 
@@ -129,10 +125,9 @@ def explain_endpoint(bound: Any, args: tuple[Any, ...], named: Mapping[str, Any]
         ConfigurationError: Its call could never be sent.
     """
     endpoint, node = bound.endpoint, bound.__self__
-    declaration, compiled = endpoint.declaration, endpoint.plan or endpoint.compile()
+    declaration, compiled = endpoint.declaration, endpoint.plan or endpoint.compile(node)
     result = compiled.result
-    given = {**bound._options, **named}
-    options = compiled.options(args, dict(given))
+    options = compiled.options(args, dict(named), bound.options)
     arguments: tuple[Argument, ...] = compiled.arguments
     by_position = [one.name for one, _ in zip(arguments, args, strict=False)]
     names = {one.name for one in arguments}
@@ -147,14 +142,14 @@ def explain_endpoint(bound: Any, args: tuple[Any, ...], named: Mapping[str, Any]
         method, path, options = walk.call(walk.position)
         del options["response_format"]
     elif result.how == "stream":
-        opened = node.stream(method, path, **options)
-        options = opened._call_options()
+        options = node._streamed(method, path, options)._call_options()
     name = plain_name(declaration.function)
     sources = CallSources(
         ClientSources(_client_of(node)),
         {**paging, **options},
         own,
-        bound._options,
+        bound.options,
+        declaration.options,
         name,
         _argument_sources(arguments, {*by_position, *named}, name),
         paged,
@@ -169,6 +164,7 @@ def explain_endpoint(bound: Any, args: tuple[Any, ...], named: Mapping[str, Any]
         result.form,
         result.by_status,
         _public(arguments) if declaration.validate else {},
+        frozenset(one.sent for one in arguments if holds_secret(one.annotation)),
         paging,
     )
     return _explanation(plan)
@@ -195,12 +191,12 @@ def _argument_sources(
 
 def _option_of(argument: Argument) -> str:
     """Return the option of a call that an argument goes into."""
-    option = _OPTIONS.get(type(argument.marker))
-    if option is not None:
-        return option
-    if argument.place == "body":
-        return "data" if getattr(argument.marker, "raw", False) else "body"
-    return "files" if argument.place == "file" else "data"
+    marker = argument.marker
+    if isinstance(marker, Body):
+        return "data" if marker.raw else "body"
+    if isinstance(marker, File):
+        return "files"
+    return _OPTIONS.get(type(marker), "data")
 
 
 def _public(arguments: tuple[Argument, ...]) -> dict[str, frozenset[str]]:

@@ -39,7 +39,7 @@ def find_url(made: Prepared, query: tuple[Value, ...]) -> str:
     """Return the URL as it may be shown."""
     template = compile_path(path_text(made.path))
     values = _path_values(made)
-    hidden = {name for name, value in values.items() if is_private(name, value)}
+    hidden = {name for name, value in values.items() if _is_private(made, name, value)}
     path = made.request.target.partition("?")[0]
     if hidden:
         shown = {name: _PLACE if name in hidden else one for name, one in values.items()}
@@ -54,6 +54,10 @@ def _pair(value: Value) -> str:
     if value.value == HIDDEN:
         return encode_query([(value.name, "")]) + HIDDEN
     return encode_query([(value.name, value.value)])
+
+
+def _is_private(made: Prepared, name: str, value: Any) -> bool:
+    return name in made.plan.private or is_private(name, value)
 
 
 def _path_values(made: Prepared) -> dict[str, Any]:
@@ -74,10 +78,10 @@ def find_path(made: Prepared) -> tuple[Value, ...]:
             if one._subclient_path
         ]
     if text:
-        parts.append(Value("path", redact_url(text), sources.declared))
+        parts.append(Value("path", redact_url(text), sources.declaration))
     arguments = sources.arguments.get("path_parameters", {})
     for name, value in _path_values(made).items():
-        shown = HIDDEN if is_private(name, value) else clean_text(encode_scalar(value))
+        shown = HIDDEN if _is_private(made, name, value) else clean_text(encode_scalar(value))
         source = arguments.get(name) or Source("call")
         parts.append(Value(f"{{{name}}}", shown, source))
     return tuple(parts)
@@ -94,7 +98,7 @@ def find_query(made: Prepared) -> tuple[Value, ...]:
         name = _name(piece)
         source = made.sources.of_parameter(name)
         if source is None and name in written:
-            source = made.sources.declared
+            source = made.sources.declaration
         if source is None:
             source = _of_client_parameter(made, name)
         shown = show_parameter(
@@ -278,5 +282,7 @@ def _shape(made: Prepared, options: Mapping[str, Any]) -> tuple[Any, Any]:
 
 def _names(values: Any) -> dict[str, str]:
     """Return the names of a form."""
+    if hasattr(values, "encoding"):  # A `Form`.
+        values = values.values
     pairs = as_pairs("a form", values) if values is not None else []
     return {clean_text(name, 100): HIDDEN for name, _ in pairs}

@@ -37,6 +37,7 @@ class Plan:
         form: What an item or a page becomes.
         by_status: What a response of each status becomes, where that differs.
         public: The names, by option, whose values may be shown.
+        private: The names of the path whose values are secrets.
         paging: The options of pages.
     """
 
@@ -49,6 +50,7 @@ class Plan:
     form: Any = None
     by_status: Mapping[int, Any] | None = None
     public: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    private: frozenset[str] = frozenset()
     paging: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 

@@ -246,7 +246,7 @@ def find_outcomes(made: Prepared) -> tuple[Outcome, ...]:
 
 def _successes(made: Prepared) -> Iterator[Outcome]:
     plan, call = made.plan, made.call
-    source = made.sources.of_given("response_format") or made.sources.declared
+    source = made.sources.of_given("response_format") or made.sources.declaration
     if plan.by_status is not None:
         for status, form in plan.by_status.items():
             yield Outcome(status, form, form_text(form), is_error=False, source=source)
@@ -288,5 +288,5 @@ def find_paging(made: Prepared) -> Paging | None:
         get("max_pages"),
         get("max_items"),
         get("ahead", 0),
-        made.sources.of_given("pagination") or made.sources.declared,
+        made.sources.of_given("pagination") or made.sources.declaration,
     )

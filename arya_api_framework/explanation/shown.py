@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "form_text",
     "hide_values",
+    "holds_secret",
     "is_closed",
     "is_private",
     "retry_text",
@@ -52,6 +53,13 @@ def is_closed(annotation: Any) -> bool:
         return all(is_closed(one) for one in get_args(annotation) if one is not ...)
     kind = type(None) if annotation is None else annotation
     return isinstance(kind, type) and issubclass(kind, bool | Enum | types.NoneType)
+
+
+def holds_secret(annotation: Any) -> bool:
+    """Return whether a type says that its values are secrets."""
+    if any(map(holds_secret, get_args(annotation))):
+        return True
+    return isinstance(annotation, type) and hasattr(annotation, "get_secret_value")
 
 
 def _is_small(note: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ __all__ = ["DEFAULT", "CallSources", "ClientSources", "flat_name", "plain_name"]
 
 DEFAULT = Source("default")
 CALL = Source("call")
+BOUND = Source("with_options", "of the endpoint")
 
 _OFF = {"hedge": ("hedge", "retry")}
 """Options that another one switches off."""
@@ -74,11 +75,15 @@ class ClientSources:
 class CallSources:
     """Where the values of one call come from.
 
+    What lies over what: the options of the call, those of `with_options` of the endpoint, what its
+    arguments became, what it declares, and then the client.
+
     Attributes:
         client: The layers of the client.
         options: The options of the call, all that was given laid together.
         named: Those that the call gave by their name.
         bound: Those that `with_options` of the endpoint gave.
+        declared: Those that the endpoint declares.
         endpoint: What to call the endpoint, `None` for a call written by hand.
         arguments: Where what the arguments became comes from, by option and name sent.
         paged: The parameters that ask for the first page.
@@ -88,14 +93,15 @@ class CallSources:
     options: Mapping[str, Any]
     named: Mapping[str, Any]
     bound: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    declared: Mapping[str, Any] = field(default_factory=dict[str, Any])
     endpoint: str | None = None
     arguments: Mapping[str, Mapping[str, Source]] = field(
         default_factory=dict[str, Mapping[str, Source]]
     )
-    paged: Iterable[str] = ()
+    paged: Collection[str] = ()
 
     @property
-    def declared(self) -> Source:
+    def declaration(self) -> Source:
         """The declaration of the endpoint; for a call written by hand the call."""
         return CALL if self.endpoint is None else Source("endpoint", self.endpoint)
 
@@ -114,9 +120,9 @@ class CallSources:
         if option in self.named:
             return CALL
         if option in self.bound:
-            return Source("with_options", "of the endpoint")
+            return BOUND
         found = list(self.arguments.get(option, {}).values())
-        return found[0] if len(found) == 1 else self.declared
+        return found[0] if len(found) == 1 else self.declaration
 
     def of_name(self, option: str, name: Any) -> Source | None:
         """Return where a name in a mapping of the call comes from, `None` where it is not there."""
@@ -125,14 +131,26 @@ class CallSources:
             return Source("pagination")
         if key not in _keys(option, self.options):
             return None
-        for sent, source in self.arguments.get(option, {}).items():
-            if _key(option, sent) == key:
-                return source
         if key in _keys(option, self.named):
             return CALL
         if key in _keys(option, self.bound):
-            return Source("with_options", "of the endpoint")
-        return self.declared
+            return BOUND
+        return self._of_argument(option, key) or self.declaration
+
+    def _of_argument(self, option: str, key: Any) -> Source | None:
+        """Return the argument that became a name, `None` where the endpoint declares it."""
+        arguments = {
+            _key(option, sent): source for sent, source in self.arguments.get(option, {}).items()
+        }
+        name = flat_name(str(key), arguments)
+        if name is not None:
+            return arguments[name]
+        if key in _keys(option, self.declared):
+            return None
+        # A field of a model, whose own name is not sent.
+        sent = _keys(option, self.options)
+        whole = [source for one, source in arguments.items() if one not in sent]
+        return whole[0] if len(whole) == 1 else None
 
     def of_parameter(self, sent: str) -> Source | None:
         """Return where a parameter of the query comes from that the call gave, by the name sent."""
