@@ -23,7 +23,7 @@ from ..client.url import compile_path
 from ..client.verbs import path_text
 from ..retry import Retry
 from .prepared import Prepared
-from .shown import hide_values, is_private, show_header, show_parameter
+from .shown import hide_values, is_private, public_name, show_header, show_parameter
 from .sources import DEFAULT, flat_name
 from .values import BodyShape, Source, Value
 
@@ -126,7 +126,7 @@ def _keys_in(made: Prepared, location: str) -> Iterator[tuple[Source, ApiKeyAuth
     """Return the keys that an `Auth` puts into a place."""
     for auth in made.call.policy.auth:
         if isinstance(auth, ApiKeyAuth) and auth.location == location:
-            yield Source("auth", type(auth).__name__), auth
+            yield Source("auth", public_name(auth)), auth
 
 
 def find_headers(made: Prepared) -> tuple[Value, ...]:
@@ -186,12 +186,11 @@ def _of_client_header(made: Prepared, name: str) -> Source:
     return layers.of_name("headers", name)
 
 
-def _filler(made: Prepared, field: str) -> str | None:
+def _filler(made: Prepared, field: str) -> str:
     """Return the `Auth` that fills a field."""
-    for auth in made.call.policy.auth:
-        if (auth.header or "").lower() == field:
-            return type(auth).__name__
-    return None
+    return next(
+        public_name(auth) for auth in made.call.policy.auth if (auth.header or "").lower() == field
+    )
 
 
 def _framing(made: Prepared) -> Iterator[Value]:

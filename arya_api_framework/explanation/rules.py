@@ -20,10 +20,11 @@ from ..client.placed import ClientText, KeyText
 from ..client.redaction import HIDDEN
 from ..client.security import Incomplete
 from ..client.stream import READ_TIMEOUT
+from ..endpoints.results import is_nothing
 from ..rate_limit.limit import RateLimit
 from ..rate_limit.window import SlidingWindow
 from .prepared import Prepared
-from .shown import form_text, retry_text, setting_text, timeout_text
+from .shown import form_text, public_name, retry_text, setting_text, timeout_text
 from .sources import CALL
 from .values import (
     Authentication,
@@ -185,7 +186,7 @@ def find_auth(made: Prepared) -> tuple[Authentication, ...]:
             place = f"header {auth.header}" if auth.header is not None else None
             if isinstance(auth, ApiKeyAuth) and auth.location != "header":
                 place = f"{auth.location} {auth.name}"
-            found.append(Authentication(_public_name(auth), place, requirement, None, source))
+            found.append(Authentication(public_name(auth), place, requirement, None, source))
     if policy.tls is not None:
         found.append(Authentication("TLS", "connection", requirement, None, source))
     pool = made.client._own_config.credentials
@@ -196,11 +197,6 @@ def find_auth(made: Prepared) -> tuple[Authentication, ...]:
         source = made.sources.client.of("bearer_token")
         found.append(Authentication("bearer_token", "header Authorization", (), None, source))
     return tuple(found)
-
-
-def _public_name(auth: Any) -> str:
-    """Return the class of an `Auth` by the name that users know."""
-    return next(one.__name__ for one in type(auth).__mro__ if not one.__name__.startswith("_"))
 
 
 def _auth_source(made: Prepared) -> Source:
@@ -253,7 +249,7 @@ def _successes(made: Prepared) -> Iterator[Outcome]:
         yield Outcome("2XX", plan.form, form_text(plan.form), is_error=False, source=source)
         return
     form, text = plan.form, call.format.name
-    if call.raw or call.request.method == "HEAD":
+    if call.raw or (call.request.method == "HEAD" and not is_nothing(form)):
         text = "RawResponse"
     elif plan.how == "items":
         text = f"items of {form_text(form)}"

@@ -22,6 +22,7 @@ __all__ = [
     "holds_secret",
     "is_closed",
     "is_private",
+    "public_name",
     "retry_text",
     "seconds",
     "setting_text",
@@ -111,6 +112,11 @@ def form_text(form: Any) -> str:
     if is_factory(form):
         return f"raises what {name}() makes"
     return find_format(form).name
+
+
+def public_name(auth: object) -> str:
+    """Return the class of an `Auth` by the name that users know."""
+    return next(one.__name__ for one in type(auth).__mro__ if not one.__name__.startswith("_"))
 
 
 def seconds(value: float) -> str:

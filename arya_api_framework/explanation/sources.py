@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..client.config import ClientConfig, merge_config
 from ..client.encoding import as_pairs
-from ..client.layers import MAPPINGS, layer_of
+from ..client.layers import layer_of
 from ..client.mappings import status_key
 from .values import Source
 
@@ -174,8 +174,6 @@ def _keys(option: str, options: Mapping[str, Any]) -> set[Any]:
     values = options.get(option)
     if values is None:
         return set()
-    if option not in MAPPINGS:
-        return {option}
     names = values if option == "error_responses" else dict(as_pairs(f"`{option}`", values))
     return {_key(option, name) for name in names}
 

@@ -428,6 +428,94 @@ async def test_an_endpoint_says_where_its_values_come_from(kind: Kind) -> None:
     assert sources(other.headers)["X-Bound"] == "with_options of the endpoint"
 
 
+class Filters(BaseModel):
+    """Fields of a query."""
+
+    city: str
+    page: int = 1
+
+
+class More(SubClient, name="more"):
+    """Arguments of other kinds."""
+
+    @shared
+    @endpoint.get("/whole", parameters={"fixed": "1"})
+    def whole(self, filters: Filters, also: str = "x") -> None: ...
+
+    @shared
+    @endpoint.get("/deep")
+    def deep(self, d: Annotated[Filters, Query(style="deepObject")]) -> None: ...
+
+    @shared
+    @endpoint.get("/two")
+    def two(self, first: Filters, second: Filters) -> None: ...
+
+    @shared
+    @endpoint.get("/keys/{key}/{items}")
+    def secret(self, key: SecretStr | None, items: list[str]) -> None: ...
+
+    @shared
+    @endpoint.head("/head")
+    def head_of(self, *, mark: Annotated[str, Header(alias="X-Mark")] = "a") -> None: ...
+
+    @shared
+    @endpoint.head("/head")
+    def raw_head(self) -> RawResponse: ...
+
+    @shared
+    @endpoint.post("/null")
+    def null(self, body: User | None) -> None: ...
+
+
+async def test_fields_of_models_are_told_by_their_argument(kind: Kind, server: Server) -> None:
+    """Under their own names, or within that of the argument."""
+    client = api(kind, server.url)
+    client.add_subclient(More())
+    more = client.more
+    explained = client.explain("more.whole", Filters(city="Ulm", page=2), "y")
+    assert sources(explained.query) == {
+        "fixed": "endpoint More.whole",
+        "city": "argument filters",
+        "page": "argument filters",
+        "also": "argument also",
+    }
+    deep = more.deep.explain(Filters(city="Ulm"))
+    assert sources(deep.query) == {
+        "page": f"class {type(client).__name__}",
+        "d[city]": "argument d",
+    }
+    two = more.two.explain(Filters(city="Ulm"), Filters(city="Bonn", page=1))
+    assert sources(two.query)["city"] == "endpoint More.two"
+    secret = more.secret.explain(SecretStr(CANARY), ["a", "b/c"])
+    assert secret.url == f"{server.url}/keys/***/a,b%2Fc?page=1"
+    tells_nothing(secret)
+    calls: list[tuple[Any, tuple[Any, ...]]] = [
+        (more.whole, (Filters(city="Ulm", page=2), "y")),
+        (more.deep, (Filters(city="Ulm"),)),
+        (more.secret, ("k", ["a", "b/c"])),
+        (more.null, (None,)),
+        (more.head_of, ()),
+    ]
+    for bound, args in calls:
+        explained = bound.explain(*args)
+        with contextlib.suppress(HTTPError):
+            await kind.call(bound, *args)
+        compare(explained, server.log[-1])
+    assert more.head_of.explain().responses[0].text == "None"
+    assert more.raw_head.explain().responses[0].text == "RawResponse"
+
+
+async def test_options_of_an_endpoint_lie_over_its_arguments(kind: Kind) -> None:
+    """And the value that counts is told from where it comes."""
+    client = api(kind)
+    client.add_subclient(More())
+    bound = client.more.head_of.with_options(headers={"x-mark": "b"}, retry=None)
+    explained = bound.explain(mark="c")
+    assert explained.request.headers.getall("X-Mark") == ["b"]
+    assert sources(explained.headers)["x-mark"] == "with_options of the endpoint"
+    assert str(explained.settings["retry"].source) == "with_options of the endpoint"
+
+
 async def test_the_path_is_told_piece_by_piece(kind: Kind) -> None:
     """The `uri`, each sub-client, the path of the endpoint, and its values."""
     client = api(kind)
@@ -925,6 +1013,8 @@ async def test_a_key_of_a_retry_and_the_time_left_are_told(kind: Kind) -> None:
     assert told["Content-Encoding"] == "call"
     assert explained.body is not None
     assert explained.body.structure == {"a": "***"}
+    large = client.explain("POST", "/", compress="gzip", body={"a": "b" * 2**20})
+    assert shown(large.headers)["Content-Length"] == "known when it is sent"
     own = client.explain("POST", "/", idempotency_key="1", deadline_header="X-Rest")
     assert sources(own.headers)["Idempotency-Key"] == "call: idempotency_key"
     assert sources(own.headers)["X-Rest"] == "call: deadline_header"
