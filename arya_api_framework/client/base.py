@@ -105,6 +105,7 @@ class BaseClient(Node, metaclass=ClientMeta):
     _completed: bool
     _own_config: ClientConfig
     _layers: tuple[Layer, ...] = ()
+    _is_written: bool = False
     _live_cookies: LiveCookies
     _copied_from: BaseClient | None
     _copies: weakref.WeakSet[BaseClient]
@@ -192,7 +193,7 @@ class BaseClient(Node, metaclass=ClientMeta):
             merged = merge_config(current, own, "option")
             layers = self._laid("instance", own, current, merged)
             self._configure(merged)
-            self._layers = layers
+            vars(self)["_layers"] = layers  # An assignment costs as much as the layers do.
         if given or args:
             self._check_post_init(args, given)
         if self._completed:  # What the class declares was asked for before.
@@ -291,6 +292,8 @@ class BaseClient(Node, metaclass=ClientMeta):
         self._encoded_defaults = None
         self._call_policy = None
         self._jar = None
+        if self._is_written:
+            self._is_written = False
 
     def _laid(
         self,
@@ -304,9 +307,10 @@ class BaseClient(Node, metaclass=ClientMeta):
 
     def _written(self) -> tuple[Layer, ...]:
         """Return the layer of what was written to the live mappings."""
-        return find_written(
-            self._own_config, [live.snapshot for live in self._lives()], self._bearer
-        )
+        if not self._is_written:
+            return ()
+        *snapshots, token = self._live_values()
+        return find_written(self._own_config, snapshots, token)
 
     def _share_credentials(self, credentials: Credentials | None) -> None:
         self._credentials = credentials
@@ -688,7 +692,7 @@ class BaseClient(Node, metaclass=ClientMeta):
         original = self if self._owns_transport else self._copied_from or self
         copy._copied_from = original
         copy._configure(config)
-        copy._layers = self._laid("with_options", laid, current, config)
+        vars(copy)["_layers"] = self._laid("with_options", laid, current, config)
         copy._origin_path  # noqa: B018 - raises where the new `uri` is not absolute
         copy._check_session()
         if not given.keys() & (CONNECTION_OPTIONS | {"session", "session_factory"}):
@@ -851,6 +855,8 @@ class BaseClient(Node, metaclass=ClientMeta):
             return self._encoded_defaults
 
     def _forget(self) -> None:
+        if not self._is_written:
+            self._is_written = True
         self._encoded_defaults = None
         self._call_policy = None
 
