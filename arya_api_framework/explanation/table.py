@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..client.redaction import HIDDEN
 from .shown import seconds
 from .values import BodyShape, Explanation, Value
 
@@ -18,6 +19,8 @@ WIDTH = 100
 
 _ALWAYS = frozenset("timeout retry follow_redirects".split())
 """The settings that are shown where nobody changed them, too."""
+
+_BUCKETS = {"client": "", HIDDEN: " for what a function of yours tells apart"}
 
 _WIDEST_NAME, _WIDEST_SOURCE = 22, 30
 
@@ -107,8 +110,9 @@ def _settings(one: Explanation) -> Iterator[Row]:
 def _limits(one: Explanation) -> Iterator[Row]:
     for limit in one.limits:
         slots = f", takes {limit.cost}" if limit.cost != 1 else ""
-        text = f"{limit.limit:g} in {seconds(limit.per)}{slots}, {_in(limit.wait)}"
-        yield Row(limit.bucket, text, str(limit.source))
+        bucket = _BUCKETS.get(limit.bucket, f" for {limit.bucket}")
+        text = f"{limit.limit:g} in {seconds(limit.per)}{bucket}{slots}, {_in(limit.wait)}"
+        yield Row("rate limit", text, str(limit.source))
     if one.circuit is not None:
         left = one.circuit.retry_after
         when = "" if left is None else f" for {seconds(left)}"

@@ -1438,7 +1438,8 @@ async def test_the_table_is_aligned_and_at_most_100_columns_wide(kind: Kind) -> 
 
 def test_the_table_as_a_whole() -> None:
     """Sections, names, values and sources, each in a column of its own."""
-    with SyncAPI() as client:
+    fields = {"User-Agent": "api/1", "Accept-Encoding": "gzip"}
+    with SyncAPI(headers=fields, rate_limit=RateLimit(10, by="origin")) as client:
         text = str(client.explain("create", NewUser(name="a"), dry=True))
     assert text == TABLE.strip("\n")
 
@@ -1456,10 +1457,10 @@ Query     page              1                                                cla
 
 Headers   Host              api.test                                         connection
           Accept            application/json, */*;q=0.5                      default
-          Accept-Encoding   gzip, deflate, br, zstd                          default
-          User-Agent        arya-api-framework/1.0.0a1                       default
           X-Team            ***                                              parent class SyncBase
           X-App             ***                                              class SyncAPI
+          User-Agent        api/1                                            instance
+          Accept-Encoding   gzip                                             instance
           Content-Type      application/json                                 body
           Content-Length    12                                               connection
 
@@ -1470,7 +1471,8 @@ Options   timeout           total 20 s, connect 30 s                         par
           retry             sent once                                        endpoint SyncAPI.create
           follow_redirects  safe                                             default
 
-Limits    expected wait     0 s
+Limits    rate limit        10 in 1 s for http://api.test, free in 0 s       instance
+          expected wait     0 s
 
 Hooks     Seen              before_call                                      class SyncAPI
 
