@@ -22,7 +22,7 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has
 
 # Methods of a client that send nothing. They are called as they are, on both clients.
 PURE = frozenset(
-    "budget build forecast items map openapi pages stream tree tus with_options".split()
+    "budget build explain forecast items map openapi pages stream tree tus with_options".split()
 )
 
 # asyncio.to_thread() has a handful of threads only, and a test may well start a hundred calls.
