@@ -239,8 +239,12 @@ def find_body(made: Prepared) -> BodyShape | None:
     if body is None:
         return None
     kind, structure = _shape(made, options)
-    option = next(one for one in ("body", "files", "data") if options.get(one) is not None)
-    arguments = made.sources.arguments.get(option, {})
+    option = next(one for one in ("body", "data", "files") if options.get(one) is not None)
+    arguments = {
+        name: source
+        for one in ("body", "data", "files")
+        for name, source in made.sources.arguments.get(one, {}).items()
+    }
     fields = [
         Value(name, HIDDEN, source) for name, source in arguments.items() if len(arguments) > 1
     ]

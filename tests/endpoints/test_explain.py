@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
-from pathlib import Path as File
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -63,7 +63,7 @@ from arya_api_framework.client.request import Request as BuiltRequest
 from arya_api_framework.client.sync_pages import SyncItems, SyncPages
 from arya_api_framework.client.sync_stream import SyncStream
 from arya_api_framework.constants import HTTPMethod
-from arya_api_framework.endpoints import Body, ByStatus, Cookie, Header, Query
+from arya_api_framework.endpoints import Body, ByStatus, Cookie, File, Form, Header, Query
 from arya_api_framework.errors import (
     ClientClosedError,
     ConfigurationError,
@@ -962,7 +962,7 @@ async def test_nothing_is_sent_taken_or_asked_for(kind: Kind, server: Server) ->
         assert keyed.explain("user", 1).wait == 0
 
 
-async def test_bodies_are_neither_read_nor_moved(kind: Kind, tmp_path: File) -> None:
+async def test_bodies_are_neither_read_nor_moved(kind: Kind, tmp_path: Path) -> None:
     """Open files stay where they are, iterators are not begun, and callbacks not called."""
     client = api(kind)
     file = Unread(b"0123456789")
@@ -1374,6 +1374,43 @@ async def test_bodies_are_told_by_their_shape(kind: Kind) -> None:
     assert sources(found.fields) == {"first": "argument first", "second": "argument second"}
     assert str(client.explain("create", {"name": "a"}).body.source) == "argument user"
     assert "argument second" in str(client.explain("pair", {"name": "a"}, 2))
+
+
+async def test_forms_are_told_by_their_fields(kind: Kind, server: Server) -> None:
+    """Each with the argument that gave it, and none of the values."""
+    forms = pytest.importorskip("arya_api_framework.forms")
+
+    class Forms(SubClient, name="forms"):
+        @shared
+        @endpoint.post("/upload")
+        def send(
+            self,
+            title: Annotated[str, Form],
+            size: Annotated[int, Form],
+            file: Annotated[Any, File],
+        ) -> None: ...
+
+    client = api(kind, server.url)
+    client.add_subclient(Forms())
+    given = (CANARY, 7, ("n.txt", CANARY.encode()))
+    explained = client.explain("forms.send", *given)
+    tells_nothing(explained)
+    assert explained.body is not None
+    assert (explained.body.kind, explained.body.structure) == (
+        "multipart",
+        {"title": "***", "size": "***", "file": "***"},
+    )
+    assert sources(explained.body.fields) == {
+        "title": "argument title",
+        "size": "argument size",
+        "file": "argument file",
+    }
+    await kind.call(client.forms.send, *given)
+    compare(explained, server.log[-1])
+    by_hand = client.explain("POST", "/", data=forms.Form({"a": CANARY, "b": [1, 2]}))
+    assert by_hand.body is not None
+    assert (by_hand.body.kind, by_hand.body.structure) == ("form", {"a": "***", "b": "***"})
+    tells_nothing(by_hand)
 
 
 # Mistakes
