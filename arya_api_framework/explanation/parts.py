@@ -31,6 +31,7 @@ __all__ = ["find_body", "find_cookies", "find_headers", "find_path", "find_query
 
 _NO_LENGTH = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _USUAL = Retry()
+_LATER = "known when it is sent"
 _PLACE = "hidden-by-explain"
 """Stands in a path for a value that is then hidden."""
 
@@ -141,7 +142,10 @@ def find_headers(made: Prepared) -> tuple[Value, ...]:
         found.append(Value(str(name), shown, _of_header(made, name, value, cookies)))
     if cookies and "Cookie" not in made.request.headers:
         found.append(Value("Cookie", HIDDEN, cookies[0].source))
-    return (*found, *_framing(made))
+    digests = list(_digests(made))  # They take the place of what was given by hand.
+    names = {one.name.lower() for one in digests}
+    found = [one for one in found if one.name.lower() not in names]
+    return (*found, *digests, *_framing(made))
 
 
 def _of_header(made: Prepared, name: str, value: str, cookies: tuple[Value, ...]) -> Source:
@@ -193,6 +197,15 @@ def _filler(made: Prepared, field: str) -> str:
     )
 
 
+def _digests(made: Prepared) -> Iterator[Value]:
+    """Return the fields whose values are computed of the body when it is sent."""
+    if made.request.body is None:
+        return
+    source = made.sources.of("checksum")
+    for name in {one.header.lower(): one.header for one in made.call.policy.checksum}.values():
+        yield Value(name, _LATER, Source(source.kind, source.name, "checksum"))
+
+
 def _framing(made: Prepared) -> Iterator[Value]:
     """Return the fields that say where the body ends, and whether the connection does."""
     source, body = Source("connection"), made.request.body
@@ -202,7 +215,7 @@ def _framing(made: Prepared) -> Iterator[Value]:
     elif (length := _length(body)) is not None:
         yield Value("Content-Length", str(length), source)
     elif isinstance(body, CompressedBytes):
-        yield Value("Content-Length", "known when it is sent", source)
+        yield Value("Content-Length", _LATER, source)
     else:
         yield Value("Transfer-Encoding", "chunked", source)
     if not made.call.policy.keeps_alive:

@@ -25,7 +25,6 @@ from ..rate_limit.limit import RateLimit
 from ..rate_limit.window import SlidingWindow
 from .prepared import Prepared
 from .shown import form_text, public_name, retry_text, setting_text, timeout_text
-from .sources import CALL
 from .values import (
     Authentication,
     Circuit,
@@ -52,7 +51,7 @@ __all__ = [
 
 _OF_POLICY = (
     "timeout deadline deadline_header retry hedge follow_redirects max_redirects max_response_size "
-    "json_content_types encoding allow_early_response cost priority"
+    "json_content_types encoding allow_early_response cost priority checksum"
 ).split()
 
 
@@ -226,8 +225,12 @@ def find_hooks(made: Prepared) -> tuple[HookUse, ...]:
     """Return the hooks that see the call, in their order."""
     hooks, config = made.call.policy.hooks, made.client._own_config
     sources = made.sources.client.of_hooks(len(config.hooks))
-    given = made.sources.of_given("hooks") or CALL  # A bar is one of the call, too.
-    sources += [given] * (len(hooks) - len(sources))
+    given = made.sources.of_given("hooks")
+    if given is not None:
+        sources += [given] * len(made.plan.options["hooks"] or ())
+    for option in ("checksum", "progress"):  # They make a hook, where there is a body.
+        if made.plan.options.get(option) and made.request.body is not None:
+            sources.append(made.sources.of(option))
     return tuple(
         HookUse(hook.name, methods, source)
         for hook, source in zip(hooks, sources, strict=True)

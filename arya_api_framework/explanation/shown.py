@@ -153,8 +153,10 @@ def setting_text(name: str, value: Any) -> str:
         return f"{value / _MIB:g} MiB"
     if name == "deadline" and value is not None:
         return seconds(value)
-    if value is None:
+    if value is None or value == ():
         return "none"
+    if name == "checksum":
+        return ", ".join(f"{one.algorithm} in {one.header}" for one in value)
     return ", ".join(_words(value)) if is_sequence(value) else str(value)
 
 

@@ -28,6 +28,7 @@ from arya_api_framework import (
     AsyncSubClient,
     BaseModel,
     CallOptions,
+    Checksum,
     CircuitBreaker,
     CredentialPool,
     Explanation,
@@ -387,6 +388,7 @@ async def test_options_are_told_from_class_to_call(kind: Kind) -> None:
         "json_content_types": "default",
         "encoding": "default",
         "allow_early_response": "default",
+        "checksum": "default",
         "cost": "default",
         "priority": "default",
         "compress": "default",
@@ -912,6 +914,31 @@ async def test_cookies_of_servers_are_told_apart(kind: Kind, server: Server) -> 
     assert sources(by_hand.headers)["Cookie"] == "call"
 
 
+async def test_what_is_computed_of_a_body_is_told(kind: Kind, server: Server) -> None:
+    """The fields of checksums, and the hooks that compute them and draw a bar."""
+    client = api(kind, server.url)
+    sums = ["sha-256", Checksum("sha-512"), "md5"]
+    options: dict[str, Any] = {"checksum": sums, "data": b"123", "hooks": [Signed()]}
+    explained = client.explain("POST", "/echo", **options)
+    assert sources(explained.headers)["Repr-Digest"] == "call: checksum"
+    assert shown(explained.headers)["Content-MD5"] == "known when it is sent"
+    assert explained.settings["checksum"].text.startswith("sha-256 in Repr-Digest, ")
+    assert sources(explained.hooks) == {
+        "Seen": f"class {type(client).__name__}",
+        "Signed": "call",
+        "ChecksumHook": "call",
+    }
+    await kind.call(client.post, "/echo", **options)
+    compare(explained, server.log[-1])
+    given = client.explain("POST", "/echo", data=b"1", checksum="md5", headers={"Content-MD5": "x"})
+    assert sources(given.headers)["Content-MD5"] == "call: checksum"
+    none = client.explain("GET", "/echo", checksum="md5", progress=True)
+    assert [one.name for one in none.hooks] == ["Seen"]
+    assert "Content-MD5" not in shown(none.headers)
+    bar = client.explain("POST", "/", data=b"1", progress="sending")
+    assert [one.name for one in bar.hooks] == ["Seen", "ProgressHook"]
+
+
 # Nothing is done
 
 
@@ -1382,8 +1409,8 @@ async def test_forms_are_told_by_their_fields(kind: Kind, server: Server) -> Non
 
     class Forms(SubClient, name="forms"):
         @shared
-        @endpoint.post("/upload")
-        def send(
+        @endpoint.post("/echo")
+        def attach(
             self,
             title: Annotated[str, Form],
             size: Annotated[int, Form],
@@ -1393,7 +1420,7 @@ async def test_forms_are_told_by_their_fields(kind: Kind, server: Server) -> Non
     client = api(kind, server.url)
     client.add_subclient(Forms())
     given = (CANARY, 7, ("n.txt", CANARY.encode()))
-    explained = client.explain("forms.send", *given)
+    explained = client.explain("forms.attach", *given)
     tells_nothing(explained)
     assert explained.body is not None
     assert (explained.body.kind, explained.body.structure) == (
@@ -1405,7 +1432,7 @@ async def test_forms_are_told_by_their_fields(kind: Kind, server: Server) -> Non
         "size": "argument size",
         "file": "argument file",
     }
-    await kind.call(client.forms.send, *given)
+    await kind.call(client.forms.attach, *given)
     compare(explained, server.log[-1])
     by_hand = client.explain("POST", "/", data=forms.Form({"a": CANARY, "b": [1, 2]}))
     assert by_hand.body is not None
