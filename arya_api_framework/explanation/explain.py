@@ -24,8 +24,8 @@ from .rules import (
     find_concurrency,
     find_hooks,
     find_limits,
-    find_outcomes,
     find_paging,
+    find_responses,
     find_settings,
     find_wait,
 )
@@ -230,7 +230,7 @@ def _explanation(plan: Plan) -> Explanation:
         concurrency=find_concurrency(made),
         auth=find_auth(made),
         hooks=find_hooks(made),
-        responses=find_outcomes(made),
+        responses=find_responses(made),
         paging=find_paging(made),
         request=made.request,
     )

@@ -31,8 +31,8 @@ from .values import (
     Concurrency,
     HookUse,
     Limit,
-    Outcome,
     Paging,
+    ResponseForm,
     Setting,
     Source,
 )
@@ -43,8 +43,8 @@ __all__ = [
     "find_concurrency",
     "find_hooks",
     "find_limits",
-    "find_outcomes",
     "find_paging",
+    "find_responses",
     "find_settings",
     "find_wait",
 ]
@@ -238,18 +238,18 @@ def find_hooks(made: Prepared) -> tuple[HookUse, ...]:
     )
 
 
-def find_outcomes(made: Prepared) -> tuple[Outcome, ...]:
+def find_responses(made: Prepared) -> tuple[ResponseForm, ...]:
     """Return what responses become, those that are no errors first."""
     return (*_successes(made), *_errors(made))
 
 
-def _successes(made: Prepared) -> Iterator[Outcome]:
+def _successes(made: Prepared) -> Iterator[ResponseForm]:
     plan, call = made.plan, made.call
     source = made.sources.of_given("response_format") or made.sources.declaration
     if plan.by_status is not None:
         for status, form in plan.by_status.items():
-            yield Outcome(status, form, form_text(form), is_error=False, source=source)
-        yield Outcome("2XX", plan.form, form_text(plan.form), is_error=False, source=source)
+            yield ResponseForm(status, form, form_text(form), is_error=False, source=source)
+        yield ResponseForm("2XX", plan.form, form_text(plan.form), is_error=False, source=source)
         return
     form, text = plan.form, call.format.name
     if call.raw or (call.request.method == "HEAD" and not is_nothing(form)):
@@ -258,10 +258,10 @@ def _successes(made: Prepared) -> Iterator[Outcome]:
         text = f"items of {form_text(form)}"
     elif plan.how == "pages":
         text = f"pages of {form_text(form)}"
-    yield Outcome("2XX", form, text, is_error=False, source=source)
+    yield ResponseForm("2XX", form, text, is_error=False, source=source)
 
 
-def _errors(made: Prepared) -> Iterator[Outcome]:
+def _errors(made: Prepared) -> Iterator[ResponseForm]:
     returned = made.plan.by_status or {}
     for status, form in made.call.policy.error_responses.items():
         if status in returned:
@@ -269,7 +269,7 @@ def _errors(made: Prepared) -> Iterator[Outcome]:
         source = made.sources.of_name("error_responses", status)
         if source is None:
             source = made.sources.client.of_name("error_responses", status)
-        yield Outcome(status, form, form_text(form), is_error=True, source=source)
+        yield ResponseForm(status, form, form_text(form), is_error=True, source=source)
 
 
 def find_paging(made: Prepared) -> Paging | None:

@@ -22,8 +22,8 @@ __all__ = [
     "Explanation",
     "HookUse",
     "Limit",
-    "Outcome",
     "Paging",
+    "ResponseForm",
     "Setting",
     "Source",
     "SourceKind",
@@ -220,7 +220,7 @@ class HookUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ResponseForm:
     """What a response becomes.
 
     Attributes:
@@ -306,7 +306,7 @@ class Explanation:
     concurrency: Concurrency | None
     auth: tuple[Authentication, ...]
     hooks: tuple[HookUse, ...]
-    responses: tuple[Outcome, ...]
+    responses: tuple[ResponseForm, ...]
     paging: Paging | None
     request: Request = field(compare=False)
 
@@ -326,7 +326,7 @@ class Explanation:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Setting | Outcome):
+    if isinstance(value, Setting | ResponseForm):
         # What they hold is said in words beside it, and may be of any class.
         value = {name: one for name, one in _fields(value).items() if name not in ("value", "form")}
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):

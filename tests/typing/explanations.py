@@ -18,16 +18,14 @@ class Sync(SyncClient):
     """A client."""
 
     @endpoint.get("/users/{id}")
-    def user(self, id: int, *, full: bool = False) -> User:
-        """Return one."""
+    def user(self, id: int, *, full: bool = False) -> User: ...
 
 
 class Async(AsyncClient):
     """A client."""
 
     @endpoint.get("/users/{id}")
-    async def user(self, id: int, *, full: bool = False) -> User:
-        """Return one."""
+    async def user(self, id: int, *, full: bool = False) -> User: ...
 
 
 def explained(sync: Sync, other: Async) -> None:
