@@ -1,5 +1,6 @@
 """What `explain` takes and returns; read by type checkers, see `sync_calls.py`."""
 
+# ruff: noqa: D102
 # mypy: disable-error-code="empty-body"
 
 from typing import Any, assert_type
