@@ -49,6 +49,8 @@ def layer_of(
     for option in MAPPINGS & options.keys():
         old, new = getattr(before, option), getattr(after, option)
         names[option] = _names(option, options[option], old, new)
+    if "uri" in names and options["uri"] is None:
+        del names["uri"]  # It gives nothing.
     if "hooks" in names:
         names["hooks"] = len(after.hooks)
     return Layer(kind, names)

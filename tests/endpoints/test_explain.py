@@ -538,6 +538,13 @@ async def test_the_path_is_told_piece_by_piece(kind: Kind) -> None:
     assert by_hand.endpoint is None
 
 
+async def test_a_uri_of_none_is_none(kind: Kind) -> None:
+    """That of the class holds."""
+    client = api(kind, uri=None, timeout=3)
+    base = type(client).__mro__[1].__name__
+    assert sources(client.explain("GET").path)["uri"] == f"parent class {base}"
+
+
 async def test_a_class_for_both_kinds_is_explained_under_either(kind: Kind) -> None:
     """A sub-client that serves both knows its client only where it is mounted."""
 
