@@ -46,9 +46,10 @@ def layer_of(
         after: The configuration that came of it.
     """
     names: dict[str, Any] = dict.fromkeys(options, ())
-    for option in MAPPINGS & options.keys():
-        old, new = getattr(before, option), getattr(after, option)
-        names[option] = _names(option, options[option], old, new)
+    if not MAPPINGS.isdisjoint(options):
+        for option in MAPPINGS & options.keys():
+            old, new = getattr(before, option), getattr(after, option)
+            names[option] = _names(option, options[option], old, new)
     if "uri" in names and options["uri"] is None:
         del names["uri"]  # It gives nothing.
     if "hooks" in names:
