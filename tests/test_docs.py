@@ -255,7 +255,6 @@ def test_architecture_names_every_module() -> None:
             *package.glob("openapi/*"),
             *package.glob("streaming/*"),
             *package.glob("bulk/*"),
-            *package.glob("endpoints/*"),
             *package.glob("explanation/*"),
             *package.glob("endpoints/*"),
         ]
