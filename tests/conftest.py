@@ -121,6 +121,16 @@ class Wrapped:
         return self._kind.wrap(result) if isinstance(result, self._kind.base) else result
 
 
+async def enter_wrongly(kind: Kind, value: Any) -> None:
+    """Enter a context by the statement that is for the other kind."""
+    if kind.is_async:
+        with value:
+            pass
+    else:
+        async with value:
+            pass
+
+
 def _is_subclient(value: Any) -> bool:
     return hasattr(cast("object", value).__class__, "request")
 

@@ -8,9 +8,9 @@ from typing import Any, Self, TypeVar
 
 from typing_extensions import override
 
+from ..client.hints import AsyncHint
 from .async_workers import AsyncWorkers
 from .batch import Batch
-from .calls import AsyncHint
 
 __all__ = ["AsyncResults"]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import CoroutineType
 from typing import Any
 
+from ..client.hints import is_async_iterable
 from .batch import Batch
 from .calls import has_method, no_call, not_awaitable
 
@@ -22,7 +23,7 @@ class AsyncWorkers:
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
-        self._awaits_inputs = has_method(batch.inputs, "__aiter__")
+        self._awaits_inputs = is_async_iterable(batch.inputs)
         self._inputs: Iterator[Any] | None = None
         self._feeder: asyncio.Task[None] | None = None
         self._tasks: dict[asyncio.Task[None], Any] = {}

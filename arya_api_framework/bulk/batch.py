@@ -93,6 +93,7 @@ class Batch:
         self._on_progress = check_on_progress(options.get("on_progress"))
         self._progress = check_progress(options.get("progress"))
         self._made_at = find_caller()
+        self._finalizers: list[weakref.finalize[..., Any]] = []
         self._bar: Bar | None = None
         self._reported = 0
         self._total: int | Unset | None = UNSET
@@ -233,7 +234,12 @@ class Batch:
 
     def watch(self, owner: object) -> None:
         """Warn when the results are collected, or exist at exit, and nobody has read them."""
-        weakref.finalize(owner, self._warn_unread)
+        self._finalizers.append(weakref.finalize(owner, self._warn_unread))
+
+    def hand_over(self) -> None:
+        """Watch no object any more of those that were watched: another one is read now."""
+        while self._finalizers:
+            self._finalizers.pop().detach()
 
     def _warn_unread(self) -> None:
         if self.is_read:

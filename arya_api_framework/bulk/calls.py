@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import suppress
 from operator import call
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from ..errors import ConfigurationError
 from ..options import Unset
@@ -13,11 +13,9 @@ from ..options import Unset
 __all__ = [
     "AsyncCall",
     "AsyncCalls",
-    "AsyncHint",
     "AsyncInputs",
     "SyncCall",
     "SyncCalls",
-    "SyncHint",
     "SyncInputs",
     "check_calls",
     "check_concurrency",
@@ -51,24 +49,6 @@ AsyncCalls: TypeAlias = (
     | AsyncIterable[Callable[[], Awaitable[T]] | Awaitable[T]]
 )
 """Calls without inputs, or what is to be awaited."""
-
-
-class SyncHint:
-    """Says how results that come from threads are read."""
-
-    if not TYPE_CHECKING:
-
-        def __aiter__(self):
-            raise TypeError("these results come from threads: use `for`, not `async for`")
-
-
-class AsyncHint:
-    """Says how results that come from tasks are read."""
-
-    if not TYPE_CHECKING:
-
-        def __iter__(self):
-            raise TypeError("these results come from tasks: use `async for`, not `for`")
 
 
 def check_calls(calls: Any, inputs: Any) -> tuple[Callable[[Any], Any], Any]:

@@ -155,6 +155,7 @@ class _Results:
         if self._results is None:
             from .sync_results import SyncResults
 
+            self._batch.hand_over()
             self._results = SyncResults[Any](self._batch)
         return iter(self._results)  # Raises where it is read in tasks already.
 
@@ -162,5 +163,6 @@ class _Results:
         if self._results is None:
             from .async_results import AsyncResults
 
+            self._batch.hand_over()
             self._results = AsyncResults[Any](self._batch)
         return aiter(self._results)

@@ -8,8 +8,8 @@ from typing import Any, Self, TypeVar
 
 from typing_extensions import override
 
+from ..client.hints import SyncHint
 from .batch import Batch
-from .calls import SyncHint
 from .sync_workers import SyncWorkers
 
 __all__ = ["SyncResults"]

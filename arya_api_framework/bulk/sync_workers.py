@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from types import CoroutineType
 from typing import Any
 
+from ..client.hints import AsyncHint, is_async_iterable
 from ..errors import ConfigurationError
 from ..fork import start_over_in_child
 from .batch import Batch
@@ -30,7 +31,8 @@ class SyncWorkers:
 
     def __init__(self, batch: Batch) -> None:
         inputs = batch.inputs
-        if has_method(inputs, "__aiter__") and not has_method(inputs, "__iter__"):
+        is_plain = has_method(inputs, "__iter__") and not isinstance(inputs, AsyncHint)
+        if is_async_iterable(inputs) and not is_plain:
             raise not_iterable(batch.inputs)
         self._batch = batch
         self._inputs: Iterator[Any] | None = None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from typing_extensions import override
 
 from .async_page_tasks import AsyncPageTask
+from .hints import AsyncHint
 from .page_position import Position
 from .paging import ItemWalk, Walk
 
@@ -16,7 +17,7 @@ __all__ = ["AsyncItems", "AsyncPages"]
 T = TypeVar("T")
 
 
-class _AsyncWalker(AsyncIterator[T]):
+class _AsyncWalker(AsyncHint, AsyncIterator[T]):
     """What pages and items have in common."""
 
     def __init__(self, walk: Walk, request: Callable[..., Awaitable[Any]]) -> None:
@@ -33,6 +34,12 @@ class _AsyncWalker(AsyncIterator[T]):
     def state(self) -> dict[str, Any]:
         """Where to go on, to be kept as JSON and given as the option `state`."""
         return self._walk.state
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
 
     async def aclose(self) -> None:
         """Leave the pages that were asked for ahead; whoever goes on asks for them again."""
@@ -72,7 +79,7 @@ class _AsyncWalker(AsyncIterator[T]):
 
 
 class AsyncPages(_AsyncWalker[T]):
-    """The pages of a list, each asked for when it is its turn.
+    """The pages of a list, each asked for when it is its turn; also a context manager.
 
     Made by `pages` of a client or sub-client.
     """
@@ -86,7 +93,7 @@ class AsyncPages(_AsyncWalker[T]):
 
 
 class AsyncItems(_AsyncWalker[T]):
-    """The items of all pages, one after the other.
+    """The items of all pages, one after the other; also a context manager.
 
     Made by `items` of a client or sub-client.
     """

@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from ..errors import BodyNotReplayable, ConfigurationError
 from ..options import Progress
+from .hints import is_async_iterable
 from .shapes import is_bytes, is_iterable, is_mapping, is_model, is_sequence
 
 __all__ = [
@@ -191,7 +192,7 @@ class IteratorBody(Body):
 
     def __init__(self, source: Iterable[bytes] | AsyncIterable[bytes]) -> None:
         self._source: Any = source
-        self.is_async = isinstance(source, AsyncIterable)
+        self.is_async = is_async_iterable(source)
 
     @override
     def chunks(self) -> Iterator[bytes]:
@@ -266,7 +267,7 @@ def file_body(source: object, what: str) -> bytes | Body:
     if isinstance(source, os.PathLike):
         return FileBody(given)
     # Ahead of `read`: asynchronous files have one too, which gives no bytes.
-    if isinstance(source, AsyncIterable):
+    if is_async_iterable(source):
         return IteratorBody(given)
     if callable(getattr(source, "read", None)):
         return FileBody(given, what)

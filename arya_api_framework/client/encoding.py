@@ -20,6 +20,7 @@ from pydantic_core import (
 )
 
 from ..errors import ConfigurationError
+from .hints import SyncHint
 from .shapes import is_bytes, is_form, is_iterable, is_mapping, is_model, is_secret, is_sequence
 from .url import Encoded
 
@@ -283,7 +284,8 @@ def encode_json(value: Any, what: str = "`body`") -> bytes:
     kind = type(given).__name__
     # The name goes first: it is there already.
     is_no_body = kind == "Form" and is_form(given)
-    if is_no_body or isinstance(given, _NO_JSON) or hasattr(given, "read"):
+    is_stream = isinstance(given, _NO_JSON) and not isinstance(given, SyncHint)
+    if is_no_body or is_stream or hasattr(given, "read"):
         raise ConfigurationError(
             f"{what} is made JSON, which a {kind} is not; give forms, files and iterators as `data`"
         )

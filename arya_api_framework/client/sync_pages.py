@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from typing_extensions import override
 
+from .hints import SyncHint
 from .page_position import Position
 from .paging import ItemWalk, Walk
 from .sync_page_tasks import SyncPageTask
@@ -16,7 +17,7 @@ __all__ = ["SyncItems", "SyncPages"]
 T = TypeVar("T")
 
 
-class _SyncWalker(Iterator[T]):
+class _SyncWalker(SyncHint, Iterator[T]):
     """What pages and items have in common."""
 
     def __init__(self, walk: Walk, request: Callable[..., Any]) -> None:
@@ -33,6 +34,12 @@ class _SyncWalker(Iterator[T]):
     def state(self) -> dict[str, Any]:
         """Where to go on, to be kept as JSON and given as the option `state`."""
         return self._walk.state
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Leave the pages that were asked for ahead; whoever goes on asks for them again."""
@@ -72,7 +79,7 @@ class _SyncWalker(Iterator[T]):
 
 
 class SyncPages(_SyncWalker[T]):
-    """The pages of a list, each asked for when it is its turn.
+    """The pages of a list, each asked for when it is its turn; also a context manager.
 
     Made by `pages` of a client or sub-client.
     """
@@ -86,7 +93,7 @@ class SyncPages(_SyncWalker[T]):
 
 
 class SyncItems(_SyncWalker[T]):
-    """The items of all pages, one after the other.
+    """The items of all pages, one after the other; also a context manager.
 
     Made by `items` of a client or sub-client.
     """

@@ -5,6 +5,7 @@ import gc
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from functools import partial
 from itertools import count
@@ -24,7 +25,7 @@ from arya_api_framework.errors import (
 )
 from arya_api_framework.options import UNSET
 from tests.app import Server
-from tests.conftest import Kind
+from tests.conftest import Kind, enter_wrongly
 from tests.patience import until_async
 from tests.scripted import HANG, OK, Held, Scripted, answer
 from tests.test_progress import Terminal, hide
@@ -466,7 +467,30 @@ async def test_read_in_the_wrong_way(kind: Kind) -> None:
     text = "use `async for`, not `for`" if kind.is_async else "use `for`, not `async for`"
     with pytest.raises(TypeError, match=text):
         iter(results) if kind.is_async else aiter(results)
+    with pytest.raises(TypeError, match=text.replace("for", "with")):
+        await enter_wrongly(kind, results)
     assert await collect(kind, results) == ["1"]
+
+
+async def test_a_loop_that_keeps_nothing(kind: Kind) -> None:
+    """Results that a loop alone holds are read, and nobody is warned that they were not."""
+    call = function(kind, str)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        if kind.is_async:
+            found = [one async for one in map_calls(call, [1, 2])]
+        else:
+            found = [one for one in map_calls(call, [1, 2])]  # noqa: C416 - this is the loop
+        gc.collect()
+    assert found == ["1", "2"]
+    assert [str(one.message) for one in told] == []
+
+
+async def test_inputs_of_the_other_kind(kind: Kind) -> None:
+    """A hint against `async for` does not make something an iterator to be awaited."""
+    client = kind.client(URL)
+    results = arya_api_framework.SyncClient(URL).map(str, [1, 2])
+    assert await collect(kind, client.map(function(kind, str), results)) == ["1", "2"]
 
 
 async def test_results_that_nobody_reads(kind: Kind) -> None:

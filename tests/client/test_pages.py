@@ -36,7 +36,7 @@ from arya_api_framework.errors import (
     ResponseValidationError,
 )
 from tests.app import Server
-from tests.conftest import Kind
+from tests.conftest import Kind, enter_wrongly
 from tests.patience import PATIENCE
 from tests.scripted import HANG, Held, Read, Scripted, Step, answer
 
@@ -117,6 +117,29 @@ async def test_items(kind: Kind) -> None:
         assert await collect(kind, items) == []
         assert len(server.log) == 2
     assert first[0].model_response.status == 200
+
+
+@pytest.mark.parametrize("name", ["items", "pages"])
+async def test_read_in_the_wrong_way(kind: Kind, name: str) -> None:
+    """`for`, `with` and their twins say which of them is meant."""
+    found: Any = getattr(kind.client("http://127.0.0.1:9"), name)("/", pagination=LinkHeader())
+    text = f"`{type(found).__name__}` is read in " + ("tasks" if kind.is_async else "threads")
+    with pytest.raises(TypeError, match=text):
+        iter(found) if kind.is_async else aiter(found)
+    with pytest.raises(TypeError, match=text):
+        await enter_wrongly(kind, found)
+
+
+async def test_entered(kind: Kind) -> None:
+    """Leaving the block breaks off what was asked for ahead."""
+    async with Scripted(page([1], NEXT.format(2)), HANG) as server:
+        items = kind.client(server.url).items("/", int, pagination=LinkHeader(), ahead=1)
+        enter, leave = ("__aenter__", "__aexit__") if kind.is_async else ("__enter__", "__exit__")
+        assert await kind.call(getattr(items, enter)) is items
+        assert await one_of(kind, items) == 1
+        await server.has_read(2)
+        await kind.call(getattr(items, leave), None, None, None)
+        await server.has_ended(server.connections[1])
 
 
 async def test_items_without_a_type(kind: Kind) -> None:
