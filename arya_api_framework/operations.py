@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from typing_extensions import override
 
+from .client.json_place import find_at, is_place
 from .client.outcome import said_by
 from .client.redaction import clean_text, redact_url
 from .client.shapes import is_iterable, is_mapping
@@ -133,12 +134,7 @@ class Poll:
 
     def find(self, place: str) -> Any:
         """Return what stands at a place of the body, such as `"job.status"`, `None` for nothing."""
-        body = self.body
-        for name in place.split("."):
-            if not is_mapping(body):
-                return None
-            body = body.get(name)
-        return body
+        return find_at(self.body, place)
 
     def error(self, text: str) -> OperationError:
         """Return the error that says what is wrong with this answer."""
@@ -362,9 +358,10 @@ def _statuses(name: str, statuses: Any) -> frozenset[int]:
 
 
 def _place(name: str, place: Any) -> str | None:
-    if place is not None and not (isinstance(place, str) and all(place.split("."))):
+    if place is not None and not is_place(place):
         raise ConfigurationError(f"{name} must be a name, or names joined by dots, got {place!r}")
-    return place
+    found: str | None = place
+    return found
 
 
 def _url(poll: Poll, place: str | None) -> str | None:

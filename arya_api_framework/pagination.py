@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from typing_extensions import override
 from yarl import URL
 
+from .client.json_place import find_at, is_place
 from .client.link_header import find_link
 from .client.redaction import redact_url
 from .client.shapes import is_mapping, is_sequence
@@ -29,8 +29,6 @@ __all__ = [
     "PageNumber",
     "Pagination",
 ]
-
-_INDEX = re.compile("-?[0-9]{1,9}")
 
 NextPage: TypeAlias = str | URL | Mapping[str, Any] | None
 """What leads to the next page: its URL, or parameters of the query; `None` after the last page."""
@@ -72,11 +70,12 @@ class Page:
         return self.response.json()
 
     def find(self, place: str) -> Any:
-        """Return what stands at a place of the body, such as `"meta.next"`, `None` for nothing.
+        r"""Return what stands at a place of the body, such as `"meta.next"`, `None` for nothing.
 
-        A number is a place in a list, as in `"hits.-1.sort"`.
+        A number is a place in a list, as in `"hits.-1.sort"`. A dot that is part of a name is
+        written `\.`, which is needed only where the name is not the whole of the rest.
         """
-        return _find(self.body, place)
+        return find_at(self.body, place)
 
     @cached_property
     def count(self) -> int:
@@ -364,15 +363,6 @@ class Offset(_InBody):
         return {self._parameter: offset} if self._reaches(page, steps) else None
 
 
-def _find(body: Any, place: str) -> Any:
-    for name in place.split("."):
-        if is_sequence(body) and _INDEX.fullmatch(name):
-            body = body[int(name)] if -len(body) <= int(name) < len(body) else None
-        else:
-            body = body.get(name) if is_mapping(body) else None
-    return body
-
-
 def _sent(page: Page, parameter: str) -> int:
     """Return the number that was sent for a page."""
     number = page.parameters.get(parameter)
@@ -400,7 +390,7 @@ def _check_send_in(send_in: Any, *parameters: Any) -> SendIn:
     if send_in not in ("query", "body"):
         raise ConfigurationError(f"send_in must be 'query' or 'body', got {send_in!r}")
     for name in parameters:
-        if send_in == "body" and isinstance(name, str) and not all(name.split(".")):
+        if send_in == "body" and not is_place(name):
             raise ConfigurationError(
                 f"a place of the body must be a name, or names joined by dots, got {name!r}"
             )

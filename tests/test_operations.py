@@ -50,6 +50,26 @@ def test_words(outcome: str, words: list[str]) -> None:
         assert StatusField("a.b").judge(poll({"a": {"b": word}})).outcome == outcome
 
 
+def test_places() -> None:
+    """A name may have dots, as it is or escaped, and a number is a place in a list."""
+    answer = poll({"@odata.status": "done", "a": {"b.c": {"d": 1}, "b": {"c": 2}}, "l": [{"x": 3}]})
+    assert StatusField("@odata.status").judge(answer).outcome == "done"
+    places = [
+        r"a.b\.c.d",
+        "a.b.c.d",
+        r"@odata\.status",
+        "l.-1.x",
+        "l.5.x",
+        "l.x",
+        "a.b.x",
+        "l.0.x.y",
+    ]
+    assert [answer.find(place) for place in places] == [1, None, "done", 3, None, None, None, None]
+    for place in (r"a\..", "", ".a", 5):
+        with pytest.raises(ConfigurationError, match="at must be a name, or names joined by dots"):
+            StatusField(place)  # type: ignore[arg-type]
+
+
 USUAL = [
     ({"done": False}, 200, "given", "running"),
     ({"done": True}, 200, "given", "done"),

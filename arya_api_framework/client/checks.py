@@ -32,6 +32,7 @@ from ..retry import Retry
 from .codings import check_library
 from .encoding import as_pairs, encode_header, reveal
 from .hook_chain import HookChain
+from .json_place import is_place
 from .mappings import (
     Values,
     merge_cookies,
@@ -324,9 +325,10 @@ def check_at(value: Any) -> str | None:
     Raises:
         ConfigurationError: It is none of these.
     """
-    if value is not None and not (isinstance(value, str) and all(value.split("."))):
+    if value is not None and not is_place(value):
         raise ConfigurationError(f"at must be a name, or names joined by dots, got {value!r}")
-    return value
+    place: str | None = value
+    return place
 
 
 def check_whole(name: str) -> Callable[[Any, Any], int]:

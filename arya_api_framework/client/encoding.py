@@ -285,7 +285,7 @@ def encode_json(value: Any, what: str = "`body`") -> bytes:
     # The name goes first: it is there already.
     is_no_body = kind == "Form" and is_form(given)
     is_stream = isinstance(given, _NO_JSON) and not isinstance(given, SyncHint)
-    if is_no_body or is_stream or hasattr(given, "read"):
+    if is_no_body or is_stream or hasattr(value, "read"):
         raise ConfigurationError(
             f"{what} is made JSON, which a {kind} is not; give forms, files and iterators as `data`"
         )

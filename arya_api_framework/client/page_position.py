@@ -11,6 +11,7 @@ from pydantic_core import from_json
 from ..errors import ConfigurationError
 from .checks import check_whole
 from .encoding import encode_json
+from .json_place import split_place
 from .shapes import is_mapping
 
 __all__ = ["Position", "read_state", "with_placed"]
@@ -77,7 +78,7 @@ def with_placed(body: Any, values: Mapping[str, Any]) -> Any:
     """
     whole: Any = {} if body is None else from_json(encode_json(body))
     for place, value in values.items():
-        *way, last = place.split(".")
+        *way, last = split_place(place)
         part = _object_at(whole, place)
         for name in way:
             part = _object_at(part.setdefault(name, {}), place)

@@ -19,6 +19,7 @@ from typing_extensions import TypedDict, override
 from ..errors import ConfigurationError, ResponseParseError, ResponseValidationError
 from ..models import Response, set_info
 from .formats import Format, no_json, place, recode
+from .json_place import split_place
 from .redaction import clean_text
 from .shapes import is_mapping, is_sequence, is_tuple
 from .tie import NAME, Binding
@@ -207,11 +208,11 @@ class PartFormat(TypedFormat):
     _suggests_list = False
 
     def __init__(self, at: str, part: Any, whole: str) -> None:
-        target = part
-        for name in reversed(at.split(".")):
+        target, names = part, split_place(at)
+        for name in reversed(names):
             target = _make_dict(f"{whole} at {at!r}", {name: target})
         super().__init__(target)
-        self._names = at.split(".")
+        self._names = names
         self._part_carries = _may_carry(part)
 
     @override

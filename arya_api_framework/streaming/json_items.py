@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from typing_extensions import TypeForm, override
 
 from ..client.checks import check_at
+from ..client.json_place import split_place
 from ..client.typed_format import items_format
 from ..errors import ResponseValidationError
 from .decoder import MOST, OnInvalid, place_of
@@ -75,7 +76,7 @@ class JsonItems(ItemDecoder[T]):
     ) -> None:
         super().__init__(on_invalid, "max_item_size", max_item_size, charset, info)
         self._at = check_at(at)
-        self._names = [] if at is None else at.split(".")
+        self._names = [] if at is None else split_place(at)
         self._format = items_format(target, info)
         # What is whole in a piece is within the limit, too.
         self._largest = min(_LARGEST_PIECE, self._most)

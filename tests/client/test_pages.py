@@ -142,6 +142,25 @@ async def test_entered(kind: Kind) -> None:
         await server.has_ended(server.connections[1])
 
 
+async def test_names_with_dots(kind: Kind) -> None:
+    """A name with a dot in it is found as it is, or as one with its dots escaped."""
+    first = {"a.list": [1], "@odata.nextLink": "/next?page=2"}
+    async with Scripted(page(first), page({"a.list": [2]})) as server:
+        client = kind.client(server.url)
+        items = client.items("/", at=r"a\.list", pagination=NextURL("@odata.nextLink"))
+        assert await collect(kind, items) == [1, 2]
+        assert targets(server) == ["/", "/next?page=2"]
+    async with Scripted(page([1]), page([])) as server:
+        client = kind.client(server.url)
+        pagination = PageNumber(r"page\.number", send_in="body")
+        items = client.items("/", method="POST", pagination=pagination, body={})
+        assert await collect(kind, items) == [1]
+        assert [json.loads(read.body) for read in server.log] == [
+            {"page.number": 1},
+            {"page.number": 2},
+        ]
+
+
 async def test_items_without_a_type(kind: Kind) -> None:
     """Items that nobody gave a type are what JSON has; an empty page is none that ends it."""
     async with Scripted(page([], NEXT.format(2)), page([1, "a", None])) as server:
@@ -211,6 +230,14 @@ FOLLOWED = [
             {"data": []},
         ],
         ["/?a=b", "/?a=b&cursor=x%2Fy", "/?a=b&cursor=7"],
+    ),
+    (
+        Cursor("$skiptoken", at="@odata.next", more=r"meta.a\.b.more"),
+        [
+            {"data": things(1), "@odata.next": 5, "meta": {"a.b": {"more": True}}},
+            {"data": things(2), "@odata": {"next": 6}, "meta": {"a": {"b": {"more": True}}}},
+        ],
+        ["/?a=b", "/?a=b&%24skiptoken=5"],
     ),
     (
         Cursor("after", at="meta.end", more="more"),

@@ -532,6 +532,13 @@ def test_charset(charset: str, encoding: str) -> None:
         assert "item 0 does not fit User: id: " in text
 
 
+def test_names_with_dots() -> None:
+    """A dot that is escaped is part of a name."""
+    body = b'{"a": {"b": [1]}, "a.b": {"c": [2]}}'
+    assert decode(JsonItems(int, at=r"a\.b.c"), cut(body, 3)) == [2]
+    assert decode(JsonItems(int, at="a.b"), cut(body, 3)) == [1]
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
