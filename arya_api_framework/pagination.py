@@ -13,7 +13,7 @@ from yarl import URL
 from .client.json_place import find_at, is_place
 from .client.link_header import find_link
 from .client.redaction import redact_url
-from .client.shapes import is_mapping, is_sequence
+from .client.shapes import is_sequence
 from .errors import ConfigurationError, PaginationError
 
 if TYPE_CHECKING:

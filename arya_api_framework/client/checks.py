@@ -69,6 +69,7 @@ __all__ = [
     "check_progress",
     "check_redirects",
     "check_retry",
+    "check_sends_body",
     "check_whole",
     "explain_arguments",
     "make_timeout",
@@ -77,7 +78,7 @@ __all__ = [
     "with_pool_wait",
 ]
 
-_ELSEWHERE = {
+_ELSEWHERE: dict[str, str | tuple[str, ...]] = {
     "allow_redirects": "follow_redirects",
     "base_url": "uri",
     "ca": "tls=TLS(ca=...)",
@@ -113,8 +114,16 @@ _ELSEWHERE = {
     "token": "bearer_token",
     "url": "uri",
     "verify": "tls=TLS(...)",
+    "concurrency": ("connections", "ahead"),
+    "dest": "to",
+    "exist_ok": "overwrite",
+    "filename": "to",
+    "max_workers": ("concurrency", "connections", "ahead"),
+    "page_size": ("size", "limit"),
+    "return_exceptions": "on_error='collect'",
 }
-"""What other libraries call an option, and what it is called here."""
+"""What other libraries call an option, and what it is called here: of several names, the first that
+there is."""
 
 _A_TIME = 5e8
 """More seconds than any call has: what `time.time()` says is three times as much."""
@@ -125,9 +134,10 @@ def near_miss(name: str, names: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     names = list(names)
-    here = _ELSEWHERE.get(name)
-    if here is not None and here.partition("=")[0] in names:
-        return f"; did you mean {here!r}?"
+    known = _ELSEWHERE.get(name, ())
+    for here in (known,) if isinstance(known, str) else known:
+        if here.partition("=")[0] in names:
+            return f"; did you mean {here!r}?"
     found = get_close_matches(name, names, n=1)
     return f"; did you mean {found[0]!r}?" if found else ""
 
@@ -305,6 +315,25 @@ def check_progress(value: Any) -> bool | str | None:
     raise ConfigurationError(f"progress must be True, False or a description, got {value!r}")
 
 
+def check_sends_body(options: Mapping[str, Any], instead: str) -> None:
+    """Refuse to tell how much of a body is sent where there is none.
+
+    Args:
+        options: Those of a call.
+        instead: What to use in place of it.
+
+    Raises:
+        ConfigurationError: `progress` or `on_progress` is there, and no body.
+    """
+    if not options.keys().isdisjoint(("body", "data", "files")):
+        return
+    for name in ("progress", "on_progress"):
+        if options.get(name):
+            raise ConfigurationError(
+                f"{name!r} tells how much of a body is sent, and nothing is sent here; {instead}"
+            )
+
+
 def check_priority(_: Any, value: Any) -> int:
     """Return the priority of a call."""
     if isinstance(value, bool) or not isinstance(value, int):
@@ -331,12 +360,14 @@ def check_at(value: Any) -> str | None:
     return place
 
 
-def check_whole(name: str) -> Callable[[Any, Any], int]:
-    """Return a check for a whole number of 0 or more."""
+def check_whole(name: str, least: int = 0) -> Callable[[Any, Any], int]:
+    """Return a check for a whole number of `least` or more."""
 
     def check(_: Any, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise ConfigurationError(f"{name} must be a whole number of 0 or more, got {value!r}")
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ConfigurationError(
+                f"{name} must be a whole number of {least} or more, got {value!r}"
+            )
         return value
 
     return check

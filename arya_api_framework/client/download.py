@@ -109,7 +109,9 @@ class Wish:
         known = DownloadOptions.__optional_keys__
         if not rest.keys() <= known:
             name = next(name for name in rest if name not in known)
-            raise ConfigurationError(f"got an unknown option {name!r}{near_miss(name, known)}")
+            raise ConfigurationError(
+                f"got an unknown option {name!r}{near_miss(name, known | {'to'})}"
+            )
         self._resume = check_flag("resume")(None, rest.pop("resume", True))
         self.overwrite = check_flag("overwrite")(None, rest.pop("overwrite", False))
         self.allow_unframed = check_flag("allow_unframed")(None, rest.pop("allow_unframed", False))
@@ -117,6 +119,11 @@ class Wish:
         if not 1 <= self.connections <= _MOST_CONNECTIONS:
             raise ConfigurationError(
                 f"connections must be from 1 to {_MOST_CONNECTIONS}, got {self.connections}"
+            )
+        if "max_response_size" in rest:
+            raise ConfigurationError(
+                "'max_response_size' bounds what is kept in memory, and a file is not; give "
+                "`max_size`"
             )
         size = rest.pop("max_size", None)
         self.max_size = None if size is None else check_whole("max_size")(None, size)

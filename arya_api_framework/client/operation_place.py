@@ -119,6 +119,13 @@ def read_state(state: Mapping[Any, Any]) -> Place:
     Raises:
         ConfigurationError: It was not.
     """
+    if not state.keys() >= _STATE:
+        raise ConfigurationError(
+            "wait_for takes a state as the `state` of a Poll or of an OperationTimeout was, and "
+            "this mapping is none; if it is the parsed body of the answer that began the "
+            "operation, ask for that with `raw=True` or a `Response` model, which knows its URL, "
+            "or give the path"
+        )
     url, found, result_url = state.get("url"), state.get("found"), state.get("result_url")
     if (
         set(state) != _STATE

@@ -13,7 +13,7 @@ from ..errors import BodyNotReplayable, ConfigurationError
 from ..models import PaginatedResponse
 from ..options import UNSET, ItemOptions, PageOptions, URLPath
 from ..pagination import NextPage, Page, Pagination
-from .checks import check_at, check_whole
+from .checks import check_at, check_sends_body, check_whole
 from .encoding import as_pairs
 from .formats import Format, find_format
 from .links import absolute, check_stays
@@ -58,6 +58,7 @@ class Walk:
         self._path = path
         rest: dict[str, Any] = {**options}
         self._options = rest
+        check_sends_body(rest, "count what comes, of which `total` tells how many there are")
         self._method: str = rest.pop("method", "GET")
         self._pagination = _as_pagination(rest.pop("pagination", None), target)
         if self._pagination.send_in == "body" and "method" not in options:
@@ -70,9 +71,16 @@ class Walk:
         self._most_ahead = check_whole("ahead")(None, rest.pop("ahead", 0))
         state = rest.pop("state", None)
         self._take_options(rest)
-        for name in ("raw", "response_format"):
-            if name in rest:
-                raise ConfigurationError(f"{name!r} has no place where pages are asked for")
+        if "raw" in rest:
+            raise ConfigurationError(
+                "'raw' has no place where pages are asked for: whoever wants responses asks for "
+                "each page with `get`"
+            )
+        if "response_format" in rest:
+            raise ConfigurationError(
+                "'response_format' has no place where pages are asked for; give the type as the "
+                "second argument, after the path"
+            )
         if self._pagination.send_in == "body" and rest.get("body") is not None:
             rest["body"] = with_placed(rest["body"], {})  # To be read again, as these are.
         if rest.get("parameters") is not None:

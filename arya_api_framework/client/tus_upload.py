@@ -82,8 +82,16 @@ class TusTransfer(Transfer):
         discovers = bool(rest.pop("discover", True))
         state = rest.pop("state", None)
         checksum = rest.pop("checksum", None)
-        if "response_format" in rest:
-            raise ConfigurationError("'response_format' has no place: tus answers with headers")
+        for name in ("raw", "response_format"):
+            if name in rest:
+                raise ConfigurationError(
+                    f"{name!r} has no place: tus answers with headers, and `send` returns the URL"
+                )
+        if "content_type" in rest:
+            raise ConfigurationError(
+                "'content_type' has no place: chunks have the type that tus gives them; give that "
+                "of the file as `filetype` of `metadata`"
+            )
         super().__init__(file, check_chunk_size(rest.pop("chunk_size", None)), rest)
         self._checksum = None if checksum is None else _as_checksum(checksum)
         if self._checksum is not None:

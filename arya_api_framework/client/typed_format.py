@@ -18,6 +18,7 @@ from typing_extensions import TypedDict, override
 
 from ..errors import ConfigurationError, ResponseParseError, ResponseValidationError
 from ..models import Response, set_info
+from ..options import UNSET
 from .formats import Format, no_json, place, recode
 from .json_place import split_place
 from .redaction import clean_text
@@ -53,13 +54,16 @@ class TypedFormat(Format):
     """
 
     _suggests_list = True
+    _option = "response_format"
+    """What whoever gave the type calls it."""
 
-    def __init__(self, target: Any) -> None:
+    def __init__(self, target: Any, given: Any = UNSET) -> None:
         self.name = _name_of(target)
-        if isroutine(target):
+        given = target if given is UNSET else given
+        if isroutine(given):
             raise ConfigurationError(
-                f"response_format must be a type that pydantic can validate, got the function "
-                f"{self.name}"
+                f"{self._option} must be a type that pydantic can validate, got the function "
+                f"{_name_of(given)}"
             )
         try:
             adapter = TypeAdapter[Any](target)
@@ -75,13 +79,13 @@ class TypedFormat(Format):
             KeyError,
         ) as error:
             raise ConfigurationError(
-                f"response_format must be a type that pydantic can validate, got {_shown(target)}"
-                f"{_written_otherwise(target)}"
+                f"{self._option} must be a type that pydantic can validate, got {_shown(given)}"
+                f"{_written_otherwise(given)}"
             ) from error
         for model in _abstract_models(target):
             raise ConfigurationError(
-                f"response_format {self.name} cannot be made: {model.__name__} is abstract, it "
-                f"lacks {', '.join(sorted(model.__abstractmethods__))}"
+                f"{self._option} {_name_of(given)} cannot be made: {model.__name__} is abstract, "
+                f"it lacks {', '.join(sorted(model.__abstractmethods__))}"
             )
         self._validate = validator.validate_json
         self._single = _is_response(target)
@@ -234,9 +238,10 @@ class ItemFormat(TypedFormat):
     """
 
     _suggests_list = False
+    _option = "the format of items"
 
-    def __init__(self, target: Any) -> None:
-        super().__init__(target)
+    def __init__(self, target: Any, given: Any = UNSET) -> None:
+        super().__init__(target, given)
         self.validate = self._validate
         self.is_attached = self._single or self._carries
 
@@ -327,7 +332,7 @@ class ItemsFormat(ItemFormat):
 
     def __init__(self, target: Any) -> None:
         items: Any = list
-        super().__init__(items[target])
+        super().__init__(items[target], target)
         self.name = _name_of(target)
         self._single = _is_response(target)
         self._carries = _may_carry(target)

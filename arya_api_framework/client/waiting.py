@@ -25,6 +25,7 @@ from ..operations import Poll, Polling, StatusCode, Verdict, body_of
 from ..options import UNSET, URLPath, WaitOptions
 from .budget import end_of, exhausted_by
 from .call import hide_what_was_sent
+from .checks import check_sends_body
 from .encoding import as_pairs
 from .formats import Format, find_format
 from .links import check_stays, with_names
@@ -72,6 +73,7 @@ class Waiting:
         check_options(options, also=WaitOptions.__optional_keys__ | {"done", "failed"})
         rest: dict[str, Any] = {**options}
         self._options = rest
+        check_sends_body(rest, "`on_poll` is called for each answer, and `percent` of a Poll tells")
         self._method: str = rest.pop("method", "GET")
         self._is_done = _check_function("done", rest.pop("done", None))
         self._has_failed = _check_function("failed", rest.pop("failed", None))
@@ -111,6 +113,12 @@ class Waiting:
         if isinstance(operation, str | URL):
             self._path = operation
             return path_text(operation)
+        if inspect.iscoroutine(operation):
+            operation.close()
+            raise ConfigurationError(
+                "wait_for got a coroutine, which is no response yet; await it first, as "
+                "`await client.wait_for(await client.post(..., raw=True))`"
+            )
         raise ConfigurationError(
             "wait_for takes a path, the response that began the operation (a `Response` model, or "
             f"what `raw=True` returns), or a state, got {type(operation).__name__}"

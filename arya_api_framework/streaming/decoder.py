@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from ..client.checks import check_whole
 from ..client.formats import place
-from ..errors import ConfigurationError, ResponseTooLarge
+from ..errors import ResponseTooLarge
 
 if TYPE_CHECKING:
     from ..client.response import ResponseInfo
@@ -94,10 +94,7 @@ def check_most(name: str, value: int) -> int:
     Raises:
         ConfigurationError: It is no whole number of 1 or more.
     """
-    most: int = check_whole(name)(None, value)
-    if not most:
-        raise ConfigurationError(f"{name} must be a whole number of 1 or more, got {value!r}")
-    return most
+    return check_whole(name, 1)(None, value)
 
 
 def place_of(info: ResponseInfo | None) -> str:
@@ -109,9 +106,10 @@ def too_large(
     info: ResponseInfo | None, what: str, option: str, limit: int, size: int | None = None
 ) -> ResponseTooLarge:
     """Return the error for what passes its limit."""
+    unit = "bytes" if option == "max_item_size" else "characters"
     return ResponseTooLarge(
-        f"{place_of(info)}{what} is larger than {limit:,}; if that is right, give `{option}` a "
-        "higher limit",
+        f"{place_of(info)}{what} is larger than {limit:,} {unit}; if that is right, give "
+        f"`{option}` a higher limit",
         limit=limit,
         size=size,
     )

@@ -420,6 +420,8 @@ async def test_small_ones(kind: Kind) -> None:
         ((len, [1]), {"progress": 5}, "progress must be True, False or a description, got 5"),
         ((len,), {}, r"map needs the inputs of a function, as `map\(client.user, ids\)`"),
         ((5,), {}, "the calls of map must be a list, or .* got int"),
+        ((len, [1]), {"max_workers": 2}, "did you mean 'concurrency'"),
+        ((len, [1]), {"return_exceptions": 2}, "did you mean \"on_error='collect'\""),
         ((len, 5), {}, "the inputs of map must be a list, or .* got int"),
         ((len, "abc"), {}, "got str"),
         ((["/"], len), {}, "a function and then its inputs, .* got list as the function"),

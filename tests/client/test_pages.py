@@ -142,6 +142,40 @@ async def test_entered(kind: Kind) -> None:
         await server.has_ended(server.connections[1])
 
 
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"on_progress": print}, "'on_progress' tells how much .* `total` tells"),
+        ({"progress": True}, "'progress' tells how much"),
+        ({"raw": True}, "asks for each page with `get`"),
+        ({"concurrency": 3}, "did you mean 'ahead'"),
+    ],
+)
+async def test_options_without_effect(kind: Kind, options: dict[str, Any], text: str) -> None:
+    """They are refused, and the error says what to use in their place."""
+    client = kind.client("http://127.0.0.1:9")
+    for name in ("items", "pages"):
+        with pytest.raises(ConfigurationError, match=text):
+            getattr(client, name)("/", pagination=LinkHeader(), **options)
+    with pytest.raises(ConfigurationError, match="give the type as the second argument"):
+        client.items("/", pagination=LinkHeader(), response_format=int)
+
+
+async def test_progress_of_bodies(kind: Kind) -> None:
+    """How much of a body is sent is told for each page."""
+    told: list[tuple[int, int | None]] = []
+    async with Scripted(page([1], NEXT.format(2)), page([])) as server:
+        items = kind.client(server.url).items(
+            "/",
+            method="POST",
+            body={},
+            pagination=LinkHeader(),
+            on_progress=lambda *done: told.append(done),
+        )
+        assert await collect(kind, items) == [1]
+    assert told.count((2, 2)) == 2
+
+
 async def test_names_with_dots(kind: Kind) -> None:
     """A name with a dot in it is found as it is, or as one with its dots escaped."""
     first = {"a.list": [1], "@odata.nextLink": "/next?page=2"}

@@ -72,7 +72,9 @@ async def test_lines(kind: Kind) -> None:
         async with streaming(kind, client.stream("GET")) as body:
             assert await each(kind, body.iter_lines()) == ["one", "two", "three", "", "four"]
         async with streaming(kind, client.stream("GET", "/log")) as body:
-            with pytest.raises(ResponseTooLarge, match=r"GET .*/log: a line is larger than 5; "):
+            with pytest.raises(
+                ResponseTooLarge, match=r"GET .*/log: a line is larger than 5 characters; "
+            ):
                 await each(kind, body.iter_lines(max_line=5))
 
 

@@ -770,7 +770,8 @@ async def test_a_bar_is_shown_over_the_whole(kind: Kind, monkeypatch: pytest.Mon
         ({"metadata": {"a": 5}}, "'a' must be text, bytes or None, got int"),
         ({"checksum": "sha3"}, "must be one of"),
         ({"response_format": str}, "'response_format' has no place"),
-        ({"raw": True}, "'raw' has no place"),
+        ({"raw": True}, "'raw' has no place: .* `send` returns the URL"),
+        ({"content_type": "text/plain"}, "give that of the file as `filetype` of `metadata`"),
         ({"meta": {}}, "unknown option 'meta'"),
     ],
 )

@@ -890,6 +890,25 @@ async def test_sources_that_are_none(kind: Kind) -> None:
         await client.wait_for("/a", poling=None)
 
 
+@pytest.mark.parametrize("name", ["progress", "on_progress"])
+async def test_progress_of_nothing(kind: Kind, name: str) -> None:
+    """How much of a body is sent is not told where none is; `on_poll` is what was meant."""
+    with pytest.raises(ConfigurationError, match=f"{name!r} tells .* `on_poll` is called"):
+        await kind.client("http://127.0.0.1:9").wait_for("/a", **{name: print})
+
+
+async def test_answers_that_are_no_response(kind: Kind) -> None:
+    """What is left of an answer, or is none yet, says how to give it."""
+
+    async def post() -> None: ...
+
+    client = kind.client("http://127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match=r"if it is the parsed body .* `raw=True`"):
+        await client.wait_for({"id": 1, "url": "/a"})
+    with pytest.raises(ConfigurationError, match=r"got a coroutine.* await it first"):
+        await client.wait_for(post())
+
+
 async def test_errors_of_the_functions(kind: Kind) -> None:
     """What a function of the user's raises ends the wait, unchanged."""
     async with Scripted(say({"status": "running"}), say({"status": "running"})) as server:

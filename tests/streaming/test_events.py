@@ -270,8 +270,8 @@ def test_no_end() -> None:
     found, error, text = outcomes(make, b"data: 1234\n\ndata: 12345\n\n")
     assert (found, error) == ([message("1234")], "ResponseTooLarge")
     assert text == (
-        "a line of event 1 is larger than 10; if that is right, give `max_event_size` a higher "
-        "limit"
+        "a line of event 1 is larger than 10 characters; if that is right, give "
+        "`max_event_size` a higher limit"
     )
     assert outcomes(make, b"data:12345\ndata:1234\n\n").found == [message("12345\n1234")]
     found, error, text = outcomes(make, b"data:12345\ndata:12345\n\n")

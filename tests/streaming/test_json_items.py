@@ -447,7 +447,7 @@ def test_element_too_large() -> None:
     found, error, text = outcomes(make, exact, (1, 2, 3, 8, 9))
     assert (found, error) == (["123456", [1, 2, 3]], "ResponseTooLarge")
     assert text == (
-        "item 2 is larger than 8; if that is right, give `max_item_size` a higher limit"
+        "item 2 is larger than 8 bytes; if that is right, give `max_item_size` a higher limit"
     )
     assert outcomes(make, b'["12345678"]').error == "ResponseTooLarge"
     assert outcomes(make, b'["' + b"x" * 100).error == "ResponseTooLarge"
@@ -547,6 +547,9 @@ def test_names_with_dots() -> None:
         ({"at": 7}, "at must be a name"),
         ({"on_invalid": "drop"}, 'on_invalid must be "raise" or "skip", got \'drop\''),
         ({"max_item_size": 0}, "max_item_size must be a whole number of 1 or more"),
+        ({"max_item_size": "a"}, "max_item_size must be a whole number of 1 or more, got 'a'"),
+        ({"target": 3}, "the format of items must be a type that pydantic can validate, got 3"),
+        ({"target": [int]}, "got [<class 'int'>]; write `list[int]`"),
         ({"target": len}, "must be a type that pydantic can validate"),
         ({"target": object()}, "must be a type that pydantic can validate"),
     ],

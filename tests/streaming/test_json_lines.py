@@ -136,7 +136,7 @@ def test_item_too_large() -> None:
     """An item over the limit is an error after those before it."""
     found, error, text = outcomes(partial(JsonLines[Any], max_item_size=4), b"1234\n 1\n12345\n")
     assert (found, error) == ([1234, 1], "ResponseTooLarge")
-    assert text.startswith("line 3 is larger than 4; if that is right, give `max_item_size`")
+    assert text.startswith("line 3 is larger than 4 bytes; if that is right, give `max_item_size`")
     sizes = partial(JsonSequence[Any], max_item_size=4)
     found, error, text = outcomes(sizes, b"\x1e[12]\n     \x1e[123]\n")
     assert (found, error) == ([[12]], "ResponseTooLarge")

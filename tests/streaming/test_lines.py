@@ -85,7 +85,10 @@ def test_line_too_long() -> None:
     """A line over the limit is an error after those before it, however it comes."""
     found, error, text = outcomes(lambda: LineDecoder(max_line=3), b"abc\r\nab\nabcd\nx\n")
     assert (found, error) == (["abc", "ab"], "ResponseTooLarge")
-    assert text == "a line is larger than 3; if that is right, give `max_line` a higher limit"
+    assert (
+        text
+        == "a line is larger than 3 characters; if that is right, give `max_line` a higher limit"
+    )
     assert outcomes(lambda: LineDecoder(max_line=3), b"abcd").found == []
     decoder = LineDecoder("utf-8", max_line=1, info=response_info())
     with pytest.raises(ResponseTooLarge, match=r"GET https://api.test/users\?token=\*\*\*: a line"):
