@@ -15,6 +15,7 @@ from .client.outcome import said_by
 from .client.redaction import clean_text, redact_url
 from .client.shapes import is_iterable, is_mapping
 from .errors import ConfigurationError, OperationError, ResponseParseError
+from .options import shown, strict
 
 if TYPE_CHECKING:
     from .client.response import RawResponse
@@ -171,6 +172,8 @@ class Polling(ABC):
         """Return what an answer says of the operation."""
 
 
+@strict
+@shown
 class StatusCode(Polling):
     """The status of HTTP tells: it is done with the first success that is no 202.
 
@@ -224,6 +227,8 @@ class _InBody(Polling):
         return Verdict("failed", status, error=error)
 
 
+@strict
+@shown
 class StatusField(_InBody):
     """A text in the body tells, as `{"status": "InProgress"}`.
 
@@ -281,6 +286,8 @@ class StatusField(_InBody):
         return self._goes_on(poll, status)
 
 
+@strict
+@shown
 class DoneFlag(_InBody):
     """A flag in the body tells, as `{"done": true}`; it may be left out while it is false.
 

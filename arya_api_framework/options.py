@@ -212,6 +212,30 @@ def strict(kind: type[_Value]) -> type[_Value]:
     return kind
 
 
+def shown(kind: type[_Value]) -> type[_Value]:
+    """Let the text of what a class makes show the arguments that it was made of.
+
+    A subclass that takes arguments of its own is shown without any.
+    """
+    make: Any = kind.__init__
+
+    @functools.wraps(make)
+    def init(self: Any, *values: Any, **named: Any) -> None:
+        make(self, *values, **named)
+        self._arguments = values, named
+
+    def show(self: Any) -> str:
+        if type(self).__init__ is not kind.__init__:
+            return object.__repr__(self)
+        values, named = self._arguments
+        parts = [*map(repr, values), *(f"{name}={value!r}" for name, value in named.items())]
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    made: Any = kind
+    made.__init__, made.__repr__ = init, show
+    return kind
+
+
 @strict
 @dataclass(frozen=True, slots=True)
 class Timeout:

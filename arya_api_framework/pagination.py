@@ -15,6 +15,7 @@ from .client.link_header import find_link
 from .client.redaction import redact_url
 from .client.shapes import is_sequence
 from .errors import ConfigurationError, PaginationError
+from .options import shown, strict
 
 if TYPE_CHECKING:
     from .client.response import RawResponse
@@ -135,6 +136,8 @@ class Pagination(ABC):
         return None
 
 
+@strict
+@shown
 class LinkHeader(Pagination):
     """The next page is the link `rel="next"` of the `Link` header (RFC 8288).
 
@@ -182,6 +185,8 @@ class _InBody(Pagination):
         return page.before + steps * page.count < (self.total(page) or 0)
 
 
+@strict
+@shown
 class NextURL(_InBody):
     """The next page is a URL in the body.
 
@@ -205,6 +210,8 @@ class NextURL(_InBody):
         return url or None
 
 
+@strict
+@shown
 class Cursor(_InBody):
     """The next page is asked for by a value that this one gives.
 
@@ -258,6 +265,8 @@ class Cursor(_InBody):
         return {self._parameter: cursor}
 
 
+@strict
+@shown
 class PageNumber(_InBody):
     """Pages have numbers.
 
@@ -316,6 +325,8 @@ class PageNumber(_InBody):
         return {self._parameter: number} if self._reaches(page, steps) else None
 
 
+@strict
+@shown
 class Offset(_InBody):
     """A page begins after so many items.
 

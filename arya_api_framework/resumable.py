@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from .client.shapes import is_mapping, is_sequence
 from .errors import ConfigurationError, UploadError
+from .options import shown, strict
 
 if TYPE_CHECKING:
     from .client.response import RawResponse
@@ -65,6 +66,8 @@ class UploadProtocol(ABC):
         return None
 
 
+@strict
+@shown
 class RangeProtocol(UploadProtocol):
     """What is taken is told by `308` and `Range: bytes=0-524287`, as Google's APIs do.
 
@@ -98,6 +101,8 @@ class RangeProtocol(UploadProtocol):
         return Ask(method, {"Content-Range": f"bytes */{'*' if total is None else total}"})
 
 
+@strict
+@shown
 class NextExpectedRanges(UploadProtocol):
     """What is missing is told in JSON, as `{"nextExpectedRanges": ["26-"]}` of Microsoft Graph.
 

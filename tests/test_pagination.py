@@ -1,12 +1,26 @@
 """The strategies of pagination: what they take, and how the `Link` header is read."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
-from arya_api_framework import Cursor, LinkHeader, NextURL, Offset, PageNumber
+from arya_api_framework import (
+    Cursor,
+    DoneFlag,
+    LinkHeader,
+    NextExpectedRanges,
+    NextURL,
+    Offset,
+    PageNumber,
+    RangeProtocol,
+    StatusCode,
+    StatusField,
+)
 from arya_api_framework.client.link_header import find_link
 from arya_api_framework.errors import ConfigurationError
+
+loose: Any = partial  # Type checkers know the arguments, too.
 
 NEXT = [
     ([], None),
@@ -73,3 +87,40 @@ def test_what_a_strategy_refuses(make: Any) -> None:
     """An argument that can never work is refused where it is given."""
     with pytest.raises(ConfigurationError, match="must be"):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (loose(PageNumber, page_size=5), "PageNumber .* 'page_size'; did you mean 'size'"),
+        (loose(Offset, page_size=5), "did you mean 'limit'"),
+        (loose(Cursor, att="a"), "did you mean 'at'"),
+        (loose(NextURL, "a", "b"), "NextURL: too many positional"),
+        (loose(LinkHeader, "X-Total"), "LinkHeader: too many positional"),
+        (loose(StatusField, finished=["ok"]), "StatusField .* did you mean 'done'"),
+        (loose(DoneFlag, "a", "b"), "DoneFlag: too many positional"),
+        (loose(StatusCode, 404), "StatusCode: too many positional"),
+        (loose(RangeProtocol, ask=False), "RangeProtocol .* did you mean 'asks'"),
+        (loose(NextExpectedRanges, name="a"), "it takes at"),
+    ],
+)
+def test_arguments_that_there_are_not(make: Any, text: str) -> None:
+    """The error is one of the framework's, and says which there are."""
+    with pytest.raises(ConfigurationError, match=text):
+        make()
+
+
+def test_their_texts() -> None:
+    """They are shown as they were made."""
+
+    class Own(Cursor):
+        """One that takes arguments of its own."""
+
+        def __init__(self, secret: str) -> None:
+            super().__init__(secret)
+
+    assert repr(Cursor("after", more="m")) == "Cursor('after', more='m')"
+    assert repr(StatusCode(done=404)) == "StatusCode(done=404)"
+    assert repr(RangeProtocol()) == "RangeProtocol()"
+    assert "s3cret" not in repr(Own("s3cret"))
+    assert "Own object" in repr(Own("s3cret"))

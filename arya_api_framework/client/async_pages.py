@@ -25,6 +25,9 @@ class _AsyncWalker(AsyncHint, AsyncIterator[T]):
         self._request = request
         self._running: list[tuple[Position, AsyncPageTask]] = []
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._walk.title}>"
+
     @property
     def total(self) -> int | None:
         """How many items all pages hold together, `None` while no page has told."""

@@ -68,6 +68,9 @@ class AsyncTusUpload:
         self._target = target
         self._rest = rest
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._transfer.title!r}, {self.offset} of {self.size}>"
+
     @property
     def url(self) -> str | None:
         """Where the upload is, `None` as long as it is not created."""

@@ -118,6 +118,7 @@ _ELSEWHERE: dict[str, str | tuple[str, ...]] = {
     "dest": "to",
     "exist_ok": "overwrite",
     "filename": "to",
+    "finished": "done",
     "max_workers": ("concurrency", "connections", "ahead"),
     "page_size": ("size", "limit"),
     "return_exceptions": "on_error='collect'",

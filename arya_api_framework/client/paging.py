@@ -121,6 +121,11 @@ class Walk:
         self._decide()
         return self.position.written(self._skip, over=self._over)
 
+    @property
+    def title(self) -> str:
+        """What is asked for, as it may be shown."""
+        return f"{self._method} {redact_url(path_text(self._path))}"
+
     def call(self, position: Position) -> tuple[str, URLPath, dict[str, Any]]:
         """Return method, path and options of the call for a page.
 

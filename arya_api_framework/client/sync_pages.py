@@ -25,6 +25,9 @@ class _SyncWalker(SyncHint, Iterator[T]):
         self._request = request
         self._running: list[tuple[Position, SyncPageTask]] = []
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._walk.title}>"
+
     @property
     def total(self) -> int | None:
         """How many items all pages hold together, `None` while no page has told."""

@@ -176,6 +176,13 @@ async def test_progress_of_bodies(kind: Kind) -> None:
     assert told.count((2, 2)) == 2
 
 
+async def test_its_text(kind: Kind) -> None:
+    """It says what is asked for, and no secret."""
+    client = kind.client("http://127.0.0.1:9")
+    items = client.items("/things?key=s3cret", pagination=LinkHeader())
+    assert repr(items) == f"<{type(items).__name__} of GET /things?key=***>"
+
+
 async def test_names_with_dots(kind: Kind) -> None:
     """A name with a dot in it is found as it is, or as one with its dots escaped."""
     first = {"a.list": [1], "@odata.nextLink": "/next?page=2"}

@@ -784,6 +784,12 @@ async def test_options_that_can_never_work_are_refused(
         client.tus(BIG, "/files", **options)
 
 
+async def test_its_text(kind: Kind) -> None:
+    """It says how far it is."""
+    upload = kind.client("https://api.test").tus(b"film", "/files?key=s3cret")
+    assert repr(upload) == f"<{type(upload).__name__} of 'upload', 0 of 4>"
+
+
 async def test_an_upload_that_is_cancelled_goes_on_later(tmp_path: Path) -> None:
     """It ends at once, leaves no file open, and the server keeps what it has."""
     kind = Kind("async")
