@@ -16,7 +16,7 @@ import pytest
 from arya_api_framework import AsyncClient
 from arya_api_framework.errors import ConfigurationError
 from tests.client.test_cancelled_anywhere import cancelled_at
-from tests.patience import until_async
+from tests.patience import PATIENCE, until_async
 from tests.scripted import HANG, OK, Read, Scripted, Step
 
 
@@ -145,6 +145,16 @@ async def test_inputs_are_taken_while_nobody_reads(client: AsyncClient) -> None:
     assert await anext(results) == 0
     await until_async(lambda: source.taken == 5)
     await results.aclose()
+
+
+async def test_a_slow_reader(client: AsyncClient) -> None:
+    """Inputs are taken again when there is room, though no call ends that would tell so."""
+    source = Source()
+    results = client.map(double, source.numbers(9), concurrency=1)
+    assert await anext(results) == 0
+    await until_async(lambda: results.done == 3)  # As many as may wait, so that nothing runs.
+    async with asyncio.timeout(PATIENCE):
+        assert [one async for one in results] == [2 * number for number in range(1, 9)]
 
 
 async def test_awaitables(client: AsyncClient) -> None:

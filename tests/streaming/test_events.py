@@ -283,6 +283,14 @@ def test_no_end() -> None:
     assert outcome(make(), [b":\n" * 1000, b"data: x\n\n"]).found == [message("x")]
 
 
+def test_the_limit_is_that_of_one_event() -> None:
+    """Any number of events may come, each of which is within the limit."""
+    for size in (1, 7, 10_000):
+        decoder = EventDecoder[str](max_event_size=10)
+        found = decode(decoder, cut(b"data: 1234\n\n" * 100, size))
+        assert [event.data for event in found] == ["1234"] * 100
+
+
 def test_large_event_in_small_pieces() -> None:
     """An event costs what it is long, not the square of it: that would not end in a day."""
     decoder = EventDecoder[str](max_event_size=10**8)

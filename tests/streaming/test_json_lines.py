@@ -127,6 +127,12 @@ def test_skipping() -> None:
         assert [user.id for user in found] == [1, 5, 6]
         assert all(user.model_response.status == 200 for user in found)
         assert (texts.skipped, texts.count) == (5, 8)
+    # What is cut takes nothing of the one after it with it.
+    cut_texts = b'\x1e[1,\x1e[2]\n\x1e"a\x1e"b"\n\x1e7\x1e8\n'
+    for size in (1, 2, 1000):
+        sequence = JsonSequence[Any](on_invalid="skip")
+        assert decode(sequence, cut(cut_texts, size)) == [[2], "b", 8]
+        assert (sequence.skipped, sequence.count) == (3, 6)
     # The last one may be cut: nobody knows whether it would have fitted.
     assert outcome(JsonLines(on_invalid="skip"), [b"1\n["]).error == "ResponseParseError"
     assert outcome(JsonSequence(on_invalid="skip"), [b"\x1e1"]).error == "ResponseParseError"
