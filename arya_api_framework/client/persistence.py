@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import TYPE_CHECKING
 
-from ..errors import FrameworkException, HTTPError, RequestTimeout, TransportError, UploadError
+from ..errors import (
+    BudgetExhausted,
+    FrameworkException,
+    HTTPError,
+    RequestTimeout,
+    TransportError,
+    UploadError,
+)
 from ..retry import Failure, Retry, find_wait
 from .body import Body
+from .budget import end_of, exhausted_by
 from .redaction import redact_url
 from .retries import COST, COST_OF_TIMEOUT, describe, read_decision
 
@@ -50,6 +59,9 @@ class Persistence:
             error: What went wrong.
             request: What was sent.
             may_pass: Whether it is one that passes, whatever the `Retry` says.
+
+        Raises:
+            BudgetExhausted: The wait would last longer than the budget around the upload.
         """
         retry = self._retry
         raw = error.raw if isinstance(error, HTTPError) else None
@@ -73,12 +85,17 @@ class Persistence:
         if asked is not None and asked > retry.max_retry_after:
             error.retry_stopped_by = "retry_after"
             return None
+        wait = max(asked or 0.0, self._backoff(retry))
+        spent = self._over_budget(wait)
+        if spent is not None:
+            error.retry_stopped_by = "timeout"
+            spent.sent, spent.retry_after = error.sent, asked
+            raise spent from error
         origin = request.origin.prefix
         cost = COST_OF_TIMEOUT if isinstance(error, RequestTimeout) else COST
         if retry.budget is not None and not self._origins.spend(origin, cost, retry.budget):
             error.retry_stopped_by = "budget"
             return None
-        wait = max(asked or 0.0, self._backoff(retry))
         if raw is not None and raw.status in _OVERLOADED and asked is not None:
             self._origins.pause(origin, asked)
         self._tell(request, describe(error), wait)
@@ -89,6 +106,7 @@ class Persistence:
 
         Raises:
             UploadError: That was so too often.
+            BudgetExhausted: The wait would last longer than the budget around the upload.
         """
         self._failures += 1
         if self._retry is None or self._failures >= self._retry.attempts:
@@ -96,8 +114,22 @@ class Persistence:
                 f"the server has taken nothing of what was sent, {self._failures} times in a row"
             )
         wait = self._backoff(self._retry)
+        spent = self._over_budget(wait)
+        if spent is not None:
+            spent.sent = "yes"
+            raise spent
         self._tell(request, "nothing was taken", wait)
         return wait
+
+    def _over_budget(self, wait: float) -> BudgetExhausted | None:
+        """Return the error for a budget that would be over before a wait is."""
+        ends = end_of(self._origins) if self._origins.budgets else None
+        if ends is None or time.monotonic() + wait < ends:
+            return None
+        spent = exhausted_by(self._origins, ends)
+        assert spent is not None
+        spent.budget.exhausted = True
+        return spent
 
     def _backoff(self, retry: Retry) -> float:
         doubled = retry.backoff * 2.0 ** min(self._failures - 1, 40)

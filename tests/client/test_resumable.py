@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import io
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from arya_api_framework import (
     UploadProtocol,
 )
 from arya_api_framework.errors import (
+    BudgetExhausted,
     ConfigurationError,
     ConnectError,
     ConnectionLost,
@@ -30,12 +32,13 @@ from arya_api_framework.errors import (
     HTTPNotFound,
     HTTPPermanentRedirect,
     HTTPServiceUnavailable,
+    RequestTimeout,
     ResponseValidationError,
     UploadError,
 )
 from tests.conftest import Kind
 from tests.patience import until_async
-from tests.scripted import Scripted
+from tests.scripted import HANG, Scripted
 from tests.upload_servers import RangeServer
 
 KiB = 1024
@@ -254,6 +257,67 @@ async def test_the_budget_of_attempts_bounds_it(kind: Kind) -> None:
             await client.upload_resumable(BIG, "/session")
         assert error.value.retry_stopped_by == "budget"
         assert server.count("PUT") == 2
+
+
+@pytest.mark.parametrize("asked", [None, "21"])
+async def test_a_wait_beyond_the_budget_is_not_begun(kind: Kind, asked: str | None) -> None:
+    """Neither after a failure nor after an answer that takes nothing; as for any call."""
+    headers = {} if asked is None else {"Retry-After": asked}
+    retry = Retry(backoff=1e9, max_backoff=1e9) if asked is None else FAST
+    async with RangeServer() as server:
+        client = kind.client(server.url, retry=retry)
+        server.answers["PUT"] = [lambda _: web.Response(status=503, headers=headers)]
+        with client.budget(seconds=20) as budget:
+            with pytest.raises(BudgetExhausted) as error:
+                await client.upload_resumable(BIG, "/session")
+            cause = error.value.__cause__
+            assert isinstance(cause, HTTPServiceUnavailable)
+            assert cause.retry_stopped_by == "timeout"
+            assert error.value.sent == "yes"
+            assert error.value.retry_after == (None if asked is None else 21)
+            assert str(error.value).startswith(f"PUT {server.url}/session: the budget is used up")
+        assert budget.exhausted
+        assert server.count("PUT") == 1
+        server.answers["PUT"] = [308]
+        if asked is None:
+            with client.budget(seconds=20) as budget:
+                await client.upload_resumable(BIG, "/session")
+            assert budget.exhausted
+            assert server.count("PUT") == 2
+        else:  # There is time for a short wait.
+            with client.budget(seconds=20) as budget:
+                await client.upload_resumable(BIG, "/session", chunk_size=None)
+            assert not budget.exhausted
+            assert server.data == BIG
+
+
+async def test_an_attempt_after_a_timeout_costs_twice(kind: Kind) -> None:
+    """Of the tokens of the retry budget, as for any call."""
+    async with Scripted(HANG, HANG, HANG) as server:
+        retry = Retry(backoff=0.001, attempts=9, budget=12)
+        client = kind.client(server.url, retry=retry, timeout=0.3)
+        with pytest.raises(RequestTimeout) as error:
+            await client.upload_resumable(b"abc", "/session", protocol=RangeProtocol(asks=False))
+        assert error.value.retry_stopped_by == "budget"
+        assert len(server.log) == 2
+
+
+async def test_waits_are_spread(kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
+    """Each wait is a random part of the one that grows, so that uploads do not come at once."""
+    async with RangeServer() as server:
+        client = kind.client(server.url, retry=Retry(backoff=0.001, attempts=8))
+        server.answers["PUT"] = [308, 308, 503, 503, 503]
+        with caplog.at_level(logging.INFO):
+            await client.upload_resumable(BIG, "/session")
+        waits = [
+            record.args[-1]
+            for record in caplog.records
+            if "goes on in" in record.msg and isinstance(record.args, tuple)
+        ]
+        assert len(set(waits)) == 5
+        for count, wait in enumerate(waits):
+            assert isinstance(wait, float)
+            assert 0 < wait <= 0.001 * 2**count
 
 
 async def test_what_a_server_decides_counts(kind: Kind) -> None:

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from arya_api_framework import Checksum, Hook, Request, Retry, SubClient, TusServer
 from arya_api_framework.errors import (
+    BudgetExhausted,
     ConfigurationError,
     ConnectionLost,
     HTTPConflict,
@@ -684,6 +685,21 @@ async def test_a_server_that_takes_nothing_is_left(kind: Kind) -> None:
         server.answers["PATCH"] = [409] * 9
         with pytest.raises(UploadError, match=r"stands elsewhere than at 0 \(409\)"):
             await tus(kind, client, b"abc", "/files").send()
+
+
+async def test_a_wait_beyond_the_budget_is_not_begun(kind: Kind) -> None:
+    """The upload ends with the budget, and goes on outside of it."""
+    async with Server() as server:
+        client = kind.client(server.url, retry=FAST)
+        late = {"Retry-After": "21"}
+        server.answers["PATCH"] = [lambda _: web.Response(status=503, headers=late)]
+        upload = tus(kind, client, b"abc", "/files")
+        with client.budget(seconds=20) as budget:
+            with pytest.raises(BudgetExhausted) as error:
+                await upload.send()
+            assert isinstance(error.value.__cause__, HTTPServiceUnavailable)
+        assert budget.exhausted
+        assert methods(server) == ["OPTIONS", "POST", "PATCH"]
 
 
 async def test_a_conflict_is_asked_about(kind: Kind) -> None:
