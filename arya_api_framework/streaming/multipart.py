@@ -204,7 +204,11 @@ def guess_type(name: str | None) -> str:
     """Return the media type that a file name suggests."""
     import mimetypes
 
-    return (mimetypes.guess_type(name)[0] if name else None) or "application/octet-stream"
+    media_type, coding = mimetypes.guess_type(name) if name else (None, None)
+    if coding is not None:
+        # What is packed is sent as it is, so its type is not that of what it holds.
+        media_type = "application/gzip" if coding == "gzip" else None
+    return media_type or "application/octet-stream"
 
 
 def is_json_type(media_type: str) -> bool:

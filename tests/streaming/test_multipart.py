@@ -257,11 +257,14 @@ def test_two_content_types_are_refused() -> None:
         ("a.png", "image/png"),
         ("a.JSON", "application/json"),
         ("a", "application/octet-stream"),
+        ("a.json.gz", "application/gzip"),
+        ("a.tgz", "application/gzip"),
+        ("a.csv.bz2", "application/octet-stream"),
         (None, "application/octet-stream"),
     ],
 )
 def test_a_type_is_guessed_from_a_name(name: str | None, media_type: str) -> None:
-    """Unknown endings are just bytes."""
+    """Unknown endings are just bytes; what is packed is not what it holds."""
     assert guess_type(name) == media_type
 
 
