@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Generator, Sequence
 from typing import Any, Protocol
 
+from multidict import CIMultiDict
 from typing_extensions import override
 
 from ..checksum import Checksum
@@ -99,13 +100,12 @@ class Summing:
 
     def write(self, request: Request) -> None:
         """Put the digests into the header of a request."""
-        fields: dict[str, list[str]] = {}
+        fields: CIMultiDict[list[str]] = CIMultiDict()
         for one in self._sums:
             digest = base64.b64encode(self._hashes[one.algorithm].digest()).decode()
             fields.setdefault(one.header, []).append(one.write(digest))
         for name, values in fields.items():
-            request.headers.popall(name, None)
-            request.headers[name] = ", ".join(values)
+            request.headers[name] = ", ".join(values)  # In the place of all there are.
 
 
 class ChecksumHook(Hook):

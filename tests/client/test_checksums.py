@@ -90,6 +90,17 @@ async def test_several_digests_take_one_pass(kind: Kind, server: Server) -> None
     assert second.startswith("sha-512=:")
 
 
+async def test_a_field_has_one_name(kind: Kind, server: Server) -> None:
+    """However it is spelled, what it holds stands together, in the place of what was there."""
+    client = kind.client(server.url)
+    sums = [Checksum("sha-256", header="Repr-Digest"), Checksum("sha-512", header="repr-digest")]
+    given = [("REPR-digest", "sha-256=:AA==:"), ("Repr-Digest", "sha-256=:AB==:")]
+    await client.put("/echo", data=b"abc", checksum=sums, headers=given)
+    (found,) = server.log[-1].headers.getall("Repr-Digest")
+    sha512 = b64(hashlib.sha512(b"abc").digest())
+    assert found == f"sha-256=:{sha256(b'abc')}:, sha-512=:{sha512}:"
+
+
 async def test_a_file_on_every_way(lane: Lane, server: Server, tmp_path: Path) -> None:
     """A file as it is, in a form, and compressed: the digest is of what came."""
     path = tmp_path / "data.csv"
