@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import functools
 import io
 import os
 import pty
@@ -10,7 +11,7 @@ import struct
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TextIO
@@ -347,6 +348,59 @@ async def test_a_body_that_hooks_took_away_is_not_shown(
     client = kind.client(server.url, hooks=[Nothing()])
     await client.post("/echo", data=b"abc", progress=True)
     assert terminal.close() == ""
+
+
+async def test_a_function_is_told_beside_the_bar(
+    kind: Kind, server: Server, terminal: Terminal
+) -> None:
+    """Both get each count."""
+    terminal.show()
+    told: list[tuple[int, int | None]] = []
+    client = kind.client(server.url)
+    await client.post(
+        "/echo", data=BIG, progress=True, on_progress=lambda *counts: told.append(counts)
+    )
+    drawn = terminal.close()
+    assert told[-1] == (len(BIG), len(BIG))
+    assert len(told) >= 3
+    assert "100%" in drawn or "768.0/768.0 KiB" in drawn
+
+
+async def waits(done: int, total: int | None) -> None:
+    """Do what has to be awaited."""
+
+
+async def gives(done: int, total: int | None) -> AsyncIterator[int]:
+    """Give what has to be awaited."""
+    yield done
+
+
+class Waits:
+    """What is called as a function, and has to be awaited."""
+
+    async def __call__(self, done: int, total: int | None) -> None:
+        """Do it."""
+
+
+@pytest.mark.parametrize("function", [waits, gives, Waits(), functools.partial(waits, 1), 5])
+async def test_what_cannot_be_told_is_refused(
+    kind: Kind, server: Server, tmp_path: Path, function: Any
+) -> None:
+    """A function is called as the counts change, and nobody would await what it returns."""
+    client = kind.client(server.url)
+    text = "on_progress( of map)? must be a (plain )?function, (not one with `async def`|got 5)"
+    for call in (
+        lambda **options: client.post("/echo", data=b"abc", **options),
+        lambda **options: client.stream_file(b"abc", "/echo", **options),
+        lambda **options: client.upload_file(b"abc", "/echo", **options),
+        lambda **options: client.upload_resumable(b"abc", "/echo", **options),
+        lambda **options: client.tus(b"abc", "/echo", **options),
+        lambda **options: client.download("/echo", tmp_path / "x", **options),
+        lambda **options: kind.call(client.target.map, str, [1], **options),
+    ):
+        with pytest.raises(ConfigurationError, match=text):
+            await call(on_progress=function)
+    assert server.log == []
 
 
 @needs_fork

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..client.checks import check_progress, near_miss
+from ..client.checks import check_callback, check_progress, near_miss
 from ..client.forgotten import find_caller
 from ..errors import BudgetExhausted, ClientClosedError, ConfigurationError
 from ..options import UNSET, MapOptions, Unset
@@ -21,7 +21,6 @@ from .calls import (
     check_calls,
     check_concurrency,
     check_on_error,
-    check_on_progress,
     check_ordered,
     length_of,
 )
@@ -90,7 +89,7 @@ class Batch:
         self._concurrency = check_concurrency(options.get("concurrency", _CONCURRENCY))
         self._is_ordered = check_ordered(options.get("ordered", True))
         self._collects = check_on_error(options.get("on_error", "raise"))
-        self._on_progress = check_on_progress(options.get("on_progress"))
+        self._on_progress = check_callback("on_progress of map", options.get("on_progress"))
         self._progress = check_progress(options.get("progress"))
         self._made_at = find_caller()
         self._finalizers: list[weakref.finalize[..., Any]] = []

@@ -20,7 +20,6 @@ __all__ = [
     "check_calls",
     "check_concurrency",
     "check_on_error",
-    "check_on_progress",
     "check_ordered",
     "has_method",
     "length_of",
@@ -137,17 +136,6 @@ def check_on_error(value: Any) -> bool:
     if value not in ("raise", "collect"):
         raise ConfigurationError(f"on_error of map must be 'raise' or 'collect', got {value!r}")
     return bool(value == "collect")
-
-
-def check_on_progress(value: Any) -> Callable[[int, int | None], object] | None:
-    """Return the function that is told how many calls have ended."""
-    if value is not None and not callable(value):
-        raise ConfigurationError(
-            "on_progress of map must be a function that takes how many calls have ended and how "
-            f"many there are, got {type(value).__name__}"
-        )
-    function: Callable[[int, int | None], object] | None = value
-    return function
 
 
 def length_of(inputs: Any) -> int | None:

@@ -57,6 +57,7 @@ __all__ = [
     "CHECKS",
     "check_at",
     "check_auth",
+    "check_callback",
     "check_checksum",
     "check_compress",
     "check_deadline",
@@ -333,6 +334,27 @@ def check_sends_body(options: Mapping[str, Any], instead: str) -> None:
             raise ConfigurationError(
                 f"{name!r} tells how much of a body is sent, and nothing is sent here; {instead}"
             )
+
+
+def check_callback(name: str, value: Any) -> Callable[..., Any] | None:
+    """Return a function of the user's that is called on the way, `None` where there is none.
+
+    Args:
+        name: What to call it in an error.
+        value: What was given.
+
+    Raises:
+        ConfigurationError: It is no function, or one whose result would have to be awaited.
+    """
+    if value is None:
+        return None
+    if not callable(value):
+        raise ConfigurationError(f"{name} must be a function, got {value!r}")
+    kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+    if any(is_one(part) for part in (value, type(value).__call__) for is_one in kinds):
+        raise ConfigurationError(f"{name} must be a plain function, not one with `async def`")
+    function: Callable[..., Any] = value
+    return function
 
 
 def check_priority(_: Any, value: Any) -> int:

@@ -16,7 +16,7 @@ from ..streaming.digests import read_digest
 from ..streaming.open_file import OpenFile, Sink
 from ..streaming.part_file import PartFile, check_target
 from ..streaming.part_notes import Kept
-from .checks import check_flag, check_progress, check_whole, near_miss
+from .checks import check_callback, check_flag, check_progress, check_whole, near_miss
 from .encoding import as_pairs
 from .redaction import redact_url
 
@@ -131,11 +131,9 @@ class Wish:
         self.asks_server = checksum is True
         self.digest = None if checksum in (None, True, False) else read_digest(checksum)
         self.progress = check_progress(rest.pop("progress", None))
-        self.on_progress: Progress | None = rest.pop("on_progress", None)
-        if self.on_progress is not None and not callable(self.on_progress):
-            raise ConfigurationError(
-                f"on_progress must be a function of two numbers, got {self.on_progress!r}"
-            )
+        self.on_progress: Progress | None = check_callback(
+            "on_progress", rest.pop("on_progress", None)
+        )
         self._headers = as_pairs("`headers`", rest.pop("headers", None) or {})
         for name, _ in self._headers:
             if name.lower() in _OURS:

@@ -196,8 +196,9 @@ def choose_content(options: RequestOptions) -> Content:
         content = Content(None, None)
     progress = options.get("on_progress")
     if progress is not None:
-        if not callable(progress):
-            raise ConfigurationError(f"`on_progress` must be callable, got {progress!r}")
+        from .checks import check_callback
+
+        check_callback("on_progress", progress)
         if isinstance(content.body, bytes):
             content.body = BytesBody(content.body)
         if content.body is not None:

@@ -11,7 +11,7 @@ from ..options import UNSET, Progress
 from ..retry import Retry
 from .body import Body
 from .call import hide_what_was_sent
-from .checks import check_progress, check_retry
+from .checks import check_callback, check_progress, check_retry
 from .persistence import Persistence
 from .prepare import SEND_OPTIONS, check_options
 from .redaction import redact_url
@@ -72,9 +72,9 @@ class Transfer(ABC):
             ConfigurationError: One can never work.
         """
         self.progress = check_progress(options.pop("progress", None))
-        self._on_progress: Progress | None = options.pop("on_progress", None)
-        if self._on_progress is not None and not callable(self._on_progress):
-            raise ConfigurationError(f"`on_progress` must be callable, got {self._on_progress!r}")
+        self._on_progress: Progress | None = check_callback(
+            "on_progress", options.pop("on_progress", None)
+        )
         check_options(options)
         for name in ("body", "data", "files", "raw", "follow_redirects", "hedge"):
             if name in options:

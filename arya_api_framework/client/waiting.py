@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
@@ -25,7 +24,7 @@ from ..operations import Poll, Polling, StatusCode, Verdict, body_of
 from ..options import UNSET, URLPath, WaitOptions
 from .budget import end_of, exhausted_by
 from .call import hide_what_was_sent
-from .checks import check_sends_body
+from .checks import check_callback, check_sends_body
 from .encoding import as_pairs
 from .formats import Format, find_format
 from .links import check_stays, with_names
@@ -75,9 +74,9 @@ class Waiting:
         self._options = rest
         check_sends_body(rest, "`on_poll` is called for each answer, and `percent` of a Poll tells")
         self._method: str = rest.pop("method", "GET")
-        self._is_done = _check_function("done", rest.pop("done", None))
-        self._has_failed = _check_function("failed", rest.pop("failed", None))
-        self._on_poll = _check_function("on_poll", rest.pop("on_poll", None))
+        self._is_done = check_callback("done", rest.pop("done", None))
+        self._has_failed = check_callback("failed", rest.pop("failed", None))
+        self._on_poll = check_callback("on_poll", rest.pop("on_poll", None))
         self._polling = _check_polling(rest.pop("polling", None))
         self._pace = Pace(rest)
         self._raw: bool = rest.pop("raw", False)
@@ -411,14 +410,6 @@ def _check_replayable(asked: ResponseInfo) -> None:
         error = BodyNotReplayable("the next call wants the body again, but it is an iterator")
         error.method, error.url = request.method, redact_url(request.url)
         raise error
-
-
-def _check_function(name: str, value: Any) -> Any:
-    if value is not None and not callable(value):
-        raise ConfigurationError(f"{name} must be a function, got {value!r}")
-    if inspect.iscoroutinefunction(value):
-        raise ConfigurationError(f"{name} must be a plain function, not one with `async def`")
-    return value
 
 
 def _check_polling(value: Any) -> Polling:

@@ -685,7 +685,7 @@ async def test_a_file_that_is_none_is_refused(kind: Kind, file: Any) -> None:
         ({"follow_redirects": True}, "'follow_redirects' has no place"),
         ({"protocol": 5}, "protocol must be one such as"),
         ({"protocol": RangeProtocol}, "protocol must be one such as"),
-        ({"on_progress": 5}, "must be callable"),
+        ({"on_progress": 5}, "on_progress must be a function, got 5"),
         ({"progress": 5}, "progress must be"),
         ({"chunksize": 5}, "unknown option 'chunksize'"),
         ({"retry": 5}, "retry"),
