@@ -50,7 +50,8 @@ FrameworkException: CircuitOpenError BudgetExhausted LimiterUnavailable Credenti
 FrameworkException: EgressRefused AuthError PaginationError OperationError ContentChanged HTTPError
 OperationError: OperationFailed OperationTimeout(TimeoutError)
 FrameworkException: ChecksumMismatch FileError(OSError)
-FileError: TargetExists(FileExistsError)
+FileError: TargetExists(FileExistsError) UnreadableFile
+ConfigurationError: UnreadableFile
 ClientError: SyncClientError AsyncClientError ConfigurationError(ValueError)
 ClientError: ClientClosedError(RuntimeError) SubClientError
 ValidationError: ConfigurationError(ValueError)

@@ -112,9 +112,10 @@ class AsyncTusUpload:
         After an error it may be called again, and goes on where the server stands.
 
         Raises:
-            ConfigurationError: The file has changed, or is larger than the server takes; or the
-                server puts the upload at another origin.
-            UploadError: What the server tells of the upload does not fit.
+            UnreadableFile: The file cannot be read, or has changed.
+            UploadError: What the server tells of the upload does not fit; or it cannot do what is
+                asked for, or the file is larger than it takes.
+            ConfigurationError: It puts the upload at another origin.
             UploadLost: The server no longer has it.
             FrameworkException: A request failed for good; see `request`.
         """

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from typing_extensions import override
 
-from ..errors import BodyNotReplayable, ConfigurationError
+from ..errors import BodyNotReplayable, ConfigurationError, UnreadableFile
 from ..options import Progress
 from .hints import is_async_iterable
 from .shapes import is_bytes, is_iterable, is_mapping, is_model, is_sequence
@@ -31,6 +31,7 @@ __all__ = [
     "encode_text",
     "file_body",
     "file_name",
+    "unreadable",
 ]
 
 CHUNK_SIZE = 512 * 1024
@@ -167,7 +168,7 @@ class FileBody(Body):
                 left -= len(chunk)
             yield bytes(chunk)
         if left:
-            raise ConfigurationError(f"{self._what} became {left} bytes shorter while it was sent")
+            raise UnreadableFile(f"{self._what} became {left} bytes shorter while it was sent")
 
 
 class _Readable:
@@ -180,9 +181,7 @@ class _Readable:
         try:
             return self._file.read(size)
         except OSError as error:
-            raise ConfigurationError(
-                f"file {self._file.name!r} cannot be read: {type(error).__name__}"
-            ) from error
+            raise unreadable(self._file.name, error) from error
 
 
 class IteratorBody(Body):
@@ -255,7 +254,8 @@ def file_body(source: object, what: str) -> bytes | Body:
         what: What to call it in an error.
 
     Raises:
-        ConfigurationError: It is none of these, or a file that cannot be read.
+        ConfigurationError: It is none of these.
+        UnreadableFile: It is a file that cannot be read.
     """
     given: Any = source
     if isinstance(source, str):
@@ -301,6 +301,14 @@ def _open(path: os.PathLike[str]) -> BinaryIO:
         # Opening a pipe would wait for somebody to write to it.
         if stat.S_ISREG(os.stat(name).st_mode):
             return open(name, "rb")
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise unreadable(name, error) from error
+    except ValueError as error:
         raise ConfigurationError(f"file {name!r} cannot be read: {type(error).__name__}") from error
-    raise ConfigurationError(f"file {name!r} is no regular file")
+    raise UnreadableFile(f"file {name!r} is no regular file", path=name)
+
+
+def unreadable(path: str, error: OSError) -> UnreadableFile:
+    """Return the error that says why a file cannot be read."""
+    text = f"file {path!r} cannot be read: {type(error).__name__}"
+    return UnreadableFile(text, path=path, errno=error.errno)

@@ -157,7 +157,7 @@ class Wish:
             mode: Any = getattr(to, "mode", "b")
             if hasattr(to, "encoding") or (isinstance(mode, str) and "b" not in mode):
                 raise ConfigurationError("a file to download to must be open for bytes, not text")
-            self._file = to
+            self._file = _check_open(to)
         else:
             raise ConfigurationError(
                 "a download needs a path, a folder or a file that is open for writing bytes, got "
@@ -243,3 +243,17 @@ class Wish:
     def target(self) -> str | None:
         """Where the file is to be put; `None` for an open file."""
         return os.path.join(self._folder, self.name) if self._folder else None
+
+
+def _check_open(file: Any) -> Any:
+    """Return a file that can be written to.
+
+    Raises:
+        ConfigurationError: It is closed, or open for reading.
+    """
+    if getattr(file, "closed", False) is True:
+        raise ConfigurationError("the file to download to is closed")
+    writable: Any = getattr(file, "writable", None)
+    if callable(writable) and not writable():
+        raise ConfigurationError("the file to download to is not open for writing; open it as 'wb'")
+    return file

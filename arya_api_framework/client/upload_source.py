@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 
 from typing_extensions import override
 
-from ..errors import ConfigurationError, UploadError
-from .body import Body, BytesBody, FileBody, file_body, file_name
+from ..errors import UnreadableFile, UploadError
+from .body import Body, BytesBody, FileBody, file_body, file_name, unreadable
 
 __all__ = ["Pieces", "Source", "make_source"]
 
@@ -39,7 +39,7 @@ class Source(ABC):
         """Return what is sent from an offset on, at most so many bytes.
 
         Raises:
-            ConfigurationError: The file has changed.
+            UnreadableFile: The file is gone, or has changed.
         """
 
     def wants(self, start: int, most: int) -> Pieces | None:
@@ -78,19 +78,18 @@ class _FileSource(Source):
         try:
             found = os.stat(self._file if self._is_path else self._file.fileno())
         except (AttributeError, OSError, ValueError) as error:
-            if not self._is_path:
-                return None
-            raise ConfigurationError(
-                f"file {os.fspath(self._file)!r} cannot be read: {type(error).__name__}"
-            ) from error
+            if self._is_path and isinstance(error, OSError):
+                raise unreadable(os.fspath(self._file), error) from error
+            return None
         return found.st_size, found.st_mtime_ns
 
     @override
     def body(self, start: int, most: int | None) -> Body:
         found = self._look()
         if found != self._known:
-            raise ConfigurationError(
-                f"the file changed while it was sent: it had {self.size} bytes; send it anew"
+            raise UnreadableFile(
+                f"the file changed while it was sent: it had {self.size} bytes; send it anew",
+                path=os.fspath(self._file) if self._is_path else None,
             )
         left = max((self.size or 0) - start, 0)
         return _Slice(self._file, self._start + start, left if most is None else min(left, most))
@@ -203,7 +202,8 @@ def make_source(file: Any) -> Source:
     """Return the source for a path, bytes, an open file or an iterator of bytes.
 
     Raises:
-        ConfigurationError: It is none of these, or cannot be read.
+        ConfigurationError: It is none of these.
+        UnreadableFile: It cannot be read.
     """
     body = file_body(file, "a file to upload")
     if isinstance(body, bytes):

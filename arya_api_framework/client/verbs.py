@@ -198,7 +198,7 @@ class Verbs(ABC):
             options: `response_format`, `raw`, and the options of `FileOptions`.
 
         Raises:
-            ConfigurationError: The file cannot be read; nothing was sent.
+            UnreadableFile: It cannot be read; nothing was sent.
         """
         shape, method, rest = _file_call(file, path, options, ("body", "files"))
         return self._request(method, path, {**rest, "files": {field: shape}})
@@ -214,7 +214,7 @@ class Verbs(ABC):
             options: `response_format`, `raw`, and the options of `FileOptions`.
 
         Raises:
-            ConfigurationError: The file cannot be read; nothing was sent.
+            UnreadableFile: It cannot be read; nothing was sent.
         """
         shape, method, rest = _file_call(file, path, options, ("body", "data", "files"))
         return self._request(method, path, {**rest, "data": shape})
@@ -235,7 +235,8 @@ class Verbs(ABC):
                 `ResumableOptions`.
 
         Raises:
-            ConfigurationError: The file cannot be read, or has changed; or see `request`.
+            UnreadableFile: The file cannot be read, or has changed.
+            ConfigurationError: See `request`.
             UploadError: What the server tells of the upload does not fit.
         """
         from .resumable_upload import RangeTransfer
@@ -252,7 +253,8 @@ class Verbs(ABC):
             options: See `TusOptions`.
 
         Raises:
-            ConfigurationError: The file cannot be read, or an option can never work.
+            UnreadableFile: The file cannot be read.
+            ConfigurationError: An option can never work.
         """
         from .tus_upload import TusTransfer
 

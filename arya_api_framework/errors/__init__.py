@@ -35,7 +35,8 @@ FrameworkException
 │  ├─ OperationFailed                      .code, .canceled
 │  └─ OperationTimeout (TimeoutError)      .state
 ├─ PaginationError, ContentChanged, ChecksumMismatch
-├─ FileError (OSError) ─ TargetExists (FileExistsError)    .path, .errno
+├─ FileError (OSError)                     .path, .errno
+│  └─ TargetExists (FileExistsError), UnreadableFile (ConfigurationError)
 └─ HTTPError                               .status_code, .response, .raw
    └─ HTTPRedirect, HTTPClientError, HTTPServerError: one class per status
 ```

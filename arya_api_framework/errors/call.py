@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from .base import ClientError, FrameworkException, Sent
+from .base import ClientError, ConfigurationError, FrameworkException, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,6 +53,7 @@ __all__ = [
     "TokenRefreshError",
     "TooManyRedirects",
     "TransportError",
+    "UnreadableFile",
     "UnsafeRedirect",
     "UploadError",
     "UploadIncomplete",
@@ -445,7 +446,7 @@ class ChecksumMismatch(FrameworkException):
 
 
 class FileError(FrameworkException, OSError):
-    """A file cannot be written; `errno` says why, such as `errno.ENOSPC` for a full disk.
+    """A file cannot be written, or read; `errno` says why, such as `errno.ENOSPC` for a full disk.
 
     Attributes:
         path: Where it is, or was to be.
@@ -457,6 +458,10 @@ class FileError(FrameworkException, OSError):
         super().__init__(message)
         self.path = path
         self.errno = errno
+
+
+class UnreadableFile(FileError, ConfigurationError):
+    """A file that is to be sent cannot be read, or has changed since the first look at it."""
 
 
 class TargetExists(FileError, FileExistsError):

@@ -1,5 +1,6 @@
 """What is sent as the body: every shape of `body`, `data` and `files`, as the server reads it."""
 
+import errno
 import io
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,7 +13,7 @@ from multidict import MultiDict
 
 from arya_api_framework import BaseModel, Response
 from arya_api_framework.client.body import CHUNK_SIZE, file_body
-from arya_api_framework.errors import BodyNotReplayable, ConfigurationError
+from arya_api_framework.errors import BodyNotReplayable, ConfigurationError, UnreadableFile
 from tests.app import MiB, Server
 from tests.client.conftest import Lane
 from tests.conftest import Kind
@@ -241,7 +242,7 @@ async def test_files_that_cannot_be_read_are_refused(
         for file, problem in ((closed, "closed"), (text, "text"), (written, "reading")):
             with pytest.raises(ConfigurationError, match=problem):
                 await client.post("/echo", data=file)
-    with pytest.raises(ConfigurationError, match="no regular file"):
+    with pytest.raises(UnreadableFile, match="no regular file"):
         await client.post("/echo", data=tmp_path / "pipe")
     assert server.log == []
 
@@ -291,11 +292,14 @@ async def test_a_file_that_shrinks_ends_the_call(
     client = kind.client(server.url)
     request = client.build("POST", "/echo", data=path)
     path.write_bytes(b"0123")
-    with pytest.raises(ConfigurationError, match="6 bytes shorter"):
+    with pytest.raises(UnreadableFile, match="6 bytes shorter"):
         await client.send(request)
     path.unlink()
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    with pytest.raises(UnreadableFile, match="cannot be read") as caught:
         await client.send(request)
+    assert isinstance(caught.value, OSError)
+    assert isinstance(caught.value, ConfigurationError)
+    assert (caught.value.errno, caught.value.path) == (errno.ENOENT, str(path))
 
 
 async def test_a_file_that_grows_is_sent_as_announced(
@@ -396,7 +400,7 @@ async def test_a_file_that_the_system_cannot_read_ends_the_call(kind: Kind, serv
     """What goes wrong with a file that we opened is an error of ours."""
     # The system says that it has 4096 bytes, and fails to read them.
     client = kind.client(server.url, timeout=5)
-    with pytest.raises(ConfigurationError, match="cannot be read: OSError") as caught:
+    with pytest.raises(UnreadableFile, match="cannot be read: OSError") as caught:
         await client.stream_file("/sys/class/net/lo/speed", "/upload")
     assert caught.value.sent == "maybe"
     assert isinstance(caught.value.__cause__, OSError)

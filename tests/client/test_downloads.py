@@ -854,6 +854,22 @@ async def test_what_is_no_target(kind: Kind, tmp_path: Path, to: Any) -> None:
         assert server.log == []
 
 
+@pytest.mark.parametrize("buffering", [-1, 0])
+async def test_a_file_that_cannot_be_written_to(kind: Kind, tmp_path: Path, buffering: int) -> None:
+    """It is refused before anything is sent, however it is wrong."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    async with Scripted() as server:
+        client = kind.client(server.url)
+        file = path.open("rb", buffering)
+        for text in ("not open for writing; open it as 'wb'", "the file to download to is closed"):
+            with pytest.raises(ConfigurationError, match=text):
+                await client.download("/", file)
+            file.close()
+        assert server.log == []
+    assert path.read_bytes() == b"old"
+
+
 async def test_a_closed_client(kind: Kind, tmp_path: Path) -> None:
     """It makes no file."""
     from arya_api_framework.errors import ClientClosedError

@@ -34,6 +34,7 @@ from arya_api_framework.errors import (
     HTTPServiceUnavailable,
     RequestTimeout,
     ResponseValidationError,
+    UnreadableFile,
     UploadError,
 )
 from tests.conftest import Kind
@@ -741,7 +742,7 @@ async def test_a_file_that_changes_meanwhile_is_not_mixed(
 
     async with RangeServer() as server:
         client = kind.client(server.url, retry=FAST)
-        with pytest.raises(ConfigurationError, match=r"the file changed|cannot be read"):
+        with pytest.raises(UnreadableFile, match=r"the file changed|cannot be read"):
             await client.upload_resumable(path, "/session", chunk_size=2 * UNIT, on_progress=change)
         assert server.data == BIG[: 2 * UNIT]
 
