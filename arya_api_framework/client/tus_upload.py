@@ -19,14 +19,12 @@ from ..errors import (
     ConfigurationError,
     FrameworkException,
     HTTPError,
-    UploadError,
     UploadLost,
 )
 from ..options import UNSET, URLPath
 from ..streaming.multipart import guess_type
 from ..tus import TUS_VERSION, TusServer
 from .body import encode_text
-from .call import hide_what_was_sent
 from .formats import Format
 from .links import absolute, check_stays
 from .redaction import clean_text, redact_url
@@ -194,14 +192,17 @@ class TusTransfer(Transfer):
                 f"the server speaks tus {_shown(self.server.versions)}, not {TUS_VERSION}",
             )
         if most is not None and size is not None and size > most:
-            raise ConfigurationError(
-                f"the file has {size} bytes, and the server takes {most} at most"
+            raise self._error(
+                self._told_by, f"the file has {size} bytes, and the server takes {most} at most"
             )
         if self.server.has("creation") is False:
-            raise UploadError("the server lets no uploads be created, so it needs a `state`")
+            raise self._error(
+                self._told_by, "the server lets no uploads be created, so it needs a `state`"
+            )
         if size is None and self.server.has("creation-defer-length") is False:
-            raise ConfigurationError(
-                "the server wants to know the length before, which an iterator does not have"
+            raise self._error(
+                self._told_by,
+                "the server wants to know the length before, which an iterator does not have",
             )
         self._check_checksum()
         request = build("POST", self._path, **self._build_options)
@@ -222,9 +223,9 @@ class TusTransfer(Transfer):
             return
         name = self._checksum.write("").strip()
         if not self.server.has("checksum") or (known and name not in known):
-            error = ConfigurationError(f"the server checks no {name}; it offers {_shown(known)}")
-            hide_what_was_sent(error, self._told_by)
-            raise error
+            raise self._error(
+                self._told_by, f"the server checks no {name}; it offers {_shown(known)}"
+            )
 
     def _request(self, build: Build, method: str, url: str) -> Request:
         options = {n: value for n, value in self._build_options.items() if n not in _OF_PATH}
