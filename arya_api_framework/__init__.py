@@ -30,6 +30,7 @@ from .options import (
     ServerVariable,
     Timeout,
     TusOptions,
+    UploadFileOptions,
     WaitOptions,
 )
 from .rate_limit.limit import RateLimit
@@ -109,6 +110,7 @@ __all__ = [
     "Timeout",
     "TusOptions",
     "TusServer",
+    "UploadFileOptions",
     "UploadProtocol",
     "Verdict",
     "WaitOptions",

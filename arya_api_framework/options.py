@@ -95,6 +95,7 @@ __all__ = [
     "TusOptions",
     "URLPath",
     "Unset",
+    "UploadFileOptions",
     "UploadSource",
     "WaitOptions",
     "strict",
@@ -578,6 +579,19 @@ class FileOptions(CallOptions, total=False):
     method: str
     on_progress: Progress | None
     content_type: str | None
+
+
+class UploadFileOptions(FileOptions, total=False):
+    """The options of `upload_file`, which go beyond those of `stream_file`.
+
+    Attributes:
+        data: The other fields of the form, as `data` beside `files` in `RequestOptions`.
+        filename: The name that the server is told, and that the type is guessed from; when not
+            given, that of the file, or `file` for bytes.
+    """
+
+    data: Mapping[str, Any] | BaseModel | Pairs | Form | None
+    filename: str | None
 
 
 class _ChunkedOptions(CallOptions, total=False):

@@ -26,6 +26,7 @@ from ..options import (
     ResumableOptions,
     SendOptions,
     TusOptions,
+    UploadFileOptions,
     UploadSource,
     URLPath,
     WaitOptions,
@@ -300,7 +301,7 @@ class AsyncVerbs(Verbs):
             *,
             field: str = ...,
             raw: Literal[True],
-            **options: Unpack[FileOptions],
+            **options: Unpack[UploadFileOptions],
         ) -> RawResponse: ...
         @overload
         async def upload_file(
@@ -311,7 +312,7 @@ class AsyncVerbs(Verbs):
             field: str = ...,
             response_format: type[T],
             raw: Literal[False] = ...,
-            **options: Unpack[FileOptions],
+            **options: Unpack[UploadFileOptions],
         ) -> T: ...
         @overload
         async def upload_file(
@@ -322,7 +323,7 @@ class AsyncVerbs(Verbs):
             field: str = ...,
             response_format: TypeForm[T],
             raw: Literal[False] = ...,
-            **options: Unpack[FileOptions],
+            **options: Unpack[UploadFileOptions],
         ) -> T: ...
         @overload
         async def upload_file(
@@ -332,7 +333,7 @@ class AsyncVerbs(Verbs):
             *,
             field: str = ...,
             raw: bool = ...,
-            **options: Unpack[FileOptions],
+            **options: Unpack[UploadFileOptions],
         ) -> Any: ...
         def upload_file(self, *args: Any, **options: Any) -> Any: ...
 

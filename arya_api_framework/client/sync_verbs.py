@@ -26,6 +26,7 @@ from ..options import (
     ResumableOptions,
     SendOptions,
     TusOptions,
+    UploadFileOptions,
     UploadSource,
     URLPath,
     WaitOptions,
@@ -298,7 +299,7 @@ class SyncVerbs(Verbs):
             *,
             field: str = ...,
             raw: Literal[True],
-            **options: Unpack[FileOptions],
+            **options: Unpack[UploadFileOptions],
         ) -> RawResponse: ...
         @overload
         def upload_file(
@@ -309,7 +310,7 @@ class SyncVerbs(Verbs):
             field: str = ...,
             response_format: type[T],
             raw: Literal[False] = ...,
-            **options: Unpack[FileOptions],
+            **options: Unpack[UploadFileOptions],
         ) -> T: ...
         @overload
         def upload_file(
@@ -320,7 +321,7 @@ class SyncVerbs(Verbs):
             field: str = ...,
             response_format: TypeForm[T],
             raw: Literal[False] = ...,
-            **options: Unpack[FileOptions],
+            **options: Unpack[UploadFileOptions],
         ) -> T: ...
         @overload
         def upload_file(
@@ -330,7 +331,7 @@ class SyncVerbs(Verbs):
             *,
             field: str = ...,
             raw: bool = ...,
-            **options: Unpack[FileOptions],
+            **options: Unpack[UploadFileOptions],
         ) -> Any: ...
         def upload_file(self, *args: Any, **options: Any) -> Any: ...
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         ResumableOptions,
         SendOptions,
         TusOptions,
+        UploadFileOptions,
         UploadSource,
         WaitOptions,
     )
@@ -56,7 +57,13 @@ if TYPE_CHECKING:
         raw: bool
 
     class AnyFileOptions(FileOptions, total=False):
-        """The options of `upload_file` and `stream_file`, with those that choose the result."""
+        """The options of `stream_file`, with those that choose the result."""
+
+        response_format: Any
+        raw: bool
+
+    class AnyUploadFileOptions(UploadFileOptions, total=False):
+        """The options of `upload_file`, with those that choose the result."""
 
         response_format: Any
         raw: bool
@@ -187,7 +194,7 @@ class Verbs(ABC):
         path: URLPath = None,
         *,
         field: str = "file",
-        **options: Unpack[AnyFileOptions],
+        **options: Unpack[AnyUploadFileOptions],
     ) -> Any:
         """Send a file as `multipart/form-data`.
 
@@ -195,7 +202,7 @@ class Verbs(ABC):
             file: Its path, a `Path`, bytes or an open binary file, which is not closed.
             path: See `request`.
             field: The name of the form field.
-            options: `response_format`, `raw`, and the options of `FileOptions`.
+            options: `response_format`, `raw`, and the options of `UploadFileOptions`.
 
         Raises:
             UnreadableFile: It cannot be read; nothing was sent.
@@ -216,7 +223,7 @@ class Verbs(ABC):
         Raises:
             UnreadableFile: It cannot be read; nothing was sent.
         """
-        shape, method, rest = _file_call(file, path, options, ("body", "data", "files"))
+        shape, method, rest = _file_call(file, path, options, ("body", "data", "files", "filename"))
         return self._request(method, path, {**rest, "data": shape})
 
     def upload_resumable(
@@ -414,23 +421,27 @@ class Verbs(ABC):
 
 
 def _file_call(
-    file: Any, path: URLPath, options: AnyFileOptions, taken: tuple[str, ...]
+    file: Any, path: URLPath, options: Mapping[str, Any], taken: tuple[str, ...]
 ) -> tuple[Any, str, dict[str, Any]]:
     """Return the shape that a file is given as, the method, and the options of the request."""
     rest: dict[str, Any] = {**options}
     method = rest.pop("method", "POST")
     source = Path(file) if isinstance(file, str) else file
-    problem = None
+    given = problem = None
     if not _is_source(source):
         problem = f"a file must be a path, bytes or an open binary file, got {type(file).__name__}"
     elif not rest.keys().isdisjoint(taken):
         name = next(name for name in taken if name in rest)
         problem = f"{name!r} has no place beside the file that is sent; use `post(files=...)`"
+    else:
+        given = rest.pop("filename", None)
+        if not (given is None or (isinstance(given, str) and given)):
+            problem = f"filename must be a name, or None, got {given!r}"
     if problem is not None:
         error = ConfigurationError(problem)
         error.method, error.url = method, redact_url(str(path or ""))
         raise error
-    name = file_name(source) or "file"
+    name = given or file_name(source) or "file"
     shape = (name, source, rest.pop("content_type", None) or guess_type(name))
     if rest.get("progress") is True:
         rest["progress"] = name  # Says more than the path.

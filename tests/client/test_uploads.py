@@ -176,6 +176,29 @@ async def test_upload_options_are_obeyed(kind: Kind, server: Server) -> None:
     )
 
 
+async def test_a_file_goes_with_a_name_and_other_fields(kind: Kind, server: Server) -> None:
+    """Bytes have no name of their own; folders of a name are left out."""
+    client = kind.client(server.url)
+    answer = await client.upload_file(
+        b"abc", "/echo", filename="a/cat.png", data={"title": "Cat", "tags": ["a", "b"]}
+    )
+    (file,) = answer["files"]
+    assert (file["name"], file["filename"], file["content_type"]) == (
+        "file",
+        "cat.png",
+        "image/png",
+    )
+    assert answer["form"] == [["title", "Cat"], ["tags", "a"], ["tags", "b"]]
+    answer = await client.upload_file(b"abc", "/echo", filename=None, data=None)
+    assert answer["files"][0]["filename"] == "file"
+    for name in ("", b"x", 5):
+        with pytest.raises(ConfigurationError, match="filename must be a name, or None, got"):
+            await client.upload_file(b"abc", "/echo", filename=name)
+    with pytest.raises(ConfigurationError, match="'filename' has no place beside the file"):
+        await client.stream_file(b"abc", "/echo", filename="x")
+    assert len(server.log) == 2
+
+
 @pytest.mark.parametrize("how", ["str", "Path", "open", "bytes"])
 async def test_a_file_is_streamed(kind: Kind, server: Server, tmp_path: Path, how: str) -> None:
     """The body is the bytes of the file, its type guessed from its name."""
