@@ -181,10 +181,12 @@ def choose_content(options: RequestOptions) -> Content:
         if data is not None or files is not None:
             raise ConfigurationError("`body` is JSON and goes with neither `data` nor `files`")
         content = Content(encode_json(body), "application/json")
-    elif files is not None or _is_form(data):
+    elif (files is not None and not _is_empty(files)) or _is_form(data):
         from .form_fields import form_content
 
-        if files is not None and not (data is None or _is_form(data)):
+        if _is_empty(files):
+            files = None
+        elif files is not None and not (data is None or _is_form(data)):
             raise ConfigurationError(
                 "`data` beside `files` must be a mapping, a model, a list of pairs or a Form, got "
                 f"{type(data).__name__}"
@@ -204,6 +206,11 @@ def choose_content(options: RequestOptions) -> Content:
         if content.body is not None:
             content.body.on_progress = progress
     return content
+
+
+def _is_empty(files: object) -> bool:
+    """Return whether files hold none: servers read no multipart body without a part."""
+    return (is_mapping(files) or is_sequence(files)) and not files
 
 
 def _data(data: Any) -> Content:

@@ -283,6 +283,20 @@ async def test_a_file_that_gives_no_bytes_ends_the_call(kind: Kind, server: Serv
         await client.post("/echo", data=Odd())
 
 
+@pytest.mark.parametrize("files", [{}, [], (), MultiDict[Any]()])
+async def test_no_files_are_none(kind: Kind, server: Server, files: Any) -> None:
+    """A form without a file is sent as one, bytes as they are, and nothing as nothing."""
+    client = kind.client(server.url)
+    for data, body, media_type in (
+        ({"a": "b"}, b"a=b", "application/x-www-form-urlencoded"),
+        (b"abc", b"abc", "application/octet-stream"),
+        (None, b"", None),
+    ):
+        await client.post("/echo", data=data, files=files)
+        received = server.log[-1]
+        assert (received.body, received.headers.get("Content-Type")) == (body, media_type)
+
+
 async def test_a_file_that_shrinks_ends_the_call(
     kind: Kind, server: Server, tmp_path: Path
 ) -> None:
