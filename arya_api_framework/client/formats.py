@@ -13,7 +13,7 @@ from .redaction import clean_text, redact_url
 if TYPE_CHECKING:
     from .response import RawResponse, ResponseInfo
 
-__all__ = ["Format", "find_format", "no_json", "place", "recode"]
+__all__ = ["RAW", "Format", "find_format", "no_json", "place", "recode"]
 
 _BOM = b"\xef\xbb\xbf"
 _MAX_CACHED = 1024
@@ -75,6 +75,17 @@ class _NothingFormat(Format):
     def parse(self, response: RawResponse) -> None:
         return None
 
+
+class _RawFormat(Format):
+    name = "RawResponse"
+    is_json = False
+
+    def parse(self, response: RawResponse) -> RawResponse:
+        return response
+
+
+RAW = _RawFormat()
+"""The format that leaves a response as it is."""
 
 _JSON = Format()
 _FORMATS: dict[Any, Format] = {

@@ -12,7 +12,7 @@ from ..options import UNSET, URLPath
 from ..resumable import Ask, RangeProtocol, UploadProtocol
 from ..streaming.multipart import guess_type
 from .encoding import encode_header
-from .formats import Format, find_format
+from .formats import RAW, Format, find_format
 from .outcome import http_error
 from .request import Request
 from .response import RawResponse
@@ -60,17 +60,6 @@ class _ChunkFormat(Format):
         return _Answer(None, self._target.parse(response))
 
 
-class _RawFormat(Format):
-    """The response itself."""
-
-    name = "RawResponse"
-    is_json = False
-
-    @override
-    def parse(self, response: RawResponse) -> RawResponse:
-        return response
-
-
 class RangeTransfer(Transfer):
     """A file on its way in chunks with `Content-Range` (RFC 9110 14.4, as requests have it)."""
 
@@ -103,9 +92,7 @@ class RangeTransfer(Transfer):
         given: Any = self.options.get("error_responses") or {}
         if is_mapping(given):  # What is none is refused by the call.
             self.options["error_responses"] = {**given, 308: _when_complete(given.get(308))}
-        self.options["response_format"] = _ChunkFormat(
-            self, _RawFormat() if is_raw else find_format(target)
-        )
+        self.options["response_format"] = _ChunkFormat(self, RAW if is_raw else find_format(target))
 
     @override
     def _sends_next(self) -> bool:

@@ -25,7 +25,7 @@ from ..options import UNSET, URLPath
 from ..streaming.multipart import guess_type
 from ..tus import TUS_VERSION, TusServer
 from .body import encode_text
-from .formats import Format
+from .formats import RAW
 from .links import absolute, check_stays
 from .redaction import clean_text, redact_url
 from .request import Request
@@ -47,17 +47,6 @@ _LOCKED, _CHECKSUM_MISMATCH, _CONFLICT, _OTHER_VERSION = 423, 460, 409, 412
 _GONE = (404, 410)
 
 _Next = Literal["discover", "create", "ask", "send"]
-
-
-class _WholeFormat(Format):
-    """The response itself, of any success."""
-
-    name = "RawResponse"
-    is_json = False
-
-    @override
-    def parse(self, response: RawResponse) -> RawResponse:
-        return response
 
 
 class TusTransfer(Transfer):
@@ -95,7 +84,7 @@ class TusTransfer(Transfer):
         if self._checksum is not None:
             self.options["checksum"] = self._checksum
         self._metadata = _write_metadata(self._name_it() if metadata is UNSET else metadata)
-        self.options["response_format"] = _WholeFormat()
+        self.options["response_format"] = RAW
         self.url: str | None = None
         self.server = TusServer()
         self.expires: datetime | None = None
