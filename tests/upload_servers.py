@@ -27,6 +27,7 @@ class Asked:
     method: str
     path: str
     headers: CIMultiDict[str]
+    query: str = ""
     taken: int = 0
     """How many bytes of its body were read."""
 
@@ -79,7 +80,9 @@ class Uploads:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Write a request down and answer it."""
-        asked = Asked(request.method, request.path, CIMultiDict(request.headers))
+        asked = Asked(
+            request.method, request.path, CIMultiDict(request.headers), request.query_string
+        )
         self.log.append(asked)
         planned = self.answers.get(request.method)
         if planned:

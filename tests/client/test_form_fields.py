@@ -537,6 +537,7 @@ ONCE: Iterator[bytes] = iter([b"x"])
         (styled({"a": [io.BytesIO()]}, style="comma"), None, "'comma' does not fit"),
         (styled({"a": io.BytesIO()}, style="index"), None, "'index' does not fit"),
         (styled({"a": io.BytesIO()}, explode=False), None, "explode=False does not fit"),
+        (styled({"a": [io.BytesIO()]}, explode=False), None, "explode=False does not fit"),
         (styled({"a": ["x", io.BytesIO()]}, style="comma"), None, "cannot be joined"),
         (Form({"a": io.BytesIO()}, multipart=False), None, "leave out multipart=False"),
         (Form({}, multipart=False), {"f": b"x"}, "leave out multipart=False"),

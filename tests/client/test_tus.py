@@ -574,6 +574,17 @@ async def test_an_upload_is_terminated(kind: Kind) -> None:
                 await method()
 
 
+async def test_after_a_termination_each_step_counts(kind: Kind) -> None:
+    """What the server had of the upload before is no measure for the next one."""
+    async with Server() as server:
+        client = kind.client(server.url, retry=FAST)
+        upload = tus(kind, client, BIG, "/files", chunk_size=100 * KiB)
+        await upload.send()
+        await upload.terminate()
+        await upload.send()
+        assert server.file.data == BIG
+
+
 @pytest.mark.parametrize("status", [404, 410])
 async def test_an_upload_that_expired_is_lost(kind: Kind, status: int) -> None:
     """The error says to begin anew."""
@@ -749,13 +760,24 @@ async def test_every_request_is_a_call(kind: Kind) -> None:
         client = kind.wrap(
             API(bearer_token="secret", hooks=[Sees()], parameters={"tenant": "7"}, rate_limit=100)
         )
-        upload = tus(kind, client.files, BIG, headers={"X-A": "b"}, parameters={"once": "1"})
+        upload = tus(
+            kind,
+            client.files,
+            BIG,
+            headers={"X-A": "b"},
+            parameters={"once": "1"},
+            idempotency_key="one",
+        )
         await upload.send()
         await upload.terminate()
         assert seen == methods(server) == ["OPTIONS", "POST", "PATCH", "DELETE"]
         for one in server.log:
             assert one.headers["Authorization"] == "Bearer secret"
             assert one.headers["X-A"] == "b"
+        # What belongs to the creation does not go along to the URL of the upload.
+        assert [one.query for one in server.log] == ["tenant=7&once=1"] * 2 + ["tenant=7"] * 2
+        keys = [one.headers.get("Idempotency-Key") for one in server.log]
+        assert keys == ["one", "one", None, None]
 
 
 async def test_a_bar_is_shown_over_the_whole(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
