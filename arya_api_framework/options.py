@@ -77,6 +77,7 @@ __all__ = [
     "FileOptions",
     "Files",
     "FollowRedirects",
+    "FormData",
     "Headers",
     "ItemOptions",
     "MapOptions",
@@ -171,6 +172,8 @@ Without a name, `None`, it is a plain field; objects are content where the type 
 AnyFile: TypeAlias = "_Lone | FileTuple | Sequence[_Lone | FileTuple]"
 Files: TypeAlias = "Mapping[str, AnyFile] | Sequence[tuple[str, AnyFile]]"
 Data: TypeAlias = "FileContent | FileTuple | Mapping[str, Any] | BaseModel | Pairs | Form"
+
+FormData: TypeAlias = "Mapping[str, Any] | BaseModel | Pairs | Form"
 
 ErrorResponses: TypeAlias = Mapping[
     Any, "type[BaseModel | HTTPError] | Callable[[RawResponse], Exception] | Any"
@@ -590,7 +593,7 @@ class UploadFileOptions(FileOptions, total=False):
             given, that of the file, or `file` for bytes.
     """
 
-    data: Mapping[str, Any] | BaseModel | Pairs | Form | None
+    data: FormData | None
     filename: str | None
 
 
