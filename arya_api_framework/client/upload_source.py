@@ -6,7 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from typing_extensions import override
 
@@ -79,7 +79,7 @@ class _FileSource(Source):
             found = os.stat(self._file if self._is_path else self._file.fileno())
         except (AttributeError, OSError, ValueError) as error:
             if self._is_path and isinstance(error, OSError):
-                raise unreadable(os.fspath(self._file), error) from error
+                raise unreadable(os.fspath(cast("os.PathLike[str]", self._file)), error) from error
             return None
         return found.st_size, found.st_mtime_ns
 
@@ -89,7 +89,7 @@ class _FileSource(Source):
         if found != self._known:
             raise UnreadableFile(
                 f"the file changed while it was sent: it had {self.size} bytes; send it anew",
-                path=os.fspath(self._file) if self._is_path else None,
+                path=os.fspath(cast("os.PathLike[str]", self._file)) if self._is_path else None,
             )
         left = max((self.size or 0) - start, 0)
         return _Slice(self._file, self._start + start, left if most is None else min(left, most))
