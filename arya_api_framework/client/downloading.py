@@ -37,6 +37,7 @@ from ..streaming.ranges import (
 from .download import Download, Wish
 from .download_pieces import Piece, StartOver
 from .faults import body_unframed
+from .retries import is_step
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
@@ -412,8 +413,8 @@ class DownloadState:
             IncompleteResponse: There is to be more.
         """
         limit = piece.limit if piece.end is None else min(piece.limit or piece.end, piece.end)
+        status = None if self.response is None else self.response.status
         if limit is not None and piece.position < limit:
-            status = None if self.response is None else self.response.status
             raise IncompleteResponse(
                 f"the response body was cut after {piece.position} of {limit} bytes",
                 status=status,
@@ -422,7 +423,25 @@ class DownloadState:
             )
         if self.total is None:
             self.total = piece.position
-        piece.is_full = piece.position >= (self.total if piece.end is None else piece.end)
+        end = self.total if piece.end is None else piece.end
+        piece.is_full = piece.position >= end
+        if not (piece.is_full or self._count_step(piece)):
+            # A server may send less than it was asked for, but that has to come to an end.
+            raise IncompleteResponse(
+                f"the server sent only {piece.position - piece.best} of {end - piece.best} bytes "
+                "that were asked for",
+                status=status,
+                received=piece.position,
+                expected=end,
+            )
+
+    def _count_step(self, piece: Piece) -> bool:
+        """Return whether a piece went on, however often it was cut; then failures count anew."""
+        end = self.total if piece.end is None else piece.end
+        if not is_step(piece.position - piece.best, None if end is None else end - piece.best):
+            return False
+        piece.best, piece.failures, self._earlier = piece.position, 0, ()
+        return True
 
     def after_error(
         self, piece: Piece, body: Stream, error: FrameworkException, client: Any
@@ -437,9 +456,7 @@ class DownloadState:
             return self._after_refusal(piece, error)
         if call is None or not isinstance(error, TransportError):
             return None
-        if piece.position > piece.best:
-            # It goes on, however often it is cut.
-            piece.best, piece.failures, self._earlier = piece.position, 0, ()
+        self._count_step(piece)
         piece.failures += 1
         call.attempts = piece.failures
         wait = call.after_error(error, client._origins, client._log)

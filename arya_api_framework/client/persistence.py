@@ -111,7 +111,8 @@ class Persistence:
         self._failures += 1
         if self._retry is None or self._failures >= self._retry.attempts:
             raise UploadError(
-                f"the server has taken nothing of what was sent, {self._failures} times in a row"
+                f"the server has taken nothing or next to nothing of what was sent, "
+                f"{self._failures} times in a row"
             )
         wait = self._backoff(self._retry)
         spent = self._over_budget(wait)

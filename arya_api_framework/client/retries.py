@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .origins import Origins
     from .response import RawResponse
 
-__all__ = ["COST", "COST_OF_TIMEOUT", "Retries", "describe", "read_decision"]
+__all__ = ["COST", "COST_OF_TIMEOUT", "Retries", "describe", "is_step", "read_decision"]
 
 COST = 5.0
 """The tokens of the retry budget that one more request takes, as in the SDKs of AWS."""
@@ -35,6 +35,8 @@ COST_OF_TIMEOUT = 10.0
 _OVERLOADED = (429, 503)
 _ANOTHER_CONNECTION = (421, 425)
 _MOST_DOUBLINGS = 40
+_STEP = 64 * 1024
+"""How many bytes are a step forward of a file, however many are missing."""
 
 
 class Retries:
@@ -226,3 +228,16 @@ def read_decision(response: RawResponse, retry: Retry) -> bool | None:
         if text in ("true", "false"):
             return text == "true"
     return None
+
+
+def is_step(gained: int, wanted: int | None) -> bool:
+    """Return whether a file went on so far that failures count anew.
+
+    Where a single byte would do, a server could have requests made for each byte, without a pause.
+
+    Args:
+        gained: How many bytes came, or were taken, since failures last counted anew.
+        wanted: How many could have been, `None` where nobody knows.
+    """
+    least = _STEP if wanted is None else min(-(-wanted // 4), _STEP)
+    return gained > 0 and gained >= least

@@ -16,6 +16,7 @@ from .persistence import Persistence
 from .prepare import SEND_OPTIONS, check_options
 from .redaction import redact_url
 from .request import Request
+from .retries import is_step
 from .upload_source import Pieces, Source, make_source
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class Transfer(ABC):
         self.result: Any = None
         self._bar: Progress | None = None
         self._end = 0
+        self._sent = 0
         self._furthest = 0
         self._told: int | None = None
 
@@ -157,7 +159,8 @@ class Transfer(ABC):
         start = self.offset
         stream = self.source.size is None
         body = self.source.body(start, self._most if stream else self._chunk_size)
-        self._end = start + (body.length or 0)
+        self._sent = body.length or 0
+        self._end = start + self._sent
         body.on_progress = lambda sent, _: self._tell(start + sent)
         return body
 
@@ -176,7 +179,7 @@ class Transfer(ABC):
         Args:
             offset: How much the server has.
             request: What it answered.
-            counts: Whether it is a failure if that is no more than before.
+            counts: Whether it is a failure if that is no step forward.
         """
         size = self.source.size
         if offset < 0 or (size is not None and offset > size):
@@ -184,8 +187,9 @@ class Transfer(ABC):
         self.offset = offset
         self.source.release(offset)
         self._tell(offset)
-        if offset > self._furthest:
-            # Not of a server that goes back and forth: that would never end.
+        gained = offset - self._furthest
+        if is_step(gained, self._sent) or (gained > 0 and offset == size):
+            # Not of a server that goes back and forth, or a byte at a time: that would never end.
             self._furthest = offset
             self._persistence.progress()
         elif counts:

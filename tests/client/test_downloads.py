@@ -227,12 +227,49 @@ async def test_a_cut_is_gone_on_with(kind: Kind, tmp_path: Path) -> None:
 
 async def test_who_goes_on_is_not_counted(kind: Kind, tmp_path: Path) -> None:
     """Only attempts that bring nothing are, one after the other."""
-    steps = [cut(file(), 100) for _ in range(9)]
-    async with Scripted(*steps, file()) as server:
+    steps = [cut(file(LARGE), 100_000) for _ in range(9)]
+    async with Scripted(*steps, file(LARGE)) as server:
         client = kind.client(server.url, retry=Retry(attempts=2, backoff=0.001))
         found = await client.download("/", tmp_path / "file")
-        assert found.path.read_bytes() == CONTENT
+        assert found.path.read_bytes() == LARGE
         assert len(server.log) == 10
+
+
+def short(count: int) -> Step:
+    """Return a step that sends so many bytes of what is asked for, and says so."""
+
+    def respond(read: Read) -> Step:
+        start = int(read.headers["Range"][len("bytes=") :].partition("-")[0])
+        head = (
+            f"HTTP/1.1 206 X\r\nContent-Range: bytes {start}-{start + count - 1}/{len(LARGE)}\r\n"
+            f'ETag: "a"\r\nContent-Length: {count}\r\n\r\n'
+        )
+        return head.encode() + LARGE[start : start + count]
+
+    return respond
+
+
+@pytest.mark.parametrize("step", [short(1), cut(file(LARGE), 1)])
+async def test_a_byte_at_a_time_is_counted(kind: Kind, tmp_path: Path, step: Step) -> None:
+    """It would be a request for each byte, without a pause and without an end."""
+    async with Scripted(cut(file(LARGE), 100_000), *[step] * 20) as server:
+        client = kind.client(server.url, retry=FAST)
+        with pytest.raises(IncompleteResponse) as caught:
+            await client.download("/", tmp_path / "file")
+        assert (caught.value.attempts, caught.value.retry_stopped_by) == (3, "attempts")
+        assert len(server.log) == 3
+        assert names(tmp_path) == ["file.part", "file.part.json"]
+        assert (tmp_path / "file.part").read_bytes() == LARGE[:100_002]
+
+
+async def test_answers_that_are_shorter_than_asked(kind: Kind, tmp_path: Path) -> None:
+    """A server may send less at once; what follows is asked for without a pause or a retry."""
+    steps = [short(65_536)] * 5
+    async with Scripted(cut(file(LARGE), 100_000), *steps, file(LARGE)) as server:
+        client = kind.client(server.url, retry=Retry(attempts=2, backoff=0.001))
+        found = await client.download("/", tmp_path / "file")
+        assert found.path.read_bytes() == LARGE
+        assert len(server.log) == 7
 
 
 async def test_a_download_that_does_not_go_on(kind: Kind, tmp_path: Path) -> None:
@@ -718,10 +755,10 @@ async def test_a_call_that_there_is_no_time_for(kind: Kind, tmp_path: Path) -> N
     """Where the server sends less than was asked for, the rest is, as long as there is time."""
 
     def few(read: Read) -> bytes:
-        return answer(206, "Content-Range: bytes 300-399/1000", body=CONTENT[300:400])
+        return answer(206, "Content-Range: bytes 300-599/1000", body=CONTENT[300:600])
 
     def work(done: int, total: int | None) -> None:
-        if done == 400:
+        if done == 600:
             time.sleep(0.5)
 
     for options in ({"timeout": 0.5}, {"deadline": 0.5}, {}):
@@ -734,11 +771,11 @@ async def test_a_call_that_there_is_no_time_for(kind: Kind, tmp_path: Path) -> N
                 with pytest.raises(error) as caught:
                     await wanted
                 assert (caught.value.attempts, caught.value.sent) == (2, "yes")
-                assert (tmp_path / "file.part").read_bytes() == CONTENT[:400]
+                assert (tmp_path / "file.part").read_bytes() == CONTENT[:600]
                 (tmp_path / "file.part").unlink()
             else:
                 assert (await wanted).path.read_bytes() == CONTENT
-                assert ranges(server.log) == [None, "bytes=300-", "bytes=400-"]
+                assert ranges(server.log) == [None, "bytes=300-", "bytes=600-"]
 
 
 # Where it is put
