@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, cast
 
 import aiohttp
 from aiohttp import hdrs, http_exceptions
+from multidict import CIMultiDict, MultiDict
+from typing_extensions import override
 from yarl import URL
 
 from ..errors import (
@@ -288,6 +290,8 @@ class AsyncTransport:
                 if proxy.authorization is not None:
                     options["headers"] = headers = headers.copy()
                     headers["Proxy-Authorization"] = proxy.authorization
+        if len({*map(str.lower, headers)}) != len(headers):
+            options["headers"] = _keep_all(headers)
         if policy.timeout is not self._config.timeout:
             options["timeout"] = _client_timeout(policy.timeout)
         if told is not None:
@@ -591,6 +595,29 @@ async def _read_pieces(answer: aiohttp.ClientResponse, limit: int, told: Told | 
             raise body_too_large(limit, None)
         pieces.append(piece)
     return b"".join(pieces)
+
+
+class _Name(str):
+    """The name of a field, which is the same in any case."""
+
+    __slots__ = ()
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self.lower())
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and self.lower() == other.lower()
+
+
+def _keep_all(headers: CIMultiDict[str]) -> MultiDict[str]:
+    """Return header fields of which none is lost.
+
+    A session lays a field over those of other names, and tells names apart by their case, but finds
+    what is there whatever its case: of a name in two cases only the last value is left.
+    """
+    return MultiDict((_Name(name), value) for name, value in headers.items())
 
 
 class _Room(NamedTuple):

@@ -89,6 +89,28 @@ async def test_target_is_sent_as_it_was_built(lane: Lane, faults: Faults) -> Non
     assert faults.log[0].target == "/ok?a=%7e&b=%2F&c=%2f&d='&e=%e4&f="
 
 
+@pytest.mark.parametrize("of", ["call", "client", "request"])
+@pytest.mark.parametrize("body", [None, "streamed"])
+async def test_a_name_in_two_cases_is_sent_twice(
+    lane: Lane, faults: Faults, of: str, body: str | None
+) -> None:
+    """In the order given, and none takes the place of another, as the names are one."""
+    headers = {"X-Team": "a", "x-team": "b", "X-TEAM": "c"}
+    client = lane.client(faults.url, **({"headers": headers} if of == "client" else {}))
+    request = client.build("POST", "/ok", body=body and iter([b"a"]))
+    if of == "call":
+        request = client.build("POST", "/ok", body=body and iter([b"a"]), headers=headers)
+    elif of == "request":
+        for name, value in headers.items():
+            request.headers.add(name, value)
+    await client.send(request)
+    sent = [line for line in faults.log[-1].head.split(b"\r\n") if line.lower().startswith(b"x-t")]
+    if of == "client" or lane.lane == "compatible":  # urllib3 keeps a name as it came first.
+        assert sent == [b"X-Team: a", b"X-Team: b", b"X-Team: c"]
+    else:
+        assert sent == [b"X-Team: a", b"x-team: b", b"X-TEAM: c"]
+
+
 async def test_raw_headers(lane: Lane, faults: Faults) -> None:
     """Header fields are there as they came: in order, in their case, repeated ones repeated."""
     response = await lane.client(faults.url).get("/odd-fields", raw=True)
