@@ -181,11 +181,13 @@ class Webhook:
         self.verify(headers, body)
         from pydantic import TypeAdapter, ValidationError
 
+        from ..client.typed_format import first_errors
+
         adapter: TypeAdapter[_T] = TypeAdapter(model)
         try:
             return adapter.validate_json(bytes(body))
         except ValidationError as error:
-            faults = error.errors(include_input=False, include_url=False, include_context=False)
+            faults = first_errors(error)
         told = dict.fromkeys(_describe(one, model) for one in faults)
         # Raised here, it has not the error of pydantic with it, which shows what was sent.
         raise WebhookVerificationError(

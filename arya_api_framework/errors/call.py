@@ -252,7 +252,10 @@ class ResponseValidationError(ResponseParseError):
         self._errors = errors or []
 
     def errors(self) -> list[dict[str, Any]]:
-        """Return pydantic's list of errors (`type`, `loc`, `msg`), without the input values."""
+        """Return pydantic's list of errors (`type`, `loc`, `msg`), without the input values.
+
+        They are the first 1,000 of one response or item; the text tells how many there are.
+        """
         return self._errors
 
 

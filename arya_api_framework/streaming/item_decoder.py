@@ -143,6 +143,8 @@ class ItemDecoder(Decoder[T]):
 
 def is_no_json(error: ValidationError) -> bool:
     """Return whether an error of pydantic's is about JSON itself."""
+    if error.error_count() > 1:
+        return False  # It would be the only one; all are made to read the first.
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return first["type"] == "json_invalid"
 

@@ -84,22 +84,26 @@ class JsonLines(ItemDecoder[T]):
                     for number, line in numbered:  # noqa: B007 - for the error
                         add(validate(line))
                     break
-                except ValidationError:
+                except ValidationError as error:
                     if line.strip(_SPACE):
                         self.count = base + len(found) - known + self.skipped - skipped
-                        self._take_again(line, number, found)
+                        self._take_again(error, line, number, found)
         finally:
             self.count = base + len(found) - known + self.skipped - skipped
             self._line = first + len(lines)
             if self._info is not None and self._format.is_attached:
                 self._format.attach(found[known:], self._info)
 
-    def _take_again(self, line: bytes, number: int, found: list[T]) -> None:
+    def _take_again(self, error: ValidationError, line: bytes, number: int, found: list[T]) -> None:
         """Add an item that did not fit at first."""
-        try:
-            found.append(self._validate(self._format, line))
-        except ValidationError as error:
-            self._take_invalid(error, self._format, line, self._called(number))
+        if self._charset is not None:
+            try:
+                found.append(self._validate(self._format, line))
+            except ValidationError as second:
+                error = second
+            else:
+                return
+        self._take_invalid(error, self._format, line, self._called(number))
 
     def _called(self, number: int) -> str:
         return f"item {self.count} (line {number})"

@@ -347,6 +347,38 @@ async def test_an_error_tells_what_does_not_fit(kind: Kind, server: Server) -> N
     assert pickle.loads(pickle.dumps(error)).errors() == error.errors()
 
 
+def many(count: int) -> bytes:
+    """Return an object of which no value fits."""
+    return b"{" + b",".join(b'"%d": "x"' % number for number in range(count)) + b"}"
+
+
+def test_of_many_errors_the_first_are_told() -> None:
+    """A server makes a million with one answer; each costs a kilobyte where all are made."""
+    for count in (1000, 1001, 5000):
+        with pytest.raises(ResponseValidationError) as caught:
+            find_format(dict[str, int]).parse(answer(many(count)))
+        rows = caught.value.errors()
+        assert len(rows) == 1000
+        assert {str(row) for row in rows} == {str(rows[0])}
+        assert (rows[0]["type"], rows[0]["loc"]) == ("int_parsing", ("*",))
+        assert f"; and {count - 3} more" in str(caught.value)
+
+
+def test_many_tags_are_told_without_them() -> None:
+    """The first rows are the same, however many there are."""
+    content = b"[" + b",".join([b'{"kind": "of-mine"}'] * 1001) + b"]"
+    target: Any = list[Annotated[Lion | Wolf, Field(discriminator="kind")]]
+    with pytest.raises(ResponseValidationError) as caught:
+        find_format(target).parse(answer(content))
+    assert "of-mine" not in f"{caught.value}{caught.value.errors()}"
+    row = {
+        "type": "union_tag_invalid",
+        "loc": (999,),
+        "msg": "The tag in 'kind' is none of 'lion', 'dog'",
+    }
+    assert caught.value.errors()[999] == row
+
+
 async def test_an_error_shows_nothing_of_the_content(kind: Kind, server: Server) -> None:
     """Neither text nor traceback hold a value of the body, whatever the model is set to."""
     client = kind.client(server.url)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from arya_api_framework import Response
 from arya_api_framework.errors import ResponseTooLarge, ResponseValidationError
+from arya_api_framework.streaming.json_items import JsonItems
 from arya_api_framework.streaming.json_lines import JsonLines, JsonSequence, is_sequence
 from tests.streaming.pieces import cut, decode, outcome, outcomes, response_info
 from tests.streaming.test_json_items import SIZES, VALUES
@@ -112,6 +113,23 @@ def test_item_that_does_not_fit() -> None:
     assert error == "ResponseValidationError"
     text = outcomes(partial(JsonSequence[User], User), TEXTS[9:]).text
     assert text.startswith("item 1 does not fit User: id: ")
+
+
+def test_an_item_with_many_errors() -> None:
+    """The first are told, and how many there are."""
+    line = b"{" + b",".join(b'"%d": "x"' % number for number in range(5000)) + b"}\n"
+    decoder = JsonLines(dict[str, int])
+    assert decoder.feed(b"{}\n" + line) == [{}]
+    with pytest.raises(ResponseValidationError, match="; and 4997 more") as caught:
+        decoder.check()
+    assert len(caught.value.errors()) == 1000
+    assert caught.value.errors()[0]["loc"] == (1, "*")
+    # Also where nothing ends it, or it is an element of an array.
+    assert (
+        outcomes(partial(JsonLines, dict[str, int]), line[:-1]).error == "ResponseValidationError"
+    )
+    texts = partial(JsonItems, dict[str, int])
+    assert outcomes(texts, b"[%b]" % line).error == "ResponseValidationError"
 
 
 def test_skipping() -> None:
