@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
@@ -22,6 +23,11 @@ T = TypeVar("T")
 
 _SPACE = b" \t\r\n"
 _SEPARATOR = b"\x1e"
+
+
+def _has_content(numbered: tuple[int, bytes]) -> bool:
+    """Return whether a line is not blank."""
+    return bool(numbered[1].strip(_SPACE))
 
 
 def is_sequence(content_type: str) -> bool:
@@ -75,7 +81,7 @@ class JsonLines(ItemDecoder[T]):
     def _take(self, lines: list[bytes], found: list[T]) -> None:
         first, known = self._line, len(found)
         validate, add = self._format.validate, found.append
-        numbered = enumerate(lines, first)
+        numbered: Iterator[tuple[int, bytes]] = enumerate(lines, first)
         skipped, base = self.skipped, self.count
         try:
             while True:
@@ -88,6 +94,9 @@ class JsonLines(ItemDecoder[T]):
                     if line.strip(_SPACE):
                         self.count = base + len(found) - known + self.skipped - skipped
                         self._take_again(error, line, number, found)
+                    else:
+                        # Where one is blank, more may be, and each would cost an error.
+                        numbered = filter(_has_content, numbered)
         finally:
             self.count = base + len(found) - known + self.skipped - skipped
             self._line = first + len(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from functools import partial
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arya_api_framework import Response
-from arya_api_framework.errors import ResponseTooLarge, ResponseValidationError
+from arya_api_framework.errors import ResponseParseError, ResponseTooLarge, ResponseValidationError
 from arya_api_framework.streaming.json_items import JsonItems
 from arya_api_framework.streaming.json_lines import JsonLines, JsonSequence, is_sequence
 from tests.streaming.pieces import cut, decode, outcome, outcomes, response_info
@@ -113,6 +114,26 @@ def test_item_that_does_not_fit() -> None:
     assert error == "ResponseValidationError"
     text = outcomes(partial(JsonSequence[User], User), TEXTS[9:]).text
     assert text.startswith("item 1 does not fit User: id: ")
+
+
+def test_blank_lines_are_not_parsed() -> None:
+    """A server that sends nothing else would have an error made for each."""
+    parsed = 0
+
+    def count(frame: object, event: str, function: Any) -> None:
+        nonlocal parsed
+        parsed += event == "c_call" and function.__name__ == "validate_json"
+
+    decoder = JsonLines(dict[str, int])
+    sys.setprofile(count)
+    try:
+        found = decoder.feed(b"\n \r\n\t\n" * 1000 + b'{"id":1}\n\n{"id":2}\n\x0b\n')
+    finally:
+        sys.setprofile(None)
+    assert found == [{"id": 1}, {"id": 2}]
+    assert parsed == 4
+    with pytest.raises(ResponseParseError, match=r"item 2 \(line 3004\) should be dict"):
+        decoder.check()
 
 
 def test_an_item_with_many_errors() -> None:
