@@ -287,7 +287,7 @@ class TusTransfer(Transfer):
         if text is not None:
             try:
                 found = parsedate_to_datetime(text)
-            except ValueError:
+            except (ValueError, OverflowError):
                 return
             self.expires = found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
