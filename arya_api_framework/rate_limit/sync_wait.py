@@ -9,6 +9,8 @@ from .window import SlidingWindow, Waiter, leave, poll
 
 __all__ = ["acquire", "sleep", "take"]
 
+_DAY = 86_400.0
+
 
 def acquire(window: SlidingWindow, deadline: float | None = None) -> None:
     """Take a slot of `window`, waiting in the order of arrival until one is free.
@@ -61,4 +63,4 @@ def sleep(seconds: float) -> None:
     """Sleep for no less than so many seconds of the monotonic clock."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
-        time.sleep(min(left, threading.TIMEOUT_MAX))
+        time.sleep(min(left, _DAY))  # Of centuries the system would raise an error.

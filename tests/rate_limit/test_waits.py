@@ -405,3 +405,20 @@ def test_windows_do_not_delay_each_other() -> None:
             sync_wait.acquire(other)
         assert time.monotonic() - start < LATE
     assert sum(wait.exception() is None for wait in waits) == 1
+
+
+def test_a_sleep_of_centuries() -> None:
+    """A server that asks for one is obeyed, until somebody interrupts."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for seconds in (1e9, 1e10, 2.6e11, 1e300, math.inf):
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with pytest.raises(KeyboardInterrupt):
+                sync_wait.sleep(seconds)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
