@@ -162,11 +162,18 @@ class FileBody(Body):
                 raise ConfigurationError(
                     f"{self._what} does not give bytes; open it in binary mode, 'rb'"
                 )
-            if not chunk:
+            content = bytes(chunk)
+            if not content:
                 break
             if left is not None:
-                left -= len(chunk)
-            yield bytes(chunk)
+                left -= len(content)
+                if left < 0:
+                    # What is beyond the Content-Length would be read as another request.
+                    raise ConfigurationError(
+                        f"{self._what} gave {-left} bytes more than it was asked for, or has; its "
+                        "`read(size)` must return at most `size` bytes"
+                    )
+            yield content
         if left:
             raise UnreadableFile(f"{self._what} became {left} bytes shorter while it was sent")
 

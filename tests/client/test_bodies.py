@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 from multidict import MultiDict
+from typing_extensions import override
 
 from arya_api_framework import BaseModel, Response
 from arya_api_framework.client.body import CHUNK_SIZE, file_body
@@ -17,6 +18,7 @@ from arya_api_framework.errors import BodyNotReplayable, ConfigurationError, Unr
 from tests.app import MiB, Server
 from tests.client.conftest import Lane
 from tests.conftest import Kind
+from tests.scripted import Scripted
 
 BIG = os.urandom(5 * CHUNK_SIZE // 2)
 FORM = "application/x-www-form-urlencoded"
@@ -295,6 +297,24 @@ async def test_no_files_are_none(kind: Kind, server: Server, files: Any) -> None
         await client.post("/echo", data=data, files=files)
         received = server.log[-1]
         assert (received.body, received.headers.get("Content-Type")) == (body, media_type)
+
+
+class Generous(io.BytesIO):
+    """A file that gives more than it is asked for."""
+
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read all, and then some."""
+        return super().read() + b"GET /smuggled HTTP/1.1"
+
+
+async def test_a_file_that_gives_more_ends_the_call(lane: Lane) -> None:
+    """Nothing follows the bytes that were announced, where it would be another request."""
+    async with Scripted() as server:
+        with pytest.raises(ConfigurationError, match=r"gave 22 bytes more than .* at most `size`"):
+            await lane.client(server.url).post("/a", data=Generous(b"0123"))
+        await server.has_ended(1)
+        assert server.log == []
 
 
 async def test_a_file_that_shrinks_ends_the_call(
