@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, AnyStr, Generic, Literal, TypeVar
 
 from ..client.checks import check_whole
 from ..client.formats import place
@@ -12,7 +12,7 @@ from ..errors import ResponseTooLarge
 if TYPE_CHECKING:
     from ..client.response import ResponseInfo
 
-__all__ = ["MOST", "Decoder", "OnInvalid", "check_most", "place_of"]
+__all__ = ["MOST", "Decoder", "OnInvalid", "Parts", "check_most", "place_of"]
 
 T = TypeVar("T")
 OnInvalid = Literal["raise", "skip"]
@@ -20,6 +20,46 @@ OnInvalid = Literal["raise", "skip"]
 
 MOST = 16 * 1024 * 1024
 """How long one line, item or event may be, unless another limit is given."""
+
+
+_MOST_PARTS = 1000
+
+
+class Parts(Generic[AnyStr]):
+    """What came of something that is not whole yet.
+
+    Each piece of a body takes some 40 bytes besides its content, so that 16 MB in pieces of two
+    bytes would take 600 MB; a thousand of them are made one, once.
+
+    Args:
+        empty: Text, or bytes, of which there is none.
+    """
+
+    __slots__ = ("_empty", "_joined", "_last")
+
+    def __init__(self, empty: AnyStr) -> None:
+        self._empty: Any = empty
+        self._joined: list[Any] = []
+        self._last: list[Any] = []
+
+    def add(self, part: AnyStr) -> None:
+        """Keep what comes next."""
+        last = self._last
+        last.append(part)
+        if len(last) > _MOST_PARTS:
+            self._joined.append(self._empty.join(last))
+            last.clear()
+
+    def take(self) -> AnyStr:
+        """Return all of it, and have nothing."""
+        whole: AnyStr = self._empty.join(self._joined + self._last if self._joined else self._last)
+        self.clear()
+        return whole
+
+    def clear(self) -> None:
+        """Forget it."""
+        self._joined.clear()
+        self._last.clear()
 
 
 class Decoder(ABC, Generic[T]):

@@ -11,7 +11,7 @@ from ..client.checks import check_at
 from ..client.json_place import split_place
 from ..client.typed_format import items_format
 from ..errors import ResponseValidationError
-from .decoder import MOST, OnInvalid, place_of
+from .decoder import MOST, OnInvalid, Parts, place_of
 from .item_decoder import ANYTHING, ItemDecoder, is_no_json
 from .json_scan import ElementScan, end_of_space, end_of_whole, split_elements
 from .json_walk import ARRAY, BadJson, NoArray, Walk
@@ -83,7 +83,7 @@ class JsonItems(ItemDecoder[T]):
         self._walk = Walk(self._names)
         self._scan = ElementScan()
         self._state = _BEFORE
-        self._parts: list[bytes] = []  # Of the element that is not whole yet.
+        self._parts = Parts(b"")  # Of the element that is not whole yet.
         self._size = 0
 
     @override
@@ -161,14 +161,13 @@ class JsonItems(ItemDecoder[T]):
                     pos += byte in b'"[{'
         self._state = state
         if end >= 0:
-            self._parts.append(data[start:end])
-            content = b"".join(self._parts)
-            self._parts.clear()
+            self._parts.add(data[start:end])
+            content = self._parts.take()
             self._size = 0
             self._take(b"[%b]" % content, found)
         if scan.is_inside:
             part = data[begin:]
-            self._parts.append(part)
+            self._parts.add(part)
             self._size += len(part)
             if self._size > self._most:
                 raise self._too_large(f"item {self.count}")
@@ -221,7 +220,7 @@ class JsonItems(ItemDecoder[T]):
             raise self._broken(f"{what}, but the body ends before it")
         if self._scan.is_inside:
             raise self._broken(
-                f"the body ends in the middle of item {self.count}", b"".join(self._parts)
+                f"the body ends in the middle of item {self.count}", self._parts.take()
             )
         if self._state != _AFTER:
             raise self._broken(f"the body ends before the array does, after {self.count:,} items")

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from typing_extensions import TypeForm, override
 
 from ..client.typed_format import item_format
-from .decoder import MOST, OnInvalid
+from .decoder import MOST, OnInvalid, Parts
 from .item_decoder import ANYTHING, ItemDecoder, is_no_json
 from .json_scan import ElementScan, end_of_space
 from .lines import LineSplitter
@@ -166,7 +166,7 @@ class JsonSequence(ItemDecoder[T]):
         self._format = item_format(target, info)
         self._scan = ElementScan()
         self._is_open: bool | None = False  # Whether a text may begin; `None` after a wrong one.
-        self._parts: list[bytes] = []
+        self._parts = Parts(b"")
         self._size = 0
 
     @override
@@ -200,12 +200,11 @@ class JsonSequence(ItemDecoder[T]):
             pos += data[pos] in b'"[{'
         pos = scan.read(data, pos) if pos < len(data) else pos
         self._size += pos - begin
-        self._parts.append(data[begin:pos])
+        self._parts.add(data[begin:pos])
         if self._size > self._most:
             raise self._too_large(f"item {self.count}")
         if not scan.is_inside:
-            self._take(b"".join(self._parts), found)
-            self._parts.clear()
+            self._take(self._parts.take(), found)
             self._size = 0
             self._read(data[pos:], found)
 
@@ -223,7 +222,7 @@ class JsonSequence(ItemDecoder[T]):
     def _refuse(self, why: str) -> None:
         """Raise that a text is none, unless it is to be skipped."""
         if not self._skips:
-            raise self._broken(f"item {self.count} {why} (RFC 7464)", b"".join(self._parts))
+            raise self._broken(f"item {self.count} {why} (RFC 7464)", self._parts.take())
         self.count += 1
         self.skipped += 1
 
@@ -231,5 +230,5 @@ class JsonSequence(ItemDecoder[T]):
     def _finish(self, found: list[T]) -> None:
         if self._scan.is_inside or self._held():
             raise self._broken(
-                f"the body ends in the middle of item {self.count}", b"".join(self._parts)
+                f"the body ends in the middle of item {self.count}", self._parts.take()
             )

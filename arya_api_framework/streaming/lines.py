@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, AnyStr, Generic
 
 from typing_extensions import override
 
-from .decoder import MOST, Decoder, check_most, too_large
+from .decoder import MOST, Decoder, Parts, check_most, too_large
 from .text import incremental
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class LineSplitter(Generic[AnyStr]):
         self._empty: Any = empty
         self._newline: Any = newline
         self.most = most
-        self._parts: list[Any] = []
+        self._parts: Parts[AnyStr] = Parts(empty)
         self._size = 0
         self.is_too_long = False
 
@@ -91,25 +91,22 @@ class LineSplitter(Generic[AnyStr]):
             self._cut(lines)
         if len(lines) == 1:
             lines.clear()
-        elif self._parts:
-            self._parts.append(lines[0])
-            lines[0] = self._empty.join(self._parts)
-            self._parts.clear()
+        elif self._size:
+            self._parts.add(lines[0])
+            lines[0] = self._parts.take()
             self._size = 0
             lines.pop()
         else:
             lines.pop()
         if last:
-            self._parts.append(last)
+            self._parts.add(last)
             self._size += len(last)
         return lines
 
     def rest(self) -> AnyStr:
         """Return the line that nothing ended."""
-        rest: AnyStr = self._empty.join(self._parts)
-        self._parts.clear()
         self._size = 0
-        return rest
+        return self._parts.take()
 
     def _cut(self, lines: list[Any]) -> None:
         """Leave nothing of the first line that is too long, and of what follows it."""

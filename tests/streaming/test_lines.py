@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,9 @@ from hypothesis import strategies as st
 
 from arya_api_framework.client.response import RawResponse
 from arya_api_framework.errors import ConfigurationError, ResponseTooLarge
+from arya_api_framework.streaming.decoder import Decoder
+from arya_api_framework.streaming.json_items import JsonItems
+from arya_api_framework.streaming.json_lines import JsonLines, JsonSequence
 from arya_api_framework.streaming.lines import LineDecoder
 from arya_api_framework.streaming.text import TextDecoder
 from tests.streaming.pieces import cut, decode, outcome, outcomes, response_info
@@ -114,3 +119,30 @@ def test_long_line_in_small_pieces() -> None:
         decoder.feed(b"x" * 512)
     (line,) = decoder.finish()
     assert len(line) == 51_200_000
+
+
+@pytest.mark.parametrize(
+    ("make", "start", "end"),
+    [
+        (LineDecoder, b"", b"\n"),
+        (JsonLines, b'"', b'"\n'),
+        (JsonSequence, b'\x1e"', b'"\n'),
+        (JsonItems, b'["', b'"]'),
+    ],
+)
+def test_tiny_pieces_take_little_memory(
+    make: Callable[[], Decoder[str]], start: bytes, end: bytes
+) -> None:
+    """A server that sends two bytes at a time has them kept in little more than themselves."""
+    decoder = make()
+    decoder.feed(start)
+    tracemalloc.start()
+    try:
+        for number in range(100_000):
+            decoder.feed(b"%02d" % (number % 100))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 1_000_000
+    found = decoder.feed(end) + decoder.finish()
+    assert found == ["".join(f"{number % 100:02}" for number in range(100_000))]
