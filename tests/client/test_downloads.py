@@ -1103,7 +1103,7 @@ async def test_several_connections(kind: Kind, tmp_path: Path) -> None:
             f"bytes={3 * quarter}-",
         ]
         assert {read.headers.get("If-Range") for read in server.log} == {None, '"a"'}
-        assert len(set(server.connections)) == 4
+        assert len(set(server.connections)) > 1  # One that is through may serve another part.
         told.check(len(LARGE))
     assert names(tmp_path) == ["file"]
     assert stat.S_IMODE(found.path.stat().st_mode) & 0o600 == 0o600
