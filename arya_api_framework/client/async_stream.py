@@ -18,6 +18,7 @@ from ..streaming.lines import LineDecoder
 from ..streaming.text import TextDecoder
 from .async_download_tasks import AsyncDownloadTasks
 from .async_wait import rest
+from .hints import AsyncHint
 from .reconnection import Reconnection
 from .stream import SAVED_AT_ONCE, Sized, Stream
 
@@ -26,7 +27,7 @@ __all__ = ["AsyncStream"]
 T = TypeVar("T")
 
 
-class AsyncStream(Stream):
+class AsyncStream(Stream, AsyncHint):
     """A response whose head is there, and whose body is read while it comes.
 
     Made by `stream` of a client or sub-client, and used in one `async with` block, which sends the

@@ -161,6 +161,14 @@ class Stream:
 
     if not TYPE_CHECKING:
 
+        def __iter__(self):
+            raise TypeError(
+                "a stream is read by one of its iterators, such as `iter_lines()` of the `body` in "
+                f"`{self._with} client.stream(...) as body:`"
+            )
+
+        __aiter__ = __iter__
+
         def __getattr__(self, name):
             hint = _ELSEWHERE.get(name)
             told = "" if hint is None else f"; use `{hint}`"

@@ -16,6 +16,7 @@ from ..streaming.decoder import MOST, Decoder
 from ..streaming.events import EventDecoder, ServerSentEvent
 from ..streaming.lines import LineDecoder
 from ..streaming.text import TextDecoder
+from .hints import SyncHint
 from .reconnection import Reconnection
 from .stream import SAVED_AT_ONCE, Sized, Stream
 from .sync_download_tasks import SyncDownloadTasks
@@ -26,7 +27,7 @@ __all__ = ["SyncStream"]
 T = TypeVar("T")
 
 
-class SyncStream(Stream):
+class SyncStream(Stream, SyncHint):
     """A response whose head is there, and whose body is read while it comes.
 
     Made by `stream` of a client or sub-client, and used in one `with` block, which sends the

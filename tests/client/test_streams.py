@@ -431,6 +431,22 @@ async def test_names_of_others(kind: Kind) -> None:
                 body.nonsense  # noqa: B018
 
 
+async def test_read_in_the_wrong_way(kind: Kind) -> None:
+    """Who forgets the block, or takes the one of the other kind, is told which it is."""
+    stream = kind.client("http://127.0.0.1:1").stream("GET")
+    word = "async with" if kind.is_async else "with"
+    told = rf"`iter_lines\(\)` of the `body` in `{word} client"
+    with pytest.raises(TypeError, match=told):
+        for _ in stream:
+            pass
+    with pytest.raises(TypeError, match=told):
+        async for _ in stream:
+            pass
+    enter = stream.__enter__ if kind.is_async else stream.__aenter__
+    with pytest.raises(TypeError, match=f"use `{word}`"):
+        enter()
+
+
 @pytest.mark.parametrize("option", ["progress", "on_progress"])
 async def test_progress_of_nothing(kind: Kind, option: str) -> None:
     """What tells how much was sent is refused where nothing is."""
