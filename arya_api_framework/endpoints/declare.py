@@ -59,7 +59,7 @@ class EndpointDecorator:
         <bound <endpoint Users.user GET /users/{id}> of <Users https://api.example.com open>>
     """
 
-    result: Any = inspect.Parameter.empty
+    result: Any = ...
     """The default of the argument `result` of a method that is run after its call."""
 
     def get(
