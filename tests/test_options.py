@@ -13,6 +13,7 @@ from arya_api_framework import (
     Cookie,
     Download,
     Event,
+    Explanation,
     RateLimit,
     RedisShare,
     Retry,
@@ -71,14 +72,15 @@ def test_arguments_that_a_value_needs() -> None:
         Broken()
 
 
+MADE_BY_US = (Cookie, Download, Event, Explanation, ServerSentEvent, TusServer)
+
+
 def test_every_value_is_strict_with_its_arguments() -> None:
     """None of them shows an error of Python's."""
     values: list[Any] = [getattr(arya_api_framework, name) for name in arya_api_framework.__all__]
     kinds = [one for one in values if dataclasses.is_dataclass(one) and isinstance(one, type)]
-    # These are made by the framework, not by those who use it.
-    kinds = [
-        one for one in kinds if one not in (Cookie, Download, Event, ServerSentEvent, TusServer)
-    ]
+    # Those are made by the framework, not by who uses it.
+    kinds = [one for one in kinds if one not in MADE_BY_US]
     assert len(kinds) > 5
     for kind in [*kinds, RateLimit]:
         with pytest.raises(ConfigurationError, match=f"{kind.__name__}.* 'nonsense'"):

@@ -342,7 +342,7 @@ class AsyncTransport:
             if policy.stream is not None and answer.status < 300:
                 response.received = time.time()
                 policy.stream.opened(call, response, self._open_body(answer, request, call, timer))
-                if timer.fired(call):
+                if timer.fired(call):  # pragma: no cover - it ended in the very same turn
                     raise asyncio.CancelledError
                 return response
             stream = answer.content

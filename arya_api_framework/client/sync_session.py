@@ -274,7 +274,7 @@ def _open_body(answer: requests.Response, fields: RawFields, exchange: Exchange)
         return SyncIncoming(iter([content] if content else ()), answer.close)
     # What a mock gives is decoded by urllib3, if it is coded at all.
     coding = _coding(fields).decode("latin-1") if _is_real(answer) else ""
-    pieces = _pieces(answer, exchange)
+    pieces = _pieces(answer, exchange, is_streamed=True)
     return SyncIncoming(pieces, partial(_leave, answer, exchange, pieces), coding)
 
 
@@ -301,13 +301,17 @@ def _coding(fields: RawFields) -> bytes:
     return b", ".join(v for n, v in fields if n.lower() == b"content-encoding").lower()
 
 
-def _pieces(answer: requests.Response, exchange: Exchange) -> Iterator[bytes]:
+def _pieces(
+    answer: requests.Response, exchange: Exchange, is_streamed: bool = False
+) -> Iterator[bytes]:
     """Yield the body as it comes; what mocks give is decoded by its own rules."""
     call = exchange.call
     raw: Any = answer.raw
+    is_real = _is_real(answer)
+    whole = raw.stream(PIECE, decode_content=not is_real)
     received = 0
     try:
-        for piece in _read_on(raw) if _is_real(answer) else raw.stream(PIECE, decode_content=True):
+        for piece in _read_on(raw) if is_streamed and is_real else whole:
             received += len(piece)
             yield piece
             exchange.tell("response_chunk_received", size=len(piece))

@@ -254,8 +254,7 @@ class ItemFormat(TypedFormat):
     @override
     def bound_to(self, response: ResponseInfo) -> Self:
         bound = super().bound_to(response)
-        if bound is not self:
-            bound.validate = bound._validate
+        bound.validate = bound._validate
         return bound
 
     def attach(self, items: list[Any], info: ResponseInfo) -> None:

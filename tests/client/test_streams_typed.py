@@ -206,6 +206,18 @@ async def test_json_lines(kind: Kind) -> None:
             assert body.skipped == 1
 
 
+async def test_json_line_that_does_not_fit_in_its_charset(kind: Kind) -> None:
+    """A line of another charset than UTF-8 is looked at in that, and skipped where it is wrong."""
+    content = '{"id": 1, "name": "ü"}\n{"id": "ü"}\n{"id": 3}\n'.encode("latin-1")
+    field = "Content-Type: application/x-ndjson; charset=latin-1"
+    async with Scripted(answer(200, field, body=content)) as server:
+        client = kind.client(server.url)
+        async with streaming(kind, client.stream("GET")) as body:
+            users = await each(kind, body.iter_json_lines(User, on_invalid="skip"))
+            assert [user.id for user in users] == [1, 3]
+            assert body.skipped == 1
+
+
 async def test_json_text_sequence(kind: Kind) -> None:
     """The media type says that texts are told apart by record separators (RFC 7464)."""
     content = b'\x1e{"id":\n1}\n\x1e{"id": 2}\n'
