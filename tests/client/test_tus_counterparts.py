@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp_tus import setup_tus
 
 from arya_api_framework import Retry
-from arya_api_framework.errors import ConfigurationError, TransportError, UploadLost
+from arya_api_framework.errors import TransportError, UploadError, UploadLost
 from tests import upload_servers
 from tests.conftest import Kind
 from tests.counterparts import TusPlace, tus_node
@@ -124,5 +124,5 @@ async def test_what_is_too_large_is_refused_first(kind: Kind, node: TusPlace) ->
     server = await kind.call(client.tus(b"", "/files").discover)
     if server.max_size is not None:  # pragma: no branch - that of the tests has no limit
         upload = client.tus(bytes(server.max_size + 1), "/files")
-        with pytest.raises(ConfigurationError, match="takes 104857600 at most"):
+        with pytest.raises(UploadError, match="takes 104857600 at most"):
             await kind.call(upload.send)
