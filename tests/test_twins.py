@@ -47,6 +47,7 @@ ALONE = {
     "client/sync_limits.py",
     "client/sync_pools.py",
     "client/sync_session.py",
+    "client/sync_threads.py",
 }
 
 WORDS = {

@@ -11,6 +11,7 @@ from types import CoroutineType
 from typing import Any
 
 from ..client.hints import AsyncHint, is_async_iterable
+from ..client.sync_threads import launch
 from ..errors import ConfigurationError
 from ..fork import start_over_in_child
 from .batch import Batch
@@ -103,7 +104,7 @@ class SyncWorkers:
         thread = threading.Thread(target=self._work, name="call of a map", daemon=True)
         try:
             # Who starts a `Thread` waits for it, with a lock that a handler of a signal breaks.
-            _thread.start_new_thread(_launch, (thread,))
+            _thread.start_new_thread(launch, (thread,))
         except RuntimeError:  # There can be no thread more than there are.
             if not self._hired:
                 self._done.put(self._call(*self._todo.get()))
@@ -128,12 +129,3 @@ class SyncWorkers:
         if type(result) is CoroutineType:
             return number, given, None, not_awaited(result), True
         return number, given, result, None
-
-
-def _launch(  # pragma: no cover - it runs where nothing is measured
-    thread: threading.Thread,
-) -> None:
-    try:
-        thread.start()
-    except RuntimeError:  # There can be no thread more than this one.
-        thread.run()

@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 
 from .hedging import Run
 from .sync_cutter import Cutter
+from .sync_threads import launch
 
 __all__ = ["SyncTasks"]
 
@@ -34,7 +35,7 @@ class SyncTasks:
             daemon=True,
         )
         # Who starts a `Thread` waits for it, with a lock that a handler of a signal would break.
-        _thread.start_new_thread(_launch, (thread,))
+        _thread.start_new_thread(launch, (thread,))
 
     def wait(self, seconds: float | None) -> None:
         """Wait until one ends, or for so many seconds."""
@@ -54,12 +55,3 @@ class SyncTasks:
                 function(run)
         finally:
             self._ended.put(None)
-
-
-def _launch(  # pragma: no cover - it runs where nothing is measured
-    thread: threading.Thread,
-) -> None:
-    try:
-        thread.start()
-    except RuntimeError:  # There can be no thread more than this one.
-        thread.run()
