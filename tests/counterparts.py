@@ -172,6 +172,29 @@ def tus_node() -> Generator[TusPlace | None]:
 
 
 @contextmanager
+def prism(document: dict[str, Any]) -> Generator[str]:
+    """Run Prism, which answers what an OpenAPI document allows by its examples; give its origin.
+
+    `npm install --prefix .venv @stoplight/prism-cli@5` installs it. Where it is not installed the
+    application of the tests answers, which has the users, posts and repositories of the examples.
+    """
+    node = find("node")
+    program = Path(sys.prefix) / "node_modules" / "@stoplight" / "prism-cli" / "dist" / "index.js"
+    if node is None or not program.exists():
+        with Server() as server:
+            yield server.url
+        return
+
+    def command(folder: Path, port: int) -> list[str]:
+        (folder / "document.json").write_text(json.dumps(document))
+        where = ["-h", "127.0.0.1", "-p", str(port), str(folder / "document.json")]
+        return [node, str(program), "mock", "--errors", *where]
+
+    with _run(command) as running:
+        yield f"http://127.0.0.1:{running.port}"
+
+
+@contextmanager
 def _own(credentials: tuple[str, str] | None) -> Generator[Running]:
     with Proxy(credentials=credentials) as proxy:
         yield Running(proxy.port, lambda: f"{proxy.log} {proxy.asked}")
@@ -189,7 +212,7 @@ def _run(command: Callable[[Path, int], list[str]]) -> Generator[Running]:
                 if _answers(process, port):
                     yield Running(port, lambda: _read(folder))
                     return
-        raise RuntimeError(f"a proxy did not start:\n{_read(folder)}")
+        raise RuntimeError(f"a program did not start:\n{_read(folder)}")
 
 
 @contextmanager

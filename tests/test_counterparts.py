@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from examples.jsonplaceholder import DeclaredPlaceholder
 from tests import counterparts
 from tests.app import Server
 from tests.proxies import Proxy
@@ -138,3 +139,14 @@ def test_json_server() -> None:
         last = session.get(f"{origin}/posts", params=parameters, timeout=10)
         assert last.json() == posts[80:]
         assert "next" not in last.links
+
+
+def test_prism() -> None:
+    """It answers what a document allows, and refuses the rest."""
+    document = DeclaredPlaceholder.openapi()
+    with counterparts.prism(document) as origin, requests.Session() as session:
+        session.trust_env = False
+        assert "name" in session.get(f"{origin}/users/1", timeout=10).json()
+        added = session.post(f"{origin}/users", json=["Kim"], timeout=10)
+        assert added.status_code in (400, 422)
+        assert session.get(f"{origin}/nowhere", timeout=10).status_code == 404

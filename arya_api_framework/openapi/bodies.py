@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from ..endpoints.arguments import Argument
     from ..forms import Encoding
 
-__all__ = ["JSON", "request_body"]
+__all__ = ["FORMS", "JSON", "request_body"]
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 URLENCODED = "application/x-www-form-urlencoded"
 OCTETS = "application/octet-stream"
+FORMS = (URLENCODED, MULTIPART)
 
-_FORMS = (Form, File, Part)
+_FORM_MARKERS = (Form, File, Part)
 
 
 def request_body(
@@ -31,7 +32,7 @@ def request_body(
     """Return the request body that arguments make, `None` where they make none."""
     arguments = list(arguments)
     bodies = [one for one in arguments if isinstance(one.marker, Body)]
-    forms = [one for one in arguments if isinstance(one.marker, _FORMS)]
+    forms = [one for one in arguments if isinstance(one.marker, _FORM_MARKERS)]
     if forms:
         content, is_required = _form(forms, schemas, described)
         return {"content": content, **({"required": True} if is_required else {})}
@@ -75,7 +76,7 @@ def _object(
     for one in arguments:
         made["properties"][one.sent] = _property(one, schemas, described)
         # Defaults are sent, too; what is `None` and files that are not given no form has.
-        is_sent = one.is_required or not isinstance(one.marker, _FORMS)
+        is_sent = one.is_required or not isinstance(one.marker, _FORM_MARKERS)
         if is_sent and not one.may_be_unset:
             required.append(one.sent)
     if required:

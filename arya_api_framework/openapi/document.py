@@ -15,6 +15,7 @@ from ..errors import ConfigurationError
 from ..options import ServerVariable
 from ..version import __version__
 from .docstrings import read_docstring
+from .merging import merge_operations
 from .operations import Operations, Target, find_target
 from .schemas import Schemas
 from .security import SecuritySchemes
@@ -63,15 +64,15 @@ def make_document(
         if part.names and members:
             tags.append({"name": ".".join(part.names), **_described(part.cls, "description")})
     components = schemas.finish()
-    made: dict[str, Any] = {"openapi": "3.1.0", "info": _info(cls, title, version)}
     servers = _servers(config)
+    made: dict[str, Any] = {"openapi": "3.1.0", "info": _info(cls, title, version)}
     if servers:
         made["servers"] = servers
     if security.required is not None:
         made["security"] = security.required
     if tags:
         made["tags"] = tags
-    made["paths"] = paths.found
+    made["paths"] = paths.finish(schemas, security.required, servers)
     if components or security.found:
         made["components"] = {}
         if components:
@@ -113,16 +114,12 @@ def _members(cls: type[Any]) -> list[tuple[str, Any]]:
 
 
 class _Paths:
-    """The paths of a document.
-
-    Attributes:
-        found: The path items by path, in the order of the declarations.
-    """
+    """The paths of a document, in the order of the declarations."""
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
         self._names: dict[str, str] = {}
-        self.found: dict[str, dict[str, Any]] = {}
+        self._found: dict[str, dict[str, list[dict[str, Any]]]] = {}
 
     def add(self, part: _Part, attribute: str, value: Any) -> None:
         """Add the operation of a member of a class, or its operations."""
@@ -151,13 +148,27 @@ class _Paths:
         return target, self._names.setdefault(target.shape, target.path)
 
     def _put(self, path: str, method: str, operation: dict[str, Any]) -> None:
-        item = self.found.setdefault(path, {})
-        # What OpenAPI has no place for stands in an extension: a path has one GET.
+        # Methods that OpenAPI has no place for stand in an extension.
         key = method.lower() if method in _METHODS else f"x-{method.lower()}"
-        if key in item:
-            item[key].setdefault("x-alternatives", []).append(operation)
-        else:
-            item[key] = operation
+        self._found.setdefault(path, {}).setdefault(key, []).append(operation)
+
+    def finish(
+        self, schemas: Schemas, security: list[Any] | None, servers: list[dict[str, Any]]
+    ) -> dict[str, dict[str, Any]]:
+        """Return the path items by path; only once the schemas are there.
+
+        Args:
+            schemas: These.
+            security: What an operation needs that says nothing else.
+            servers: Where an operation is that says nothing else.
+        """
+        return {
+            path: {
+                key: merge_operations(several, schemas, security=security, servers=servers)
+                for key, several in item.items()
+            }
+            for path, item in self._found.items()
+        }
 
 
 def _info(cls: type[Any], title: str | None, version: str | None) -> dict[str, Any]:

@@ -62,6 +62,7 @@ from arya_api_framework.endpoints import (
     Body,
     ByStatus,
     Cookie,
+    Form,
     Header,
     Items,
     Path,
@@ -402,7 +403,7 @@ def test_examples(cls: type[Any]) -> None:
     made = document(cls)
     count = len(cls.endpoints) + sum(len(one.endpoints) for one in made_anew(cls))
     found = [one for item in made["paths"].values() for one in item.values()]
-    assert len(found) + sum(len(one.get("x-alternatives", ())) for one in found) == count
+    assert sum(len(one.get("x-alternatives", [one])) for one in found) == count
 
 
 # Paths
@@ -466,23 +467,141 @@ def test_no_path() -> None:
 
 
 def test_two_operations_in_one_place() -> None:
-    """A path has one operation of a method; others of the class stand beside it."""
+    """A path has one operation of a method, which allows what any of the endpoints sends."""
 
     class Twice(SyncClient, uri=URI):
         @endpoint.get("/users/{id}")
-        def user(self, id: int) -> User: ...
+        def user(self, id: int, part: int, size: int = 3, *, page: str | None = None) -> User: ...
 
         @endpoint.get("/users/{number}")
-        def maybe(self, number: int) -> User | None: ...
+        def maybe(
+            self, number: str, size: int = 5, *, page: int = 1
+        ) -> Annotated[User | Problem, ByStatus({200: User, 404: Problem})]: ...
 
         @endpoint.get("/users/{id}")
-        def raw(self, id: int) -> RawResponse: ...
+        def raw(self, id: int, part: int) -> RawResponse: ...
 
     [item] = document(Twice)["paths"].values()
-    assert item["get"]["operationId"] == "user"
-    others = item["get"]["x-alternatives"]
-    assert [one["operationId"] for one in others] == ["maybe", "raw"]
-    assert [one["parameters"][0]["name"] for one in others] == ["id", "id"]
+    made = item["get"]
+    assert made["operationId"] == "user"
+    others = made["x-alternatives"]
+    assert [one["operationId"] for one in others] == ["user", "maybe", "raw"]
+    assert [one["parameters"][0]["name"] for one in others] == ["id", "id", "id"]
+    number, text = {"type": "integer"}, {"type": "string"}
+    assert made["parameters"] == [
+        {"name": "id", "in": "path", "required": True, "schema": {"anyOf": [number, text]}},
+        {"name": "part", "in": "query", "schema": number},
+        {"name": "size", "in": "query", "schema": number},
+        {"name": "page", "in": "query", "schema": {"anyOf": [text, number]}},
+    ]
+    assert list(made["responses"]) == ["200", "2XX", "404"]
+    assert made["responses"]["200"]["description"] == "OK"
+    either = ["application/json", "*/*"]
+    assert [list(one["content"]) for one in made["responses"].values()] == [
+        either,
+        either,
+        either[:1],
+    ]
+
+
+def test_bodies_in_one_place() -> None:
+    """A body is required where all require it, and fits any of them."""
+    tag = Form(style="json")
+
+    class Stored(SyncClient, uri=URI):
+        @endpoint.post("/users")
+        def add(self, user: User) -> None: ...
+
+        @endpoint.post("/users")
+        def add_many(self, body: list[User]) -> User: ...
+
+        @endpoint.post("/users")
+        def upload(self, body: Annotated[bytes, Body(raw=True)]) -> User: ...
+
+        @endpoint.post("/posts")
+        def start(self) -> None: ...
+
+        @endpoint.post("/posts")
+        def publish(self, text: Annotated[str, Form]) -> None: ...
+
+        @endpoint.post("/posts")
+        def note(self, text: Annotated[int, Form], tags: Annotated[list[str], tag]) -> None: ...
+
+        @endpoint.post("/posts")
+        def point(self, point: Annotated[Point, Form]) -> None: ...
+
+        @endpoint.post("/texts")
+        def one_text(self, text: Annotated[str, Form]) -> None: ...
+
+        @endpoint.post("/texts")
+        def other_text(self, text: Annotated[str, Form], y: Annotated[int, Form]) -> None: ...
+
+        @endpoint.post("/points")
+        def put_point(self, point: Annotated[Point, Form]) -> None: ...
+
+        @endpoint.post("/points")
+        def set_point(self, point: Annotated[Point, Form]) -> int: ...
+
+        @endpoint.put("/files")
+        def text(self, body: Annotated[str, Body(raw=True, content_type="text/csv")]) -> None: ...
+
+        @endpoint.put("/files")
+        def blob(self, body: Annotated[bytes, Body(raw=True, content_type="text/csv")]) -> None: ...
+
+    paths = document(Stored)["paths"]
+    users = paths["/users"]["post"]
+    one = {"$ref": "#/components/schemas/User-Request"}
+    assert users["requestBody"] == {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"anyOf": [one, {"type": "array", "items": one}]}},
+            "application/octet-stream": {},
+        },
+    }
+    assert ref_of(users) == "User-Response"
+    body = paths["/posts"]["post"]["requestBody"]
+    [form] = body["content"].values()
+    assert "required" not in body
+    fields = form["schema"]["properties"]
+    assert list(fields) == ["text", "tags", "x"]
+    assert fields["text"] == {"anyOf": [{"type": "string"}, {"type": "integer"}]}
+    assert "required" not in form["schema"]
+    assert form["encoding"] == {"tags": {"contentType": "application/json"}}
+    [form] = paths["/texts"]["post"]["requestBody"]["content"].values()
+    assert form["schema"]["required"] == ["text"]
+    [form] = paths["/points"]["post"]["requestBody"]["content"].values()
+    assert form == {"schema": {"$ref": "#/components/schemas/Point"}}
+    assert paths["/files"]["put"]["requestBody"] == {"required": True, "content": {"text/csv": {}}}
+
+
+def test_what_operations_in_one_place_need() -> None:
+    """Credentials, servers and a notice are those of any, of any, and of all."""
+    schemes = {"key": ApiKeyScheme("X-Key"), "token": BearerScheme()}
+
+    class Needy(SyncClient, uri=URI, security_schemes=schemes, security=[{"token"}]):
+        @endpoint.get("/a")
+        def usual(self) -> None: ...
+
+        @endpoint.get("/a", security=[{"key"}, {"token"}], deprecated=True)
+        def by_key(self) -> None: ...
+
+        @endpoint.get("https://cdn.example.com/a", security=[], deprecated=True)
+        def copy(self) -> None: ...
+
+        @endpoint.get("/b", deprecated=True)
+        def old(self, id: Annotated[int, Query(deprecated=True)]) -> None: ...
+
+        @endpoint.get("/b", deprecated=True)
+        def older(self, id: Annotated[int, Query(deprecated=True)]) -> None: ...
+
+    paths = document(Needy)["paths"]
+    first, second = paths["/a"]["get"], paths["/b"]["get"]
+    assert first["security"] == [{"token": []}, {"key": []}, {}]
+    assert first["servers"] == [{"url": URI}, {"url": "https://cdn.example.com"}]
+    assert "deprecated" not in first
+    assert second["deprecated"]
+    assert second["parameters"][0]["deprecated"]
+    assert not {"security", "servers"} & {*second}
 
 
 def test_fields_of_sub_clients_above() -> None:
