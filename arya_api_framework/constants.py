@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from .removed import explain
@@ -10,7 +10,7 @@ from .removed import explain
 __all__ = ["HTTPMethod", "HTTPStatus"]
 
 
-class HTTPMethod(Enum):
+class HTTPMethod(StrEnum):
     """The request methods (RFC 9110 9.3, PATCH from RFC 5789), and `ANY` for declarations."""
 
     GET = "GET"

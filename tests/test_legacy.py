@@ -150,6 +150,7 @@ def test_http_method() -> None:
     """A request method is found by its name in any case."""
     assert HTTPMethod("get") is HTTPMethod.GET is HTTPMethod("GET")
     assert HTTPMethod.ANY.value == "ANY"
+    wrong: Any
     for wrong in ("FETCH", "", None, 5):
         with pytest.raises(ValueError, match="is not a valid HTTPMethod"):
             HTTPMethod(wrong)

@@ -467,8 +467,9 @@ class Call:
             raise http_error(response, self.policy.error_responses)
         if self.raw or response.request.method == "HEAD":
             return response
-        if self.policy.json_content_types is not None and response.content and self.format.is_json:
-            self.check_media_type(response, self.policy.json_content_types)
+        allowed = self.policy.json_content_types
+        if allowed is not None and response.content and self.format.of(response.status).is_json:
+            self.check_media_type(response, allowed)
         return self.format.parse(response)
 
     def check_media_type(self, response: RawResponse, allowed: tuple[str, ...]) -> None:

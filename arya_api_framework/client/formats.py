@@ -30,6 +30,10 @@ class Format:
     name = "JSON"
     is_json = True
 
+    def of(self, status: int) -> Format:
+        """Return the format for a status, which is the same for most."""
+        return self
+
     def parse(self, response: RawResponse) -> Any:
         """Return the content as this format, `None` for no content where the format allows it.
 

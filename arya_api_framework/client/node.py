@@ -51,6 +51,12 @@ class Node(Verbs):
             super().__init_subclass__()
             _check_endpoints(cls)
             for name, value in cls.__dict__.items():
+                _check_wrapped(cls, name, value)
+                if is_endpoint(value) and _is_used(name, cls):
+                    raise ConfigurationError(
+                        f"{cls.__name__} declares an endpoint {name!r}, which is an attribute of "
+                        "every client that is used for something else; give it another name"
+                    )
                 if hasattr(value, "__get__") and _is_reserved(name, cls):
                     raise ConfigurationError(
                         f"{cls.__name__} defines {name!r}, which the framework has a use of its "
@@ -290,6 +296,8 @@ def _check_endpoints(cls: type[Any]) -> None:
     for base in cls.__mro__:
         # Others were checked when they were made.
         is_new = base is cls or not issubclass(base, Node) or _is_awaited(base) is not is_async
+        # What is declared above may have no argument for a field in the path of this one.
+        is_new = is_new or (not cls._is_client and cls._subclient_path != path_of(base))
         for name, value in base.__dict__.items():
             if is_new and name not in seen and is_endpoint(value):
                 fits.add(value.check(cls, is_async=is_async))
@@ -301,6 +309,21 @@ def _check_endpoints(cls: type[Any]) -> None:
                 "`shared` for endpoints that serve both"
             )
         cls._fits_async = next((one for one in fits if one is not None), None)
+
+
+def path_of(cls: Any) -> str:
+    """Return the path that a class has as a sub-client, if it is that of one."""
+    path: str = getattr(cls, "_subclient_path", "")
+    return path
+
+
+def _check_wrapped(cls: type[Any], name: str, value: Any) -> None:
+    """Refuse an endpoint below another decorator, where nobody would find it."""
+    inner = getattr(value, "fget", None) or getattr(value, "__func__", None)
+    if is_endpoint(inner):
+        raise inner.declaration.error(
+            f"@{type(value).__name__} stands over it in {cls.__name__}.{name}; only @shared may"
+        )
 
 
 def _is_awaited(cls: type[Any]) -> bool | None:
@@ -377,6 +400,16 @@ def _is_own_attribute(name: str, cls: type[Any]) -> bool:
         for base in cls.__mro__[1:]
         if _is_ours(base)
     )
+
+
+def _is_used(name: str, cls: type[Any]) -> bool:
+    """Return whether the framework has an attribute of this name that is no call, as `get` is."""
+    return not _is_ours(cls) and any(
+        name in base.__dict__ for base in cls.__mro__[1:] if _is_ours(base) and base not in _CALLS
+    )
+
+
+_CALLS = (Verbs, SyncVerbs, AsyncVerbs)
 
 
 def _is_ours(cls: type[Any]) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from ..errors import ConfigurationError
 from ..options import UNSET
-from .arguments import Argument
+from .argument import Argument
+from .kinds import with_lists
 from .markers import Body, File, Part
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def make_validator(declaration: Declaration, arguments: tuple[Argument, ...]) ->
     from pydantic_core import ArgsKwargs, SchemaError, SchemaValidator
 
     names = [one.name for one in arguments]
-    may_be_unset = any(one.may_be_unset for one in arguments)
+    may_be_left_out = any(_may_be_left_out(one) for one in arguments)
 
     def collect(*args: Any, **named: Any) -> dict[str, Any]:
         values = dict(zip(names, args, strict=False))
@@ -58,11 +60,12 @@ def make_validator(declaration: Declaration, arguments: tuple[Argument, ...]) ->
         try:
             values: dict[str, Any] = check(ArgsKwargs(args, named))
         except ValidationError as error:
-            refused = _explain(declaration, error, names, schema)
+            unset = {name for name, value in collect(*args, **named).items() if value is UNSET}
+            refused = _explain(declaration, error, names, schema, unset)
         except TypeError:  # Pydantic's own, of a constraint that does not fit.
             refused = declaration.error("a constraint or validator does not fit its type")
         else:
-            if may_be_unset:
+            if may_be_left_out:
                 return {name: value for name, value in values.items() if value is not UNSET}
             return values
         raise refused  # Out here it has no context, which would show the values.
@@ -75,8 +78,8 @@ def make_binder(declaration: Declaration, arguments: tuple[Argument, ...]) -> Bi
     by_position = [one.name for one in arguments if not one.is_named]
     nameless = {one.name for one in arguments if one.parameter.kind is _NAMELESS}
     required = {one.name for one in arguments if one.is_required}
-    defaults = {one.name: one.default for one in arguments if not one.is_required}
-    may_be_unset = any(one.may_be_unset for one in arguments)
+    defaults = {one.name: _default(one) for one in arguments if not one.is_required}
+    may_be_left_out = any(_may_be_left_out(one) for one in arguments)
 
     def bind(args: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
         if len(args) > len(by_position):
@@ -92,7 +95,7 @@ def make_binder(declaration: Declaration, arguments: tuple[Argument, ...]) -> Bi
         if not required <= values.keys():
             missing = ", ".join(one.name for one in arguments if one.name not in values)
             raise declaration.error(f"{missing}: missing, and needed")
-        if may_be_unset:
+        if may_be_left_out:
             return {name: value for name, value in values.items() if value is not UNSET}
         return values
 
@@ -100,7 +103,19 @@ def make_binder(declaration: Declaration, arguments: tuple[Argument, ...]) -> Bi
 
 
 def _signature(arguments: Iterable[Argument]) -> inspect.Signature:
-    return inspect.Signature([one.parameter.replace(annotation=Any) for one in arguments])
+    return inspect.Signature(
+        [one.parameter.replace(annotation=Any, default=_default(one)) for one in arguments]
+    )
+
+
+def _may_be_left_out(argument: Argument) -> bool:
+    return argument.may_be_unset or not (argument.is_required or argument.sends_default)
+
+
+def _default(argument: Argument) -> Any:
+    """Return what stands for an argument that was not given."""
+    is_said = argument.is_required or argument.sends_default
+    return argument.default if is_said else UNSET
 
 
 def _checked_type(argument: Argument) -> Any:
@@ -111,8 +126,8 @@ def _checked_type(argument: Argument) -> Any:
     if argument.may_be_unset:
         from pydantic import WrapValidator
 
-        return Annotated[argument.annotation, WrapValidator(_or_unset)]
-    return argument.annotation
+        return Annotated[with_lists(argument.annotation), WrapValidator(_or_unset)]
+    return with_lists(argument.annotation)
 
 
 def _or_unset(value: Any, check: Callable[[Any], Any]) -> Any:
@@ -120,7 +135,7 @@ def _or_unset(value: Any, check: Callable[[Any], Any]) -> Any:
 
 
 def _explain(
-    declaration: Declaration, error: Any, names: list[str], schema: Any
+    declaration: Declaration, error: Any, names: list[str], schema: Any, unset: AbstractSet[str]
 ) -> ConfigurationError:
     """Return the error for arguments that do not fit, which shows none of them."""
     from ..client.typed_format import TELLTALE, names_in
@@ -137,6 +152,8 @@ def _explain(
         text = row["msg"]
         if row["type"] in TELLTALE:
             text = TELLTALE[row["type"]].format(**row["ctx"])
+        if texts[:1] and texts[0] in unset:
+            text = "UNSET is for arguments that may be left out, of a type such as `str | Unset`"
         shown.append(f"{'.'.join(texts)}: {text}")
     more = f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
     return declaration.error(f"{'; '.join(shown)}{more}")

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, get_args
 
+from ..client.shapes import is_iterable
 from ..errors import ConfigurationError
 from ..options import UNSET, PageOptions, RequestOptions, Timeout
-from .arguments import Argument, find_arguments
+from .argument import EMPTY, Argument
+from .arguments import find_arguments
 from .hints import find_hints
-from .kinds import holds_only, is_plain, is_unsendable
+from .kinds import holds_only, is_plain, is_stream, is_unsendable
 from .markers import Body, File, Part
 from .results import Result, find_result
 
 if TYPE_CHECKING:
     from .declaration import Declaration
 
-__all__ = ["check_declaration"]
+__all__ = ["check_declaration", "check_values"]
 
 _OF_NUMBERS = frozenset({"gt", "ge", "lt", "le", "multiple_of"})
 _NUMBERS = (int, float, Decimal)
@@ -41,12 +43,11 @@ def check_declaration(
     Raises:
         ConfigurationError: It makes none.
     """
-    if owner is declaration.owner and not owner._is_client:
-        declaration.stand_below(owner._subclient_path)
-    try:
-        _check_options(declaration.options)
-    except ConfigurationError as error:
-        raise declaration.error(str(error)) from error
+    if declaration.is_shared and declaration.is_async:
+        raise declaration.error(
+            "`@shared` makes an awaitable of it where it is awaited: write `def`, not `async def`"
+        )
+    check_values(declaration, declaration.options)
     try:
         hints = find_hints(declaration)
     except NameError:  # What it names is defined later.
@@ -76,24 +77,39 @@ def _check_kind(
         )
 
 
-def _check_options(options: Mapping[str, Any]) -> None:
-    """Refuse options that can never work.
+def check_values(declaration: Declaration, options: Mapping[str, Any]) -> None:
+    """Refuse options whose values can never work.
+
+    Args:
+        declaration: Whose they are.
+        options: They, whose names are checked already.
 
     Raises:
-        ConfigurationError: There is one.
+        ConfigurationError: There is one; the text names the method.
     """
+    try:
+        _check_values(declaration, options)
+    except ConfigurationError as error:
+        raise declaration.error(str(error)) from error
+
+
+def _check_values(declaration: Declaration, options: Mapping[str, Any]) -> None:
     if not options:
         return
     from multidict import CIMultiDict
 
+    from ..client.checks import check_compress
     from ..client.defaults import lay_headers
     from ..client.encoding import as_pairs, encode_cookies, flatten
     from ..client.prepare import POLICY_CHECKS
 
-    bases: dict[str, Any] = {"timeout": Timeout(), "error_responses": {}}
+    bases: dict[str, Any] = {"timeout": Timeout(), "error_responses": {}, "hooks": ()}
     for name, value in options.items():
         if name in POLICY_CHECKS:
             POLICY_CHECKS[name](bases.get(name), value)
+        elif name in _SHAPES and not _SHAPES[name][0](value):
+            raise ConfigurationError(f"`{name}` must be {_SHAPES[name][1]}, got {value!r}")
+    check_compress(None, options.get("compress"))
     if options.get("headers") is not None:
         lay_headers(CIMultiDict(), options["headers"])
     if options.get("parameters") is not None:
@@ -105,7 +121,26 @@ def _check_options(options: Mapping[str, Any]) -> None:
     if pages.get("pagination") is not None:
         from ..client.paging import ItemWalk
 
-        ItemWalk(None, Any, pages)
+        ItemWalk(None, Any, {**pages, "method": declaration.method})
+
+
+def _is_text(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and bool(value))
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+_SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "foreign": (_is_flag, "True or False"),
+    "idempotency_key": (_is_text, "text that is not empty"),
+    "on_progress": (lambda value: value is None or callable(value), "a function"),
+    "security": (
+        lambda value: value is None or (is_iterable(value) and not isinstance(value, str | dict)),
+        "a list of sets of names",
+    ),
+}
 
 
 def _check_types(declaration: Declaration, arguments: Iterable[Argument]) -> None:
@@ -115,6 +150,7 @@ def _check_types(declaration: Declaration, arguments: Iterable[Argument]) -> Non
         if not (isinstance(marker, File | Part) or (isinstance(marker, Body) and marker.raw)):
             _check_constraints(declaration, one)
             _check_type(declaration, f"{one.name!r}", _bare(one))
+            _check_default(declaration, one)
 
 
 def _bare(argument: Argument) -> Any:
@@ -141,9 +177,33 @@ def _check_constraints(declaration: Declaration, argument: Argument) -> None:
         raise declaration.error(f"{argument.name!r} has {name}={value!r}, which is for {fits}")
 
 
+def _check_default(declaration: Declaration, argument: Argument) -> None:
+    """Refuse a default that could not be given."""
+    default = argument.default
+    if default is None or default is EMPTY or default is UNSET:
+        return
+    annotation = argument.annotation
+    if isinstance(annotation, type) and type(default) is annotation:
+        return  # Surely right, and most are.
+    from pydantic import PydanticUserError, TypeAdapter, ValidationError
+    from pydantic_core import SchemaError
+
+    try:
+        TypeAdapter[Any](annotation).validate_python(default)
+    except ValidationError as error:
+        text = error.errors(include_url=False, include_input=False)[0]["msg"]
+        raise declaration.error(f"the default of {argument.name!r}: {text}") from None
+    except (PydanticUserError, SchemaError, TypeError):
+        return  # It is known at the first call only.
+
+
 def _check_type(declaration: Declaration, what: str, annotation: Any) -> None:
     if is_plain(annotation):
         return
+    if is_stream(annotation):
+        raise declaration.error(
+            f"{what} is a file; mark it as File(), or as Body(raw=True) to be the body"
+        )
     if is_unsendable(annotation):
         raise declaration.error(f"{what} is of a type that no request or response can hold")
     from pydantic import TypeAdapter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 import __future__
 
+import copy
 import dis
 import inspect
 import sys
@@ -17,7 +18,15 @@ from ..options import ItemOptions
 
 __all__ = ["ABOUT", "Declaration", "find_names", "is_empty"]
 
-ABOUT = ("name", "description", "href", "deprecated", "validate")
+ABOUT: dict[str, type[Any]] = {
+    "name": str,
+    "description": str,
+    "href": str,
+    "deprecated": bool,
+    "validate": bool,
+}
+"""What is said of an endpoint beside the options of its calls, and its type."""
+
 _OPTIONS = ItemOptions.__optional_keys__ - {
     "method",
     "path_parameters",
@@ -37,14 +46,14 @@ class Declaration:
         function: The method as it was written.
         method: The request method.
         path: The path below the client, with its `{fields}`.
-        fields: The names of these, and of those in the path of the sub-client that declares it.
+        fields: The names of these, and of those in the path of the sub-client that it stands in.
         options: The options of every call.
         name: What to call it.
         description: What it does.
         href: Where its documentation is.
         deprecated: Whether it should not be used any more.
         validate: Whether arguments are checked.
-        whole_path: The path with that of the sub-client before it.
+        path_above: The path of the sub-client that it stands in.
         is_nested: Whether it stands in a sub-client.
         owner: The class that it stands in, once that is made.
         is_async: Whether it is written with `async def`.
@@ -77,15 +86,24 @@ class Declaration:
         self.hints: dict[str, Any] | None = None
         self.is_async = inspect.iscoroutinefunction(function)
         self.is_shared = False
+        for name, kind in ABOUT.items():
+            if not isinstance(options.get(name), kind | None):
+                wanted = "text" if kind is str else "True or False"
+                raise self.error(f"`{name}` must be {wanted}, got {options[name]!r}")
         self.name: str = options.get("name") or function.__name__
         text = inspect.cleandoc(function.__doc__ or "") or None
         self.description: str | None = options.get("description") or text
         self.href: str | None = options.get("href")
-        self.deprecated: bool = options.get("deprecated", False)
-        self.validate: bool = options.get("validate", True)
-        self.options = {name: value for name, value in options.items() if name not in ABOUT}
+        self.deprecated: bool = options.get("deprecated") or False
+        self.validate: bool = options.get("validate") is not False
+        self.options = {
+            # What the caller changes later must not change the calls.
+            name: copy.copy(value) if isinstance(value, dict | list) else value
+            for name, value in options.items()
+            if name not in ABOUT
+        }
         self.check_options(self.options, _DECLARED, ABOUT)
-        self.whole_path = path
+        self.path_above = ""
         self.is_nested = False
         try:
             self.fields: tuple[str, ...] = compile_path(path).fields
@@ -108,15 +126,30 @@ class Declaration:
             "none, write `...`"
         )
 
-    def stand_below(self, path: str) -> None:
-        """Stand in a sub-client.
+    def signature_of_callers(self, *, with_self: bool = True) -> inspect.Signature:
+        """Return the signature without the result, which no caller gives."""
+        whole = signature_of(self.function)
+        [own, *rest] = whole.parameters.values()
+        kept = [one for one in rest if one.name != self.result_name]
+        return whole.replace(parameters=[own, *kept] if with_self else kept)
 
-        Args:
-            path: The path of that.
-        """
-        self.is_nested = True
-        self.whole_path = path + self.path
-        self.fields = (*compile_path(path).fields, *compile_path(self.path).fields)
+    @property
+    def whole_path(self) -> str:
+        """The path with that of the sub-client before it."""
+        return self.path_above + self.path
+
+    def stand_in(self, owner: Any) -> None:
+        """Stand in a class, below the path that it has as a sub-client."""
+        self.is_nested, self.path_above = _place_of(owner)
+        self.fields = (*compile_path(self.path_above).fields, *compile_path(self.path).fields)
+
+    def used_by(self, cls: Any) -> Declaration:
+        """Return it as it stands in a class that uses it, whose path may be another."""
+        if _place_of(cls) == (self.is_nested, self.path_above):
+            return self
+        used = copy.copy(self)
+        used.stand_in(cls)
+        return used
 
     def check_options(
         self,
@@ -158,6 +191,11 @@ class Declaration:
     def error(self, text: str) -> ConfigurationError:
         """Return the error for a declaration that makes no endpoint, or a call that it refuses."""
         return ConfigurationError(f"endpoint {self.function.__qualname__}: {text}")
+
+
+def _place_of(cls: Any) -> tuple[bool, str]:
+    is_nested = not getattr(cls, "_is_client", True)
+    return is_nested, cls._subclient_path if is_nested else ""
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:

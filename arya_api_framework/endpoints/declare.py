@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 from ..constants import HTTPMethod
 from ..errors import ConfigurationError
 from ..options import ItemOptions
-from .declaration import Declaration, find_names
+from .declaration import Declaration, find_names, is_empty
 from .endpoint import BoundEndpoint, Endpoint
 
 if TYPE_CHECKING:
@@ -148,6 +148,12 @@ class EndpointDecorator:
                     "@endpoint(...) is for methods that are written by hand; give its arguments to "
                     f"@endpoint.{function.declaration.method.lower()}(...)"
                 )
+            if inspect.isfunction(function) and _promises(function) and is_empty(function):
+                raise ConfigurationError(
+                    f"{function.__qualname__} has no body, and @endpoint(...) only notes what a "
+                    "method that is written by hand calls; did you mean "
+                    f"@endpoint.get({path!r})?"
+                )
             function.__endpoint__ = {  # type: ignore[attr-defined]
                 "path": path,
                 "name": name or getattr(function, "__name__", path),
@@ -163,7 +169,20 @@ class EndpointDecorator:
 endpoint = EndpointDecorator()
 
 
-def _declaring(method: str, path: str, options: Any) -> Callable[[Any], Any]:
+def _promises(function: Any) -> bool:
+    """Return whether a function says that it returns something, and is more than a template."""
+    returned = getattr(function, "__annotations__", {}).get("return", None)
+    is_abstract = getattr(function, "__isabstractmethod__", False)
+    return returned not in (None, "None", Any, "Any") and not is_abstract
+
+
+def _declaring(method: str, path: Any, options: Any) -> Callable[[Any], Any]:
+    if not isinstance(path, str):
+        raise ConfigurationError(
+            f"@endpoint.{method.lower()} takes the path as text, as in "
+            f"`@endpoint.{method.lower()}('/users')`, got {type(path).__name__}"
+        )
+
     def declare(function: Any) -> Endpoint[..., Any]:
         if not inspect.isfunction(function):
             raise ConfigurationError(

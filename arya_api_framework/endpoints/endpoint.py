@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast, get_args, overload
 from weakref import WeakKeyDictionary
 
 from typing_extensions import Unpack
@@ -89,9 +89,12 @@ class BoundEndpoint(Generic[P, R_co]):
         Raises:
             ConfigurationError: One is unknown, or said by the arguments.
         """
+        from .checking import check_values
         from .placing import lay_over
 
-        self.endpoint.declaration.check_options(options)
+        declaration = self.endpoint.declaration
+        declaration.check_options(options)
+        check_values(declaration, options)
         return BoundEndpoint(self.endpoint, self.__self__, lay_over(self.options, {**options}))
 
     @property
@@ -110,6 +113,8 @@ class BoundEndpoint(Generic[P, R_co]):
         def __getattr__(self, name):
             if name in BoundEndpoint.__slots__:  # It is being copied.
                 raise AttributeError(name)
+            if name == "__signature__" and self.endpoint.declaration.result_name is not None:
+                return self.endpoint.declaration.signature_of_callers(with_self=False)
             return getattr(self.endpoint.declaration.function, name)
 
     def __eq__(self, other: object) -> bool:
@@ -135,16 +140,19 @@ class Endpoint(Generic[P, R_co]):
     Attributes:
         declaration: What it says of itself.
         plan: How its arguments become a request, once it was first used; `None` always where that
-            depends on the class, as with `-> T` of a generic one.
+            depends on the class, as with `-> T` of a generic one, or another `relative_path`.
     """
 
     def __init__(self, declaration: Declaration) -> None:
         self.declaration = declaration
         self.plan: Plan | None = None
+        self._has_paths = False  # Some class that uses it has another path than the first.
         self._plans: WeakKeyDictionary[type[Any], dict[Any, Plan]] = WeakKeyDictionary()
         functools.update_wrapper(self, declaration.function)
         for name in _OF_FUNCTIONS:
             vars(self)[name] = getattr(declaration.function, name)
+        if declaration.result_name is not None:  # Its caller cannot give it.
+            vars(self)["__signature__"] = declaration.signature_of_callers()
 
     def __set_name__(self, owner: type[Any], name: str) -> None:
         if self.declaration.owner is None:
@@ -167,9 +175,17 @@ class Endpoint(Generic[P, R_co]):
         def __get__(self, instance, owner):
             return self if instance is None else BoundEndpoint(self, instance)
 
-        def __call__(self, node, /, *args, **named):
+        def __call__(self, /, *args, **named):
             """Make the call with a client."""
-            return BoundEndpoint(self, node)(*args, **named)
+            if not args or not isinstance(args[0], Verbs):
+                about = self.declaration
+                name = about.function.__name__
+                owner = getattr(about.owner, "__name__", "the class")
+                raise about.error(
+                    f"it was called on the class; call it on an instance, as in "
+                    f"`{owner}(...).{name}(...)`"
+                )
+            return BoundEndpoint(self, args[0])(*args[1:], **named)
 
     @property
     def __endpoint__(self) -> dict[str, Any]:
@@ -203,11 +219,12 @@ class Endpoint(Generic[P, R_co]):
         self._check_user(kind)
         # `Crud[User](...)` notes on the instance what it was made by.
         used_by = kind if node is kind else vars(node).get("__orig_class__", kind)
-        plan = self._plans.get(kind, {}).get(used_by)
+        key = None if used_by is kind else get_args(used_by)  # A class must not keep itself.
+        plan = self._plans.get(kind, {}).get(key)
         if plan is None:
-            plan = Plan(self.declaration, used_by)
-            if plan.depends_on_class:
-                self._plans.setdefault(kind, {})[used_by] = plan
+            plan = Plan(self.declaration.used_by(kind), used_by)
+            if plan.depends_on_class or self._has_paths:
+                self._plans.setdefault(kind, {})[key] = plan
             else:
                 self.plan = plan
         return plan
@@ -236,7 +253,12 @@ class Endpoint(Generic[P, R_co]):
         """
         from .checking import check_declaration
 
-        return check_declaration(self.declaration, owner, is_async)
+        if owner is self.declaration.owner:
+            self.declaration.stand_in(owner)
+        used = self.declaration.used_by(owner)
+        if used is not self.declaration:
+            self._has_paths, self.plan = True, None
+        return check_declaration(used, owner, is_async)
 
     def __repr__(self) -> str:
         about = self.declaration

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
 from typing_extensions import NoDefault, get_original_bases, get_type_hints
 
+from .kinds import UNIONS
 from .markers import ByStatus
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["find_hints", "type_arguments", "variables_of", "with_types"]
 
 Known = Mapping[Any, Any]
-_UNIONS = (Union, types.UnionType)
 
 
 def find_hints(declaration: Declaration) -> dict[str, Any]:
@@ -110,7 +109,7 @@ def with_types(annotation: Any, known: Known) -> Any:
     types_known = tuple(with_types(one, known) for one in given)
     if types_known == given:
         return annotation
-    if origin in _UNIONS:
+    if origin in UNIONS:
         return Union[types_known]  # noqa: UP007 - of as many as there are
     return origin[types_known]
 

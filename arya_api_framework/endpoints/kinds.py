@@ -8,19 +8,43 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Literal, NewType, TypeAlias, TypeVar, Union, get_args, get_origin
+from io import IOBase
+from typing import (
+    IO,
+    Annotated,
+    Any,
+    Literal,
+    NewType,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 from uuid import UUID
 
 from typing_extensions import TypeAliasType, is_typeddict
 
-__all__ = ["OBJECTS", "Kind", "holds_only", "is_plain", "is_unsendable", "kinds_of"]
+__all__ = [
+    "OBJECTS",
+    "UNIONS",
+    "Kind",
+    "holds_lists",
+    "holds_only",
+    "is_file",
+    "is_plain",
+    "is_stream",
+    "is_unsendable",
+    "kinds_of",
+    "with_lists",
+]
 
 Kind: TypeAlias = Literal["single", "list", "model", "mapping", "models", "any"]
 """`"models"` are lists of models or mappings, `"any"` is what only the value tells."""
 
 OBJECTS: frozenset[Kind] = frozenset({"model", "mapping"})
 
-_UNIONS = (Union, types.UnionType)
+UNIONS = (Union, types.UnionType)
 _LISTS = (list, tuple, set, frozenset, Sequence, AbstractSet, Iterable)
 _PLAIN = (str, int, float, bytes, type(None), date, datetime, time, timedelta, Decimal, UUID, Enum)
 
@@ -31,7 +55,7 @@ def kinds_of(annotation: Any) -> frozenset[Kind]:
     inner = _inside(annotation)
     if inner is not None:
         return kinds_of(inner)
-    if origin in _UNIONS:
+    if origin in UNIONS:
         members = [one for one in get_args(annotation) if one is not type(None)]
         return frozenset(kind for one in members for kind in kinds_of(one))
     kind: Any = origin or annotation
@@ -72,7 +96,7 @@ def is_model_type(kind: Any) -> bool:
 def is_plain(annotation: Any) -> bool:
     """Return whether pydantic can surely validate a type."""
     origin, given = get_origin(annotation), get_args(annotation)
-    if origin in (*_UNIONS, *_LISTS, dict):
+    if origin in (*UNIONS, *_LISTS, dict):
         return all(one is ... or is_plain(one) for one in given)
     if origin is Literal or annotation is Any or isinstance(annotation, TypeVar):
         return True
@@ -86,10 +110,52 @@ def holds_only(annotation: Any, *kinds: type[Any]) -> bool:
     inner = _inside(annotation)
     if inner is not None:
         return holds_only(inner, *kinds)
-    if get_origin(annotation) in _UNIONS:
+    if get_origin(annotation) in UNIONS:
         members = [one for one in get_args(annotation) if one is not type(None)]
         return all(holds_only(one, *kinds) for one in members)
     return isinstance(annotation, type) and issubclass(annotation, kinds)
+
+
+def is_file(annotation: Any) -> bool:
+    """Return whether the values of a type, or of its items, are files of a form."""
+    from ..forms import FILE
+
+    inner = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        return FILE in inner[1:] or is_file(inner[0])
+    is_outer = get_origin(annotation) in (*UNIONS, *_LISTS)
+    return is_outer and any(map(is_file, inner))
+
+
+def is_stream(annotation: Any) -> bool:
+    """Return whether the values of a type are open files."""
+    kind = get_origin(annotation) or annotation
+    return isinstance(kind, type) and issubclass(kind, IO | IOBase)
+
+
+def holds_lists(annotation: Any) -> bool:
+    """Return whether a type is that of lists in lists."""
+    inner = _inside(annotation)
+    if inner is not None:
+        return holds_lists(inner)
+    given = [one for one in get_args(annotation) if one is not ...]
+    if get_origin(annotation) in _LISTS:
+        return any("list" in kinds_of(one) for one in given)
+    return get_origin(annotation) in UNIONS and any(map(holds_lists, given))
+
+
+def with_lists(annotation: Any) -> Any:
+    """Return a type with lists in the place of iterables, which pydantic would read only later."""
+    origin, given = get_origin(annotation), get_args(annotation)
+    if annotation is Iterable:
+        return list
+    if origin is Iterable:
+        return list[given[0]]  # type: ignore[valid-type]
+    if origin is Annotated:
+        return Annotated[(with_lists(given[0]), *given[1:])]
+    if origin in UNIONS:
+        return Union[tuple(map(with_lists, given))]  # noqa: UP007 - of as many as there are
+    return annotation
 
 
 def is_unsendable(annotation: Any) -> bool:

@@ -165,7 +165,7 @@ class Body(Marker):
         embed: Whether it is one name of a JSON object, together with others of its kind, in place
             of the whole body.
         raw: Whether it is sent as it is, as `data` of a call: bytes, text, a file, an iterator.
-        content_type: Its media type, where it is not the usual one.
+        content_type: Its media type, where it is not the usual one: of JSON, if it is not `raw`.
     """
 
     embed: bool = False
@@ -176,6 +176,14 @@ class Body(Marker):
         Marker.__post_init__(self)
         if self.embed and self.raw:
             raise ConfigurationError("a Body is one name of an object, or sent as it is, not both")
+        given: object = self.content_type
+        if given is not None and not isinstance(given, str):
+            raise ConfigurationError(f"content_type must be a media type, got {given!r}")
+        if given is not None and not self.raw and "json" not in given.lower():
+            raise ConfigurationError(
+                f"a Body is made JSON, which content_type={given!r} is not; add raw=True to send "
+                "it as it is"
+            )
 
 
 @strict
@@ -228,6 +236,9 @@ class Part(Marker):
         Marker.__post_init__(self)
         _ = self.encoding
 
+    def __hash__(self) -> int:
+        return hash((self.alias, self.content_type))
+
     @property
     def encoding(self) -> Encoding:
         """How the part is written."""
@@ -262,3 +273,6 @@ class ByStatus:
                     f"ByStatus must name statuses from 200 to 599, got {status!r}"
                 )
         object.__setattr__(self, "types", dict(given))
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.types))

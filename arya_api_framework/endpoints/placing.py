@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any, TypeAlias
 
+from ..client.checks import make_timeout
 from ..client.encoding import as_pairs
-from .arguments import Argument
+from ..errors import ConfigurationError
+from ..options import Timeout
+from ..streaming.multipart import is_json_type
+from .argument import Argument
 from .markers import Body, File, Form, Header, Part, Path, Query
 from .styles import fields_of, write_header, write_path, write_query
 
@@ -15,7 +20,7 @@ __all__ = ["Put", "find_puts", "lay_over"]
 Put: TypeAlias = Callable[[dict[str, Any], dict[str, Any]], None]
 """Put values, by the name of their argument, into the options of a call."""
 
-_MERGED = ("headers", "cookies", "parameters", "error_responses")
+_MERGED = ("headers", "cookies", "parameters", "error_responses", "hooks", "timeout")
 
 Names: TypeAlias = tuple[tuple[str, str], ...]
 Write: TypeAlias = Callable[[Any], Any]
@@ -35,7 +40,11 @@ def find_puts(arguments: Iterable[Argument]) -> tuple[Put, ...]:
 
 
 def lay_over(options: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Return options with others laid over them, key by key where they have keys."""
+    """Return options with others laid over them, as those of a call over those of its client.
+
+    What has keys is laid over key by key, hooks are added, and a number keeps the parts of a
+    `Timeout`.
+    """
     laid = {**options, **over}
     for name in _MERGED:
         if name in options and name in over:
@@ -45,8 +54,12 @@ def lay_over(options: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def _over(option: str, base: Any, given: Any) -> Any:
     """Return the values of an option with others laid over them, name by name."""
+    if option == "timeout":
+        return make_timeout(base, given) if isinstance(base, Timeout) else given
     if not base or not given:
         return given or base
+    if option == "hooks":
+        return [*base, *given]
     if option == "error_responses":
         return {**base, **given}
     # Fields of headers are called the same in any case.
@@ -106,7 +119,8 @@ def _put_query(arguments: list[Argument]) -> list[Put]:
             options["parameters"] = query
 
         puts.append(put)
-    puts += [_put_written(one) for one in arguments if one not in plain]
+    taken = {one.sent for one in arguments if not one.is_whole}
+    puts += [_put_written(one, taken) for one in arguments if one not in plain]
     return puts
 
 
@@ -115,7 +129,7 @@ def _is_plain_query(argument: Argument) -> bool:
     return argument.kinds <= {"single", "list"} and marker.explode is not False and not marker.style
 
 
-def _put_written(argument: Argument) -> Put:
+def _put_written(argument: Argument, taken: AbstractSet[str]) -> Put:
     name, sent, marker = argument.name, argument.sent, argument.marker
     assert isinstance(marker, Query)
     style, explode = marker.style, marker.explode
@@ -123,6 +137,11 @@ def _put_written(argument: Argument) -> Put:
     def put(options: dict[str, Any], values: dict[str, Any]) -> None:
         if name in values:
             given = write_query(sent, values[name], style, explode)
+            both = next((key for key in given if key in taken), None)
+            if both is not None and argument.is_whole:
+                raise ConfigurationError(
+                    f"{name!r} holds {both!r}, which is another argument of the query"
+                )
             options["parameters"] = _over("parameters", options.get("parameters"), given)
 
     return put
@@ -208,6 +227,7 @@ def _put_form(arguments: list[Argument]) -> list[Put]:
         assert isinstance(one.marker, Form | Part)
         if one.marker.encoding is not None:
             encoding[one.sent] = one.marker.encoding
+    nulls = {one.name for one in fields if _is_json_part(one)}
     has_parts = True if any(isinstance(one.marker, Part) for one in fields) else None
     alone = fields[0] if len(fields) == 1 else None
 
@@ -216,18 +236,25 @@ def _put_form(arguments: list[Argument]) -> list[Put]:
         for one in fields:
             if one.name in values:
                 value = values[one.name]
+                if value is None and one.name in nulls:
+                    value = b"null"
                 inner = fields_of(f"form {one.name!r}", value) if one.is_whole else None
                 given.update({one.sent: value} if inner is None else inner)
         if alone is not None and alone.is_whole and alone.name in values:
             given = values[alone.name]  # What the annotations of a model say of its fields counts.
         known = {name: one for name, one in encoding.items() if name in given}
-        if given or has_parts:
+        if given:
             options["data"] = FormValue(given, encoding=known, multipart=has_parts)
         attached = {sent: values[name] for name, sent in files if values.get(name) is not None}
         if attached:
             options["files"] = attached
 
     return [put]
+
+
+def _is_json_part(argument: Argument) -> bool:
+    marker = argument.marker
+    return isinstance(marker, Part) and is_json_type(marker.content_type or "")
 
 
 _PLACES: dict[str, Callable[[list[Argument]], list[Put]]] = {

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import HTTPError
 from ..options import UNSET
-from .arguments import Argument, find_arguments
+from .argument import EMPTY, Argument
+from .arguments import find_arguments
 from .binding import make_binder, make_validator
 from .hints import find_hints, type_arguments, variables_of, with_types
 from .placing import find_puts, lay_over
@@ -168,7 +169,8 @@ class Plan:
         args: list[Any] = []
         named: dict[str, Any] = {str(about.result_name): result}
         for one in self.arguments:
-            value = values.get(one.name, UNSET)
+            default = UNSET if one.default is EMPTY else one.default
+            value = values.get(one.name, default)
             if one.parameter.kind is one.parameter.POSITIONAL_ONLY:
                 args.append(value)
             else:

@@ -18,6 +18,7 @@ from typing import (
     Literal,
     NamedTuple,
     TypeVar,
+    Union,
     get_args,
     get_origin,
 )
@@ -27,7 +28,8 @@ from typing_extensions import override
 from ..client.formats import Format, find_format
 from ..client.response import RawResponse
 from ..options import UNSET
-from .markers import ByStatus
+from .kinds import UNIONS
+from .markers import ByStatus, Marker
 
 if TYPE_CHECKING:
     from .declaration import Declaration
@@ -101,10 +103,11 @@ class Result(NamedTuple):
 
     def errors(self) -> dict[int, Any]:
         """Return what the bodies of the error statuses are that are returned."""
+        # What is not read must not be refused, nor raised as the client says of this status.
         return {
-            status: form
+            status: bytes if is_nothing(form) else form
             for status, form in (self.by_status or {}).items()
-            if status >= 300 and not is_nothing(form)
+            if status >= 300
         }
 
 
@@ -128,8 +131,12 @@ class StatusFormat(Format):
         self.is_json = any(one.is_json for one in (*self._formats.values(), self._other))
 
     @override
+    def of(self, status: int) -> Format:
+        return self._formats.get(status, self._other)
+
+    @override
     def parse(self, response: RawResponse) -> Any:
-        return self._formats.get(response.status, self._other).parse(response)
+        return self.of(response.status).parse(response)
 
 
 def find_result(declaration: Declaration, hints: Mapping[str, Any]) -> Result:
@@ -139,7 +146,11 @@ def find_result(declaration: Declaration, hints: Mapping[str, Any]) -> Result:
         ConfigurationError: They say what no call can give.
     """
     name = declaration.result_name or "return"
-    result = _find(hints.get(name, UNSET))
+    if name not in hints:
+        what = "it does not say what it returns" if name == "return" else "`result` has no type"
+        raise declaration.error(f"{what}; `Any` is the JSON as it is")
+    _check_notes(declaration, hints[name])
+    result = _find(hints[name])
     if declaration.is_async:
         if result.how != "call" and declaration.result_name is None:
             raise declaration.error(
@@ -156,17 +167,79 @@ def find_result(declaration: Declaration, hints: Mapping[str, Any]) -> Result:
         raise declaration.error(
             "a HEAD is answered without content: let it return RawResponse or None"
         )
-    for status in (result.by_status or {}).keys() & declaration.options.get("error_responses", ()):
+    for status in (result.by_status or {}).keys() & (
+        declaration.options.get("error_responses") or {}
+    ):
         raise declaration.error(
             f"ByStatus and `error_responses` both say what status {status} becomes"
         )
-    for form in (result.by_status or {}).values():
-        if form is RawResponse:
-            raise declaration.error("RawResponse is what all statuses become, or none")
+    if result.by_status is not None:
+        _check_statuses(declaration, result.by_status, hints[name])
     return result
 
 
+def _check_notes(declaration: Declaration, annotation: Any) -> None:
+    """Refuse markers of arguments, and a `ByStatus` that is not around the whole type."""
+    inner = get_args(annotation)
+    notes: tuple[Any, ...] = ()
+    if get_origin(annotation) is Annotated:
+        inner, notes = inner[:1], inner[1:]
+    for note in notes:
+        kind = note if isinstance(note, type) else type(note)
+        if issubclass(kind, Marker):
+            raise declaration.error(f"what it returns is marked as {kind.__name__}")
+    if any(_holds_statuses(one) for one in inner):
+        raise declaration.error(
+            "ByStatus is inside of the type; write Annotated[..., ByStatus(...)] around the whole "
+            "of it"
+        )
+
+
+def _holds_statuses(annotation: Any) -> bool:
+    is_noted = get_origin(annotation) is Annotated
+    return any(
+        isinstance(one, ByStatus) if is_noted else _holds_statuses(one)
+        for one in get_args(annotation)
+    )
+
+
+def _check_statuses(
+    declaration: Declaration, by_status: Mapping[int, Any], annotation: Any
+) -> None:
+    """Refuse types of statuses that no type checker would expect."""
+    members = _members(get_args(annotation)[0])
+    for status, form in by_status.items():
+        if form is RawResponse:
+            raise declaration.error("RawResponse is what all statuses become, or none")
+        if not any(_fits(form, one) for one in members):
+            name = getattr(form, "__name__", form)
+            raise declaration.error(
+                f"a response of status {status} becomes {name}, which is not among the types that "
+                "it says to return"
+            )
+
+
+def _fits(form: Any, member: Any) -> bool:
+    """Return whether a value of one type is one of another, as far as that is known here."""
+    if form is None:
+        form = type(None)
+    if form == member or member is Any or isinstance(member, TypeVar):
+        return True
+    if isinstance(form, type) and isinstance(member, type):
+        return issubclass(form, member)
+    return isinstance(form, type) is isinstance(member, type)  # As `list[A]` and `Sequence[A]`.
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    """Return the types of a union, of any other the type itself."""
+    if get_origin(annotation) in UNIONS:
+        return tuple(one for part in get_args(annotation) for one in _members(part))
+    return (annotation,)
+
+
 def _check_pages(declaration: Declaration, result: Result) -> None:
+    if result.how == "pages" and "max_items" in declaration.options:
+        raise declaration.error("`max_items` is an option of items: let it return SyncItems")
     if result.how in ("call", "stream"):
         for name in declaration.options:
             if name in _OF_PAGES:
@@ -213,5 +286,15 @@ def _one_call(annotation: Any) -> Result:
         form, *notes = get_args(annotation)
         for note in notes:
             if isinstance(note, ByStatus):
-                return Result("call", form, by_status=note.types)
+                return Result("call", _of_others(form, note.types), by_status=note.types)
     return Result("call", annotation)
+
+
+def _of_others(form: Any, by_status: Mapping[int, Any]) -> Any:
+    """Return what a success of a status that is not named becomes: no type of errors alone."""
+    of_success = [one for status, one in by_status.items() if status < 300]
+    of_errors = [one for status, one in by_status.items() if status >= 300]
+    only = [type(None) if one is None else one for one in of_errors if one not in of_success]
+    members = _members(form)
+    left = tuple(one for one in members if one not in only)
+    return Union[left] if left and left != members else form  # noqa: UP007 - as many as there are

@@ -109,6 +109,8 @@ def write_query(
     Raises:
         ConfigurationError: The value does not fit the style, or an item cannot be sent.
     """
+    if value is None:
+        return {name: None}
     what = f"parameter {name!r}"
     fields = fields_of(what, value)
     if style == "deepObject":

@@ -34,7 +34,7 @@ from .sources import CallSources, ClientSources, plain_name
 from .values import Explanation, Source
 
 if TYPE_CHECKING:
-    from ..endpoints.arguments import Argument
+    from ..endpoints.argument import Argument
 
 __all__ = ["explain", "explain_endpoint"]
 

@@ -12,7 +12,7 @@ from .parameters import default_of, may_show
 from .schemas import Schema, Schemas
 
 if TYPE_CHECKING:
-    from ..endpoints.arguments import Argument
+    from ..endpoints.argument import Argument
     from ..forms import Encoding
 
 __all__ = ["FORMS", "JSON", "request_body"]

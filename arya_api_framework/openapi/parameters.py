@@ -14,7 +14,7 @@ from ..options import UNSET
 from .schemas import Schema, Schemas, dumped
 
 if TYPE_CHECKING:
-    from ..endpoints.arguments import Argument
+    from ..endpoints.argument import Argument
 
 __all__ = ["Parameters", "default_of"]
 

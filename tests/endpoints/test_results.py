@@ -112,7 +112,7 @@ class Api:
 
     @shared
     @endpoint.get("/users/{id}")
-    def untyped(self, id): ...  # type: ignore[no-untyped-def]
+    def untyped(self, id) -> Any: ...  # type: ignore[no-untyped-def]
 
     @shared
     @endpoint.head("/users/{id}")
