@@ -9,14 +9,14 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 from ..client.checks import near_miss
 from ..client.url import compile_path
 from ..errors import ConfigurationError
 from ..options import ItemOptions
 
-__all__ = ["ABOUT", "Declaration", "find_names", "is_empty"]
+__all__ = ["ABOUT", "Declaration", "find_names", "is_empty", "kept", "signature_of"]
 
 ABOUT: dict[str, type[Any]] = {
     "name": str,
@@ -96,12 +96,7 @@ class Declaration:
         self.href: str | None = options.get("href")
         self.deprecated: bool = options.get("deprecated") or False
         self.validate: bool = options.get("validate") is not False
-        self.options = {
-            # What the caller changes later must not change the calls.
-            name: copy.copy(value) if isinstance(value, dict | list) else value
-            for name, value in options.items()
-            if name not in ABOUT
-        }
+        self.options = kept({name: one for name, one in options.items() if name not in ABOUT})
         self.check_options(self.options, _DECLARED, ABOUT)
         self.path_above = ""
         self.is_nested = False
@@ -191,6 +186,14 @@ class Declaration:
     def error(self, text: str) -> ConfigurationError:
         """Return the error for a declaration that makes no endpoint, or a call that it refuses."""
         return ConfigurationError(f"endpoint {self.function.__qualname__}: {text}")
+
+
+def kept(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options that do not change when the caller changes what was given."""
+    return {
+        name: copy.copy(cast("Any", value)) if isinstance(value, dict | list) else value
+        for name, value in options.items()
+    }
 
 
 def _place_of(cls: Any) -> tuple[bool, str]:

@@ -90,12 +90,13 @@ class BoundEndpoint(Generic[P, R_co]):
             ConfigurationError: One is unknown, or said by the arguments.
         """
         from .checking import check_values
+        from .declaration import kept
         from .placing import lay_over
 
         declaration = self.endpoint.declaration
         declaration.check_options(options)
         check_values(declaration, options)
-        return BoundEndpoint(self.endpoint, self.__self__, lay_over(self.options, {**options}))
+        return BoundEndpoint(self.endpoint, self.__self__, lay_over(self.options, kept(options)))
 
     @property
     def __wrapped__(self) -> Callable[..., Any]:

@@ -222,6 +222,18 @@ def test_introspection() -> None:
         _ = client.article.nothing
 
 
+def test_signatures_of_callers() -> None:
+    """The result is given by the call, and so is in no signature that callers see."""
+
+    class Named(SyncClient, uri="https://h.test"):
+        @endpoint.get("/{id}")
+        def name_of(self, id: int, *, upper: bool = False, result: Any = endpoint.result) -> str:
+            return str(result)
+
+    assert list(inspect.signature(Named.name_of).parameters) == ["self", "id", "upper"]
+    assert list(inspect.signature(Named().name_of).parameters) == ["id", "upper"]
+
+
 def test_endpoints_are_values() -> None:
     """They compare, hash, copy and pickle as methods do."""
     client, other = Documented(), Documented()
