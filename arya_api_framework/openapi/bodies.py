@@ -9,7 +9,7 @@ from ..client.encoding import as_pairs
 from ..endpoints.markers import Body, File, Form, Part, QueryStyle
 from ..options import UNSET
 from .parameters import default_of, may_show
-from .schemas import Schema, Schemas
+from .schemas import Schema, Schemas, is_nullable, members_of, without_null
 
 if TYPE_CHECKING:
     from ..endpoints.arguments import Argument
@@ -46,65 +46,86 @@ def request_body(
         media_type = next(filter(None, types), JSON)
         schema = _object(bodies, schemas, described)
         return {"content": {media_type: {"schema": schema}}, "required": True}
-    about = marker.description or described.get(first.name)
-    if about:
-        made["description"] = about
-    if marker.raw:
-        made["content"] = _raw(first, schemas)
-    else:
-        schema = schemas.add(first.annotation, "serialization")
-        made["content"] = {marker.content_type or JSON: {"schema": schema}}
-    if not first.may_be_unset:
-        made["required"] = True
+    # A default of `None` is no body, and so is `None` where it would not be JSON.
+    may_be_none = first.default is None or (
+        marker.raw and type(None) in members_of(first.annotation)
+    )
+    schema = schemas.add(first.annotation, "serialization")
+
+    def finish() -> None:
+        about = marker.description or schema.pop("description", None) or described.get(first.name)
+        if about:
+            made["description"] = about
+        if marker.raw:
+            made["content"] = _raw(first, schema)
+        else:
+            found = without_null(schema) if may_be_none else schema
+            made["content"] = {marker.content_type or JSON: {"schema": found}}
+        if not (first.may_be_unset or may_be_none):
+            made["required"] = True
+
+    schemas.later(finish)
     return made
 
 
-def _raw(argument: Argument, schemas: Schemas) -> dict[str, Any]:
+def _raw(argument: Argument, schema: Schema) -> dict[str, Any]:
+    """Return the content of a body that is sent as it is; of what is no text nothing is known."""
     marker: Any = argument.marker
-    is_text = argument.annotation is str
-    usual = "text/plain" if is_text else OCTETS
-    schema = schemas.add(str, "serialization") if is_text else {}
-    return {marker.content_type or usual: {"schema": schema} if is_text else {}}
+    members = [one for one in members_of(argument.annotation) if one is not type(None)]
+    if members == [str]:
+        return {marker.content_type or "text/plain": {"schema": without_null(schema)}}
+    types = {str: "text/plain", Any: "*/*"}
+    usual = (types.get(one, OCTETS) for one in members)
+    return {one: {} for one in ([marker.content_type] if marker.content_type else usual)}
 
 
 def _object(
     arguments: Iterable[Argument], schemas: Schemas, described: Mapping[str, str]
 ) -> Schema:
     """Return the schema of an object with a property of each argument."""
-    made: Schema = {"type": "object", "properties": {}}
-    required: list[str] = []
-    for one in arguments:
-        made["properties"][one.sent] = _property(one, schemas, described)
-        # Defaults are sent, too; what is `None` and files that are not given no form has.
-        is_sent = one.is_required or not isinstance(one.marker, _FORM_MARKERS)
-        if is_sent and not one.may_be_unset:
-            required.append(one.sent)
-    if required:
-        made["required"] = required
+    arguments = list(arguments)
+    made: Schema = {"type": "object"}
+    places = [(one, _property(one, schemas)) for one in arguments]
+
+    def finish() -> None:
+        required: list[str] = []
+        made["properties"] = {}
+        for one, place in places:
+            is_form = isinstance(one.marker, _FORM_MARKERS)
+            # Defaults are sent, too; what is `None` and files that are not given no form has.
+            is_sent = one.is_required and not is_nullable(place) if is_form else True
+            if is_sent and not one.may_be_unset:
+                required.append(one.sent)
+            about = described.get(one.name)
+            schema = without_null(place) if is_form else place
+            made["properties"][one.sent] = _described(one, schema, about)
+        if required:
+            made["required"] = required
+
+    schemas.later(finish)
     return made
 
 
-def _property(one: Argument, schemas: Schemas, described: Mapping[str, str]) -> Schema:
-    if isinstance(one.marker, File):
-        place: Schema = {"type": "string", "contentMediaType": OCTETS}
-        if get_origin(one.annotation) in (list, tuple):
-            place = {"type": "array", "items": place}
-    else:
-        place = schemas.add(one.annotation, "serialization")
+def _property(one: Argument, schemas: Schemas) -> Schema:
+    if not isinstance(one.marker, File):
+        return schemas.add(one.annotation, "serialization")
+    members = members_of(one.annotation)
+    place: Schema = {"type": "string", "contentMediaType": OCTETS}
+    if any(get_origin(each) in (list, tuple) for each in members):
+        place = {"type": "array", "items": place}
+    return {"anyOf": [place, {"type": "null"}]} if type(None) in members else place
+
+
+def _described(one: Argument, schema: Schema, about: str | None) -> Schema:
     default = default_of(one) if may_show(one) else UNSET
-    about = one.marker.description or described.get(one.name)
-
-    def finish() -> None:
-        # A reference may have others beside it (JSON Schema 2020-12 8.2.3.1).
-        if default is not UNSET:
-            place["default"] = default
-        if about:
-            place["description"] = about
-        if one.marker.deprecated:
-            place["deprecated"] = True
-
-    schemas.later(finish)
-    return place
+    about = one.marker.description or schema.get("description") or about
+    # A reference may have others beside it (JSON Schema 2020-12 8.2.3.1).
+    return {
+        **schema,
+        **({} if default is UNSET else {"default": default}),
+        **({"description": about} if about else {}),
+        **({"deprecated": True} if one.marker.deprecated else {}),
+    }
 
 
 def _form(
@@ -131,7 +152,10 @@ def _form(
     made: dict[str, Any] = {"schema": parts[0] if len(parts) == 1 else {"allOf": parts}}
     if encoding:
         made["encoding"] = encoding
-    is_required = any(one.is_required and not one.may_be_unset for one in arguments)
+    is_required = any(
+        one.is_required and not one.may_be_unset and type(None) not in members_of(one.annotation)
+        for one in arguments
+    )
     return {MULTIPART if is_multipart else URLENCODED: made}, is_required
 
 

@@ -122,10 +122,11 @@ class Operations:
         accepted = self._accepted(about.options.get("headers"))
         own = self._config.error_responses
         failed = error_responses(own, about.options.get("error_responses"), accepted, self._schemas)
-        found = result_responses(
-            about.method, plan.result, about.options, accepted, self._schemas, doc
-        )
+        found = result_responses(plan.result, about.options, accepted, self._schemas, doc)
         made["responses"] = {**found, **{k: one for k, one in failed.items() if k not in found}}
+        if about.method == "HEAD":
+            for one in made["responses"].values():
+                one.pop("content", None)
         required = self._security.of_endpoint(about.options)
         if required is not None:
             made["security"] = required

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import PydanticOmit
 
 from ..client.redaction import is_credential, is_safe_header
-from ..client.shapes import is_mapping, is_sequence
+from ..client.shapes import is_mapping
 from ..endpoints.markers import Cookie, Header, Path, Query
 from ..options import UNSET
-from .schemas import Schema, Schemas, dumped
+from .schemas import Schema, Schemas, dumped, is_nullable, without_null
 
 if TYPE_CHECKING:
     from ..endpoints.arguments import Argument
 
 __all__ = ["Parameters", "default_of"]
 
-_NULL = {"type": "null"}
 _NONE: Mapping[str, Any] = {}
 
 
@@ -43,7 +42,7 @@ class Parameters:
         self._renamed = renamed
         self._in_query = in_query
         self._described = described
-        self._made: list[tuple[dict[str, Any], bool]] = []
+        self._made: list[tuple[dict[str, Any], bool, str | None]] = []
 
     def add(self, arguments: Iterable[Argument]) -> None:
         """Add the arguments that are parameters."""
@@ -64,24 +63,33 @@ class Parameters:
         """
         for name in names:
             schema = self._schemas.add(hints.get(name, str), "serialization")
-            self.add_plain(self._renamed[name], "path", schema, required=True)
+            about = self._described.get(name)
+            self.add_plain(self._renamed[name], "path", schema, required=True, about=about)
 
-    def add_plain(self, name: str, where: str, schema: Schema, *, required: bool = False) -> None:
+    def add_plain(
+        self,
+        name: str,
+        where: str,
+        schema: Schema,
+        *,
+        required: bool = False,
+        about: str | None = None,
+    ) -> None:
         """Add a parameter that no argument stands for, unless there is one of its name."""
-        if any(one["name"] == name and one["in"] == where for one, _ in self._made):
+        if any(one["name"] == name and one["in"] == where for one, *_ in self._made):
             return
         made = {"name": name, "in": where, **_required(required), "schema": schema}
-        self._made.append((made, False))
+        self._made.append((made, False, about))
 
     def finish(self) -> list[dict[str, Any]]:
         """Return the parameters; only once the schemas are there."""
         found: list[dict[str, Any]] = []
-        for made, is_flat in self._made:
-            made["schema"] = without_null(made["schema"])
-            found += self._flattened(made) if is_flat else [made]
+        for made, is_flat, about in self._made:
+            one = _finished(made, about)
+            found += self._flattened(one) if is_flat else [one]
         return found
 
-    def _of(self, argument: Argument) -> tuple[dict[str, Any], bool]:
+    def _of(self, argument: Argument) -> tuple[dict[str, Any], bool, str | None]:
         marker: Any = argument.marker
         place, name = argument.place, argument.sent
         is_path = place == "path"
@@ -92,9 +100,8 @@ class Parameters:
         elif is_path:
             name = self._renamed[name]
         made: dict[str, Any] = {"name": name, "in": place}
-        about = marker.description or self._described.get(argument.name)
-        if about:
-            made["description"] = about
+        if marker.description:
+            made["description"] = marker.description
         made |= _required(is_path or (argument.is_required and not argument.may_be_unset))
         if marker.deprecated:
             made["deprecated"] = True
@@ -110,7 +117,8 @@ class Parameters:
         default = default_of(argument)
         if default is not UNSET and may_show(argument):
             self._schemas.later(lambda: schema.update(default=default))
-        return made, place == "query" and argument.is_whole
+        about = self._described.get(argument.name)
+        return made, place == "query" and argument.is_whole, about
 
     def _flattened(
         self, made: dict[str, Any], prefix: str = "", above: tuple[Schema, ...] = ()
@@ -126,15 +134,34 @@ class Parameters:
         found: list[dict[str, Any]] = []
         for name, inner in fields.items():
             one: dict[str, Any] = {"name": prefix + name, "in": "query"}
-            about = inner.get("description")
-            if about:
-                one["description"] = about
             one |= _required(bool(made.get("required")) and name in schema.get("required", ()))
-            if made.get("deprecated") or inner.get("deprecated"):
+            if made.get("deprecated"):
                 one["deprecated"] = True
-            one["schema"] = without_null(inner)
+            one = _finished({**one, "schema": inner})
             found += self._flattened(one, f"{prefix}{name}.", (*above, schema))
         return found
+
+
+def _finished(made: dict[str, Any], about: str | None = None) -> dict[str, Any]:
+    """Return a parameter without `null`, and with what its field says of itself, not of its type.
+
+    Args:
+        made: The parameter.
+        about: What is said of it elsewhere, where neither its marker nor its field says it.
+    """
+    schema = without_null(made["schema"])
+    about = made.get("description") or schema.pop("description", None) or about
+    is_required = "required" in made and (made["in"] == "path" or not is_nullable(made["schema"]))
+    is_deprecated = schema.pop("deprecated", False) or "deprecated" in made
+    return {
+        "name": made["name"],
+        "in": made["in"],
+        **({"description": about} if about else {}),
+        **_required(is_required),
+        **({"deprecated": True} if is_deprecated else {}),
+        **{key: one for key, one in made.items() if key in ("style", "explode")},
+        "schema": schema,
+    }
 
 
 def _required(is_required: bool) -> dict[str, bool]:
@@ -159,17 +186,3 @@ def may_show(argument: Argument) -> bool:
     if isinstance(argument.marker, Header) and is_safe_header(argument.sent):
         return True
     return not is_credential(argument.sent) and not is_credential(argument.name)
-
-
-def without_null(schema: Schema) -> Schema:
-    """Return the schema of what is left out where it is `None`."""
-    either = schema.get("anyOf")
-    if not is_sequence(either) or _NULL not in either:
-        return dict(schema)
-    rest = [one for one in either if one != _NULL]
-    if len(rest) > 1:
-        return {**schema, "anyOf": rest}
-    kept = {key: one for key, one in schema.items() if key != "anyOf"}
-    if kept.get("default", UNSET) is None:
-        del kept["default"]
-    return {**rest[0], **kept} if rest else kept

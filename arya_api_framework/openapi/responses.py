@@ -13,7 +13,7 @@ from ..errors import HTTPError
 from ..options import UNSET
 from .bodies import JSON
 from .docstrings import Docstring, read_docstring
-from .schemas import Schema, Schemas
+from .schemas import Schema, Schemas, members_of
 
 if TYPE_CHECKING:
     from ..endpoints.results import Result
@@ -31,7 +31,6 @@ _RANGES = {
 
 
 def result_responses(
-    method: str,
     result: Result,
     options: Mapping[str, Any],
     accepted: list[str],
@@ -43,16 +42,8 @@ def result_responses(
     A call takes any success for one; so a response of `2XX` stands for what it becomes.
     """
     what = about.returns or _RANGES[_ANY_SUCCESS]
-    if method == "HEAD":
-        return {_ANY_SUCCESS: {"description": what}}
     if result.by_status is not None:
-        made = {
-            str(status): _response(_phrase(status), form, accepted, schemas)
-            for status, form in result.by_status.items()
-        }
-        if all(status >= 300 for status in result.by_status):
-            made[_ANY_SUCCESS] = _response(what, result.form, accepted, schemas)
-        return made
+        return _by_status(result, result.by_status, accepted, schemas, about)
     if result.is_raw or result.how == "stream":
         return {_ANY_SUCCESS: _response(what, bytes, accepted, schemas)}
     if result.how != "items":
@@ -64,6 +55,32 @@ def result_responses(
         for content in made["content"].values():
             content["schema"] = _nested(at.split("."), content["schema"])
     return {_ANY_SUCCESS: made}
+
+
+def _by_status(
+    result: Result,
+    types: Mapping[int, Any],
+    accepted: list[str],
+    schemas: Schemas,
+    about: Docstring,
+) -> dict[str, Any]:
+    """Return the responses of the statuses that are named, and of the others.
+
+    The others are left out where each type has a status of its own: so statuses alone are what
+    generators of code read.
+    """
+    what = about.returns or _RANGES[_ANY_SUCCESS]
+    made = {
+        str(status): _response(_phrase(status), form, accepted, schemas)
+        for status, form in types.items()
+    }
+    named = [one for form in types.values() for one in members_of(form)]
+    successes = [str(status) for status in types if status < 300]
+    if not successes or any(one not in named for one in members_of(result.form)):
+        made[_ANY_SUCCESS] = _response(what, result.form, accepted, schemas)
+    elif len(successes) == 1 and about.returns:
+        made[successes[0]]["description"] = what
+    return made
 
 
 def _nested(names: list[str], schema: Schema) -> Schema:

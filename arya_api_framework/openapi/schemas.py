@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import types
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
@@ -15,12 +16,13 @@ from typing_extensions import override
 from ..client.redaction import is_credential
 from ..client.shapes import is_mapping, is_sequence
 
-__all__ = ["Schema", "Schemas", "dumped"]
+__all__ = ["Schema", "Schemas", "dumped", "is_nullable", "members_of", "without_null"]
 
 Schema: TypeAlias = dict[str, Any]
 
 _TEMPLATE = "#/components/schemas/{model}"
 _PREFIX = _TEMPLATE.format(model="")
+_NULL = {"type": "null"}
 _SIDE = re.compile(r"-(Input|Output)(?=$|__)")
 
 
@@ -135,6 +137,36 @@ def _without_secret(name: str, schema: Any) -> Any:
 
 
 _VALUES = frozenset({"default", "examples", "example"})
+
+
+def is_nullable(schema: Schema) -> bool:
+    """Return whether a schema has a place for `null`, beside others."""
+    either, values = schema.get("anyOf"), schema.get("enum")
+    return (is_sequence(either) and _NULL in either) or (is_sequence(values) and None in values)
+
+
+def without_null(schema: Schema) -> Schema:
+    """Return the schema of what is left out where it is `None`."""
+    if not is_nullable(schema):
+        return dict(schema)
+    kept = {key: one for key, one in schema.items() if key not in ("anyOf", "enum")}
+    if kept.get("default", ...) is None:
+        del kept["default"]
+    if "enum" in schema:
+        return {**kept, "enum": [one for one in schema["enum"] if one is not None]}
+    rest = [one for one in schema["anyOf"] if one != _NULL]
+    if len(rest) > 1:
+        return {**kept, "anyOf": rest}
+    return {**rest[0], **kept} if rest else kept
+
+
+def members_of(annotation: Any) -> list[Any]:
+    """Return the types of a union, or the only one, without what is noted on them."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [one for part in get_args(annotation) for one in members_of(part)]
+    return [type(None) if annotation is None else annotation]
 
 
 def dumped(annotation: Any, value: Any) -> Any:

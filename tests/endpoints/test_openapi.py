@@ -636,6 +636,10 @@ def test_notes_on_methods() -> None:
         def old(self, x: int, z: "Nothing") -> None:  # type: ignore[name-defined]  # noqa: F821
             """Do it.
 
+            Args:
+                x: Which.
+                z: Not sent.
+
             Returns:
                 It.
             """
@@ -660,7 +664,13 @@ def test_notes_on_methods() -> None:
         "description": "Does it.",
         "externalDocs": {"url": "https://old.example.com"},
         "parameters": [
-            {"name": "x", "in": "path", "required": True, "schema": text},
+            {
+                "name": "x",
+                "in": "path",
+                "description": "Which.",
+                "required": True,
+                "schema": text,
+            },
             {"name": "y", "in": "path", "required": True, "schema": text},
         ],
     }
@@ -782,6 +792,28 @@ def test_query(annotation: Any, default: Any, made: dict[str, Any]) -> None:
     assert parameters(annotation, default) == [{"name": "x", "in": "query", **made}]
 
 
+@pytest.mark.parametrize(
+    ("annotation", "made"),
+    [
+        (
+            Annotated[int | None, Field(description="N.")],
+            {"description": "N.", "schema": INTEGER},
+        ),
+        (
+            Annotated[int, Query(description="M."), Field(description="N.")],
+            {"description": "M.", "required": True, "schema": {**INTEGER, "description": "N."}},
+        ),
+        (
+            Annotated[Literal["a", None], Query],  # noqa: PYI061 - its schema is another
+            {"schema": {"enum": ["a"]}},
+        ),
+    ],
+)
+def test_what_fields_say(annotation: Any, made: dict[str, Any]) -> None:
+    """What a field says of an argument is said of the parameter; what may be `None`, may miss."""
+    assert parameters(annotation) == [{"name": "x", "in": "query", **made}]
+
+
 def test_query_of_objects() -> None:
     """The fields of an object are parameters of their own, nested ones with dots."""
     [city, zip_, *inner] = parameters(Annotated[Where, Query(deprecated=True)])
@@ -791,7 +823,7 @@ def test_query_of_objects() -> None:
         "description": "The town.",
         "required": True,
         "deprecated": True,
-        "schema": {"title": "City", "type": "string", "description": "The town."},
+        "schema": {"title": "City", "type": "string"},
     }
     assert (zip_["name"], zip_["schema"]["type"]) == ("zip", "integer")
     # A model that holds itself ends where it begins again.
@@ -941,7 +973,19 @@ WHERE = {"$ref": "#/components/schemas/Where"}
             {"application/merge-patch+json": {"schema": WHERE}},
             {"required": True},
         ),
-        (Annotated[Any, Body], None, {"application/json": {"schema": {}}}, {"required": True}),
+        (Annotated[Any, Body], None, {"application/json": {"schema": {}}}, {}),
+        (
+            Annotated[Where | None, Body, Field(description="It.")],
+            None,
+            {"application/json": {"schema": WHERE}},
+            {"description": "It."},
+        ),
+        (
+            Annotated[Where | None, Body],
+            ...,
+            {"application/json": {"schema": {"anyOf": [WHERE, {"type": "null"}]}}},
+            {"required": True},
+        ),
         (
             Annotated[bytes, Body(raw=True)],
             ...,
@@ -954,6 +998,19 @@ WHERE = {"$ref": "#/components/schemas/Where"}
             {"text/plain": {"schema": TEXT}},
             {"required": True},
         ),
+        (
+            Annotated[str | None, Body(raw=True, description="It.", min_length=1)],
+            ...,
+            {"text/plain": {"schema": {**TEXT, "minLength": 1}}},
+            {"description": "It."},
+        ),
+        (
+            Annotated[str | bytes, Body(raw=True)],
+            ...,
+            {"text/plain": {}, "application/octet-stream": {}},
+            {"required": True},
+        ),
+        (Annotated[Any, Body(raw=True)], ..., {"*/*": {}}, {"required": True}),
         (
             Annotated[Any, Body(raw=True, content_type="image/png")],
             ...,
@@ -1055,8 +1112,16 @@ def test_json_content_types() -> None:
 
 
 def test_head() -> None:
-    """A HEAD has no content."""
+    """A HEAD has no content, of whatever status."""
     assert responses(RawResponse, "head") == {"2XX": {"description": "Success"}}
+    found = responses(
+        Annotated[None, ByStatus({404: None})], "head", keywords={"error_responses": {409: Problem}}
+    )
+    assert found == {
+        "404": {"description": "Not Found"},
+        "2XX": {"description": "Success"},
+        "409": {"description": "Conflict"},
+    }
 
 
 def test_by_status() -> None:
@@ -1069,6 +1134,35 @@ def test_by_status() -> None:
     assert found["299"] == {"description": "Status 299"}
     found = responses(Annotated[User | Problem, ByStatus({404: Problem})])
     assert list(found) == ["404", "2XX"]
+
+
+def test_other_successes_by_status() -> None:
+    """Successes that are not named are as the whole says, where it holds what no status has."""
+    found = responses(Annotated[User | None, ByStatus({204: None})])
+    assert found["204"] == {"description": "No Content"}
+    assert list(found) == ["204", "2XX"]
+    assert USER in found["2XX"]["content"]["application/json"]["schema"]["anyOf"]
+    found = responses(Annotated[User | Row, ByStatus({202: Row})])
+    assert ref_of({"responses": found}, "202") == "Row"
+    assert list(found) == ["202", "2XX"]
+    found = responses(Annotated[User | Row | None, ByStatus({200: User, 202: Row, 204: None})])
+    assert list(found) == ["200", "202", "204"]
+
+
+def test_docstring_of_the_only_success() -> None:
+    """What a docstring says of the result is said of the only success that is named."""
+
+    @endpoint.get("/a")
+    def call(self: Any) -> Annotated[User | Problem, ByStatus({200: User, 404: Problem})]:
+        """Get it.
+
+        Returns:
+            User: The one.
+        """
+
+    found = operation(call)["responses"]
+    assert found["200"]["description"] == "The one."
+    assert found["404"]["description"] == "Not Found"
 
 
 class Gone(HTTPNotFound):
@@ -1543,6 +1637,17 @@ def test_declaration_that_makes_no_request() -> None:
             ),
         ),
         ("Do.\n\nArgs:\n    -- none\n\nReturns:\n", Docstring("Do.")),
+        (
+            "Do.\n\nKeyword Args:\n    a: One.\n\nRest: more.\n\nReturn:\n    The user: one.",
+            Docstring("Do.", "Rest: more.", {"a": "One."}, "The user: one."),
+        ),
+        ("Do.\n\nMore.\n\n:param a: One.\n:returns: It.\n\nNo more.", Docstring("Do.", "More.")),
+        ("Do.\n\nParameters\n----------\na : int\n    One.", Docstring("Do.")),
+        ("Do.\n\nUse\n---\nIt.", Docstring("Do.", "Use\n---\nIt.")),
+        *(
+            (f"Do.\n\nReturns:\n    {one}: It: he.", Docstring("Do.", returns="It: he."))
+            for one in ("User", "models.User | None", "dict[str, list[int]]", "str or None")
+        ),
     ],
 )
 def test_docstrings(text: str | None, said: Docstring) -> None:

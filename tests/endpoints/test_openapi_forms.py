@@ -78,6 +78,25 @@ def test_several_files() -> None:
     assert content["schema"]["properties"]["x"]["type"] == "array"
 
 
+@pytest.mark.parametrize("marker", [Form, Part])
+@pytest.mark.parametrize("default", [None, ...])
+def test_fields_that_may_be_none(marker: Any, default: Any) -> None:
+    """A form has no `null`: what is `None` is left out."""
+    made = body_of(Annotated[str | None, marker, Field(description="It.")], default=default)
+    [content] = made["content"].values()
+    fields = {"x": {**TEXT, "description": "It."}}
+    assert content["schema"] == {"type": "object", "properties": fields}
+    assert "required" not in made
+
+
+def test_files_that_may_be_none() -> None:
+    """A file that may be `None` may be missing."""
+    made = body_of(Annotated[bytes, File], Annotated[bytes | None, File])
+    [content] = made["content"].values()
+    assert content["schema"]["required"] == ["x"]
+    assert content["schema"]["properties"]["y"] == content["schema"]["properties"]["x"]
+
+
 class Upload(BaseModel):
     tags: Annotated[list[str], Encoding(style="json")] = []
     codes: Annotated[list[str], Encoding(style="brackets", allow_reserved=True)] = Field(
