@@ -11,8 +11,8 @@ from ..client.mappings import merge_error_responses
 from ..client.outcome import is_factory
 from ..errors import HTTPError
 from ..options import UNSET
-from .bodies import JSON
 from .docstrings import Docstring, read_docstring
+from .forms import JSON
 from .schemas import Schema, Schemas, members_of
 
 if TYPE_CHECKING:

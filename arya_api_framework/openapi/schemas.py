@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter
@@ -16,7 +16,16 @@ from typing_extensions import override
 from ..client.redaction import is_credential
 from ..client.shapes import is_mapping, is_sequence
 
-__all__ = ["Schema", "Schemas", "dumped", "is_nullable", "members_of", "without_null"]
+__all__ = [
+    "Schema",
+    "Schemas",
+    "dumped",
+    "either",
+    "is_nullable",
+    "members_of",
+    "unique",
+    "without_null",
+]
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -158,6 +167,28 @@ def without_null(schema: Schema) -> Schema:
     if len(rest) > 1:
         return {**kept, "anyOf": rest}
     return {**rest[0], **kept} if rest else kept
+
+
+def either(schemas: Iterable[Schema]) -> Schema:
+    """Return the schema of what fits any of several."""
+    several: list[Schema] = unique(schemas)
+    bare: list[Schema] = unique(_without_default(one) for one in several)
+    if len(bare) > 1:
+        return {"anyOf": bare} if {} not in bare else {}
+    return several[0] if len(several) == 1 else bare[0]
+
+
+def _without_default(schema: Schema) -> Schema:
+    return {name: value for name, value in schema.items() if name != "default"}
+
+
+def unique(values: Iterable[Any]) -> list[Any]:
+    """Return values without those that are there already, which need not be hashable."""
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found
 
 
 def members_of(annotation: Any) -> list[Any]:

@@ -566,12 +566,92 @@ def test_bodies_in_one_place() -> None:
     assert list(fields) == ["text", "tags", "x"]
     assert fields["text"] == {"anyOf": [{"type": "string"}, {"type": "integer"}]}
     assert "required" not in form["schema"]
-    assert form["encoding"] == {"tags": {"contentType": "application/json"}}
+    assert fields["tags"]["contentMediaType"] == "application/json"
+    assert "encoding" not in form
     [form] = paths["/texts"]["post"]["requestBody"]["content"].values()
     assert form["schema"]["required"] == ["text"]
     [form] = paths["/points"]["post"]["requestBody"]["content"].values()
     assert form == {"schema": {"$ref": "#/components/schemas/Point"}}
     assert paths["/files"]["put"]["requestBody"] == {"required": True, "content": {"text/csv": {}}}
+
+
+def test_parameters_that_are_written_in_two_ways() -> None:
+    """Where two endpoints write one parameter in two ways, the document says only that it is."""
+
+    class Mixed(SyncClient, uri=URI):
+        @endpoint.get("/a")
+        def one(self, x: list[int], x_id: Annotated[int, Header]) -> None: ...
+
+        @endpoint.get("/a")
+        def other(
+            self,
+            x: Annotated[list[int], Query(explode=False)],
+            my_id: Annotated[int, Header(alias="x-id")],
+        ) -> None: ...
+
+    assert document(Mixed)["paths"]["/a"]["get"]["parameters"] == [
+        {"name": "x", "in": "query", "required": True, "schema": {}},
+        {"name": "x-id", "in": "header", "required": True, "schema": INTEGER},
+    ]
+
+
+def test_forms_that_are_written_in_two_ways() -> None:
+    """Fields that two forms write in two ways may be anything, and so may forms of any fields."""
+
+    class Mixed(SyncClient, uri=URI):
+        @endpoint.post("/a")
+        def one(
+            self,
+            x: Annotated[list[int], Form],
+            z: Annotated[list[str], Form(style="index")],
+            y: Annotated[list[int], Form(style="comma")],
+        ) -> None: ...
+
+        @endpoint.post("/a")
+        def other(
+            self,
+            x: Annotated[list[int], Form(style="comma")],
+            z: Annotated[list[int], Form(style="index")],
+        ) -> None: ...
+
+        @endpoint.post("/a")
+        def plain(self, w: Annotated[int, Form]) -> None: ...
+
+        @endpoint.post("/b")
+        def named(self, x: Annotated[int, Form]) -> None: ...
+
+        @endpoint.post("/b")
+        def open(self, values: Annotated[dict[str, str], Form]) -> None: ...
+
+    paths = document(Mixed)["paths"]
+    [form] = paths["/a"]["post"]["requestBody"]["content"].values()
+    assert form == {
+        "schema": {
+            "type": "object",
+            "properties": {"x": {}, "y": {"type": "array", "items": INTEGER}, "w": INTEGER},
+            "patternProperties": {r"^z\[\d+\]": {"anyOf": [TEXT, INTEGER]}},
+        },
+        "encoding": {"y": {"style": "form", "explode": False}},
+    }
+    [form] = paths["/b"]["post"]["requestBody"]["content"].values()
+    assert form == {"schema": {"type": "object"}}
+
+
+def test_responses_in_one_place() -> None:
+    """A status that only one endpoint names is, for another, what its range or default is."""
+
+    class Mixed(SyncClient, uri=URI, error_responses={"default": Problem}):
+        @endpoint.get("/a", error_responses={404: Row})
+        def one(self) -> Annotated[User, ByStatus({200: User})]: ...
+
+        @endpoint.get("/a")
+        def other(self) -> Annotated[Row, ByStatus({202: Row})]: ...
+
+    found = document(Mixed)["paths"]["/a"]["get"]["responses"]
+    assert list(found) == ["200", "202", "404", "default"]
+    either = found["404"]["content"]["application/json"]["schema"]["anyOf"]
+    assert {one["$ref"].rpartition("/")[2] for one in either} == {"Row", "Problem"}
+    assert ref_of({"responses": found}, "200") == "User"
 
 
 def test_what_operations_in_one_place_need() -> None:
@@ -783,7 +863,7 @@ TEXT = {"type": "string"}
         (
             dict[str, int],
             ...,
-            {"required": True, "schema": {"type": "object", "additionalProperties": INTEGER}},
+            {"schema": {"type": "object", "additionalProperties": INTEGER}},
         ),
     ],
 )
@@ -844,9 +924,65 @@ def test_query_of_nested_objects() -> None:
     assert names == ["where.x", "color"]
 
 
+def test_query_of_several_objects() -> None:
+    """Of an object of one type or another the fields of both may be there."""
+    found = parameters(Where | Row)
+    assert [(one["name"], one.get("required")) for one in found] == [
+        ("city", None),
+        ("zip", None),
+        ("inner", None),
+        ("a", None),
+        ("b", None),
+    ]
+
+    class Other(BaseModel):
+        city: int
+        color: dict[str, str]
+
+    [city, color] = parameters(Annotated[Where | Other, Query])[::3]
+    assert city["required"]
+    assert city["schema"]["anyOf"][0]["type"] == "string"
+    assert (color["name"], color.get("required")) == ("color", None)
+    assert [one["name"] for one in parameters(Where | dict[str, int])] == ["x"]
+
+
+def test_one_name_of_two_arguments() -> None:
+    """A name that two objects, or an object and what leads on, have in common is one parameter."""
+
+    class Window(BaseModel):
+        page: str
+        city: int
+
+    @endpoint.get("/a", pagination=PageNumber())
+    def call(self: Any, where: Where, window: Window) -> SyncItems[Any]: ...
+
+    found = {one["name"]: one["schema"] for one in operation(call)["parameters"]}
+    assert list(found) == ["city", "zip", "inner", "page"]
+    assert [one["type"] for one in found["city"]["anyOf"]] == ["string", "integer"]
+
+
+def test_deprecated_objects_in_queries() -> None:
+    """Fields of an object that is deprecated are so themselves."""
+
+    class Outer(BaseModel):
+        point: Annotated[Point, Field(deprecated=True)] = Point()
+
+    [found] = parameters(Outer)
+    assert (found["name"], found["deprecated"]) == ("point.x", True)
+
+
 @pytest.mark.parametrize(
     ("annotation", "default", "made"),
     [
+        (
+            Annotated[datetime | None, Header(alias="If-Modified-Since")],
+            datetime(2026, 1, 2, tzinfo=UTC),
+            {
+                "name": "If-Modified-Since",
+                "in": "header",
+                "schema": {**TEXT, "default": "Fri, 02 Jan 2026 00:00:00 GMT"},
+            },
+        ),
         (
             Annotated[str, Header],
             "a",
@@ -1041,6 +1177,8 @@ def test_embedded_bodies() -> None:
         "required": ["x"],
     }
     assert made == {"required": True, "content": {"application/x+json": {"schema": schema}}}
+    made = body_of(Annotated[int | Unset, Body(embed=True)])
+    assert "required" not in made["content"]["application/json"]["schema"]
 
 
 def test_body_described_by_docstring() -> None:
