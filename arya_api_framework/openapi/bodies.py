@@ -17,9 +17,22 @@ __all__ = ["request_body"]
 
 
 def request_body(
-    arguments: Iterable[Argument], schemas: Schemas, described: Mapping[str, str]
+    arguments: Iterable[Argument],
+    schemas: Schemas,
+    described: Mapping[str, str],
+    *,
+    declared: str | None = None,
+    usual: str | None = None,
 ) -> dict[str, Any] | None:
-    """Return the request body that arguments make, `None` where they make none."""
+    """Return the request body that arguments make, `None` where they make none.
+
+    Args:
+        arguments: Those of the endpoint.
+        schemas: The schemas of the document.
+        described: What the docstring says of arguments.
+        declared: The media type that the endpoint sends whatever its arguments are.
+        usual: The one that the client sends where nothing else is said.
+    """
     arguments = list(arguments)
     bodies = [one for one in arguments if isinstance(one.marker, Body)]
     forms = [one for one in arguments if isinstance(one.marker, MARKERS)]
@@ -31,11 +44,11 @@ def request_body(
     [first, *_] = bodies
     marker: Any = first.marker
     made: dict[str, Any] = {}
+    types = (getattr(one.marker, "content_type", None) for one in bodies)
+    media_type = declared or next(filter(None, types), None) or usual
     if marker.embed:
-        types = (getattr(one.marker, "content_type", None) for one in bodies)
-        media_type = next(filter(None, types), JSON)
         schema = _object(bodies, schemas, described)
-        return {"content": {media_type: {"schema": schema}}, "required": True}
+        return {"content": {media_type or JSON: {"schema": schema}}, "required": True}
     # A default of `None` is no body, and so is `None` where it would not be JSON.
     may_be_none = first.default is None or (
         marker.raw and type(None) in members_of(first.annotation)
@@ -47,10 +60,10 @@ def request_body(
         if about:
             made["description"] = about
         if marker.raw:
-            made["content"] = _raw(first, schema)
+            made["content"] = _raw(first, schema, media_type)
         else:
             found = without_null(schema) if may_be_none else schema
-            made["content"] = {marker.content_type or JSON: {"schema": found}}
+            made["content"] = {media_type or JSON: {"schema": found}}
         if not (first.may_be_unset or may_be_none):
             made["required"] = True
 
@@ -58,15 +71,14 @@ def request_body(
     return made
 
 
-def _raw(argument: Argument, schema: Schema) -> dict[str, Any]:
+def _raw(argument: Argument, schema: Schema, media_type: str | None) -> dict[str, Any]:
     """Return the content of a body that is sent as it is; of what is no text nothing is known."""
-    marker: Any = argument.marker
     members = [one for one in members_of(argument.annotation) if one is not type(None)]
     if members == [str]:
-        return {marker.content_type or "text/plain": {"schema": without_null(schema)}}
+        return {media_type or "text/plain": {"schema": without_null(schema)}}
     types = {str: "text/plain", Any: "*/*"}
     usual = (types.get(one, OCTETS) for one in members)
-    return {one: {} for one in ([marker.content_type] if marker.content_type else usual)}
+    return {one: {} for one in ([media_type] if media_type else usual)}
 
 
 def _object(bodies: list[Argument], schemas: Schemas, described: Mapping[str, str]) -> Schema:

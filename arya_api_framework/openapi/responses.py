@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from ..client.json_place import split_place
 from ..client.mappings import merge_error_responses
 from ..client.outcome import is_factory
 from ..errors import HTTPError
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["error_responses", "result_responses"]
 
 _ANY_SUCCESS = "2XX"
+_INDEX = re.compile("-?[0-9]+")
+_NEAR = re.compile("[0-9]{1,2}")
 _RANGES = {
     "2XX": "Success",
     "3XX": "Redirection",
@@ -53,7 +57,7 @@ def result_responses(
     at = options.get("at")
     if at:
         for content in made["content"].values():
-            content["schema"] = _nested(at.split("."), content["schema"])
+            content["schema"] = _nested(split_place(at), content["schema"])
     return {_ANY_SUCCESS: made}
 
 
@@ -85,7 +89,12 @@ def _by_status(
 
 def _nested(names: list[str], schema: Schema) -> Schema:
     for name in reversed(names):
-        schema = {"type": "object", "properties": {name: schema}, "required": [name]}
+        if _NEAR.fullmatch(name):
+            schema = {"type": "array", "prefixItems": [*[{}] * int(name), schema]}
+        elif _INDEX.fullmatch(name):  # It is far away, or counted from the end.
+            schema = {"type": "array"}
+        else:
+            schema = {"type": "object", "properties": {name: schema}, "required": [name]}
     return schema
 
 

@@ -1181,6 +1181,29 @@ def test_embedded_bodies() -> None:
     assert "required" not in made["content"]["application/json"]["schema"]
 
 
+@pytest.mark.parametrize(
+    ("annotation", "types"),
+    [
+        (Where, ["text/own", "text/client"]),
+        (Annotated[Where, Body(content_type="text/marked")], ["text/own", "text/marked"]),
+        (Annotated[str, Body(raw=True)], ["text/own", "text/client"]),
+        (Annotated[Where, Body(embed=True)], ["text/own", "text/client"]),
+        (Annotated[str, Form], ["application/x-www-form-urlencoded"] * 2),
+    ],
+)
+def test_media_type_of_headers(annotation: Any, types: list[str]) -> None:
+    """A `Content-Type` of the endpoint counts before its markers, one of the client after them."""
+
+    def call(self: Any, x: Any) -> None: ...
+
+    call.__annotations__["x"] = annotation
+    of_client: Any = {"headers": {"content-type": "text/client; charset=utf-8"}}
+    for type_, options in zip(types, ({"headers": {"Content-Type": "text/own"}}, {}), strict=True):
+        options_: Any = options
+        found = operation(endpoint.put("/a", **options_)(call), **of_client)
+        assert list(found["requestBody"]["content"]) == [type_]
+
+
 def test_body_described_by_docstring() -> None:
     """The docstring says what a body is."""
     made = body_of(Where, about="Do.\n\nArgs:\n    x: Where.")
@@ -1373,6 +1396,28 @@ def test_items(pagination: Any, names: list[Any]) -> None:
     assert inner["properties"]["users"] == {"type": "array", "items": USER}
     made = [(one["name"], one["schema"]) for one in found["parameters"]]
     assert made[2:] == [one for one in names if one[0] != "per_page"]
+
+
+@pytest.mark.parametrize(
+    ("at", "schema"),
+    [
+        (
+            r"a\.b",
+            {"type": "object", "properties": {"a.b": {"type": "array", "items": USER}}},
+        ),
+        ("1", {"type": "array", "prefixItems": [{}, {"type": "array", "items": USER}]}),
+        ("-1", {"type": "array"}),
+    ],
+)
+def test_places_of_items(at: str, schema: dict[str, Any]) -> None:
+    """The place of items may name a dot, or count."""
+
+    @endpoint.get("/a", pagination=LinkHeader(), at=at)
+    def call(self: Any) -> SyncItems[User]: ...
+
+    [content] = operation(call)["responses"]["2XX"]["content"].values()
+    content["schema"].pop("required", None)
+    assert content["schema"] == schema
 
 
 def test_pages() -> None:
