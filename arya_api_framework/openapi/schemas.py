@@ -11,7 +11,7 @@ from pydantic import PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import PydanticOmit, SchemaError
-from typing_extensions import override
+from typing_extensions import TypeAliasType, override
 
 from ..client.redaction import is_credential
 from ..client.shapes import is_mapping, is_sequence
@@ -95,6 +95,11 @@ class Schemas:
                 place.update(_cleaned(found[key], names))
             for name in sorted(definitions):
                 self._components[names[name]] = _cleaned(definitions[name], names)
+        for place in self._places.values():
+            target = self.resolve(place)
+            if is_nullable(target):  # A name for what may be `None`, which is looked at here.
+                place.update({**target, **place})
+                place.pop("$ref", None)
         for act in self._later:
             act()
         return dict(sorted(self._components.items()))
@@ -193,8 +198,10 @@ def unique(values: Iterable[Any]) -> list[Any]:
 
 def members_of(annotation: Any) -> list[Any]:
     """Return the types of a union, or the only one, without what is noted on them."""
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
+    if get_origin(annotation) is Annotated:
+        return members_of(get_args(annotation)[0])
+    if isinstance(annotation, TypeAliasType):
+        return members_of(annotation.__value__)
     if get_origin(annotation) in (Union, types.UnionType):
         return [one for part in get_args(annotation) for one in members_of(part)]
     return [type(None) if annotation is None else annotation]

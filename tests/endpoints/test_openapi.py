@@ -17,7 +17,7 @@ from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar, cast
 import pytest
 from openapi_spec_validator import validate
 from pydantic import Field, SecretStr
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from arya_api_framework import (
     AsyncClient,
@@ -113,6 +113,10 @@ class Point:
 
 class Color(Enum):
     RED = "red"
+
+
+Text = TypeAliasType("Text", str | None)
+Perhaps = TypeAliasType("Perhaps", Annotated[int | None, Field(description="P.")])
 
 
 class Strange:
@@ -883,6 +887,7 @@ def test_query(annotation: Any, default: Any, made: dict[str, Any]) -> None:
             Annotated[int, Query(description="M."), Field(description="N.")],
             {"description": "M.", "required": True, "schema": {**INTEGER, "description": "N."}},
         ),
+        (Perhaps, {"description": "P.", "schema": INTEGER}),
         (
             Annotated[Literal["a", None], Query],  # noqa: PYI061 - its schema is another
             {"schema": {"enum": ["a"]}},
@@ -1147,6 +1152,12 @@ WHERE = {"$ref": "#/components/schemas/Where"}
             {"required": True},
         ),
         (Annotated[Any, Body(raw=True)], ..., {"*/*": {}}, {"required": True}),
+        (
+            Annotated[Text, Body(raw=True)],
+            ...,
+            {"text/plain": {"schema": TEXT}},
+            {},
+        ),
         (
             Annotated[Any, Body(raw=True, content_type="image/png")],
             ...,
