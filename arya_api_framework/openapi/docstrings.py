@@ -9,11 +9,21 @@ from typing import NamedTuple
 __all__ = ["Docstring", "read_docstring"]
 
 _SECTION = re.compile(
-    r"(Args|Arguments|Attributes|Class keywords|Example|Examples|Note|Notes|Parameters|Raises"
-    r"|Returns|Yields):"
+    r"(Args|Arguments|Attributes|Class keywords|Example|Examples|Keyword Args|Keyword Arguments"
+    r"|Note|Notes|Other Parameters|Parameters|Raises|Return|Returns|Yield|Yields):"
 )
-_ARGUMENTS = frozenset({"Args", "Arguments", "Parameters"})
-_RESULTS = frozenset({"Returns", "Yields"})
+_ARGUMENTS = frozenset(
+    {"Args", "Arguments", "Keyword Args", "Keyword Arguments", "Other Parameters", "Parameters"}
+)
+_RESULTS = frozenset({"Return", "Returns", "Yield", "Yields"})
+_NAME = r"[A-Za-z_][\w.]*(?:\[[^:]*\])?"
+_TYPE = re.compile(rf"\A{_NAME}(?: *(?:\||or) *{_NAME})*: +(?=\S)")
+_SPHINX = re.compile(r":(param|type|returns?|rtype|raises?|keyword|yields?)\b.*")
+_UNDERLINE = re.compile(r"-{3,}")
+_NUMPY = frozenset(
+    {"Attributes", "Examples", "Notes", "Other Parameters", "Parameters", "Raises", "Returns"}
+    | {"References", "See Also", "Warns", "Yields"}
+)
 _ARGUMENT = re.compile(r"\*{0,2}(\w+)(?: \([^)]*\))?: *(.*)")
 
 
@@ -24,7 +34,7 @@ class Docstring(NamedTuple):
         summary: Its first paragraph, in one line.
         description: What follows, as far as it is text.
         arguments: What it says of each argument.
-        returns: What it says of the result.
+        returns: What it says of the result, without its type.
     """
 
     summary: str | None = None
@@ -34,7 +44,10 @@ class Docstring(NamedTuple):
 
 
 def read_docstring(text: str | None) -> Docstring:
-    """Return what a docstring says."""
+    """Return what a docstring says.
+
+    Of sections in the styles of Sphinx and NumPy nothing is read, and nothing shown.
+    """
     if not text or not text.strip():
         return Docstring()
     prose: list[str] = []
@@ -42,9 +55,16 @@ def read_docstring(text: str | None) -> Docstring:
     found = prose
     for line in inspect.cleandoc(text).splitlines():
         section = _SECTION.fullmatch(line)
+        is_of_numpy = _UNDERLINE.fullmatch(line) and prose and prose[-1] in _NUMPY
         if section is not None:
             found = sections.setdefault(section[1], [])
+        elif is_of_numpy or _SPHINX.fullmatch(line):
+            if is_of_numpy:
+                prose.pop()
+            break
         else:
+            if prose and line[:1].strip():  # What stands at the margin is in no section.
+                found = prose
             found.append(line)
     summary, _, rest = "\n".join(prose).strip().partition("\n\n")
     arguments: dict[str, str] = {}
@@ -54,7 +74,7 @@ def read_docstring(text: str | None) -> Docstring:
         if name in _ARGUMENTS:
             arguments.update(_read_arguments(body))
         elif name in _RESULTS:
-            returns = " ".join(body.split()) or None
+            returns = _TYPE.sub("", " ".join(body.split())) or None
     return Docstring(" ".join(summary.split()) or None, rest.strip() or None, arguments, returns)
 
 

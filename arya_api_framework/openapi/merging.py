@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..client.shapes import is_mapping
-from .bodies import FORMS
-from .schemas import Schema, Schemas
+from .forms import FORMS
+from .schemas import Schema, Schemas, either, unique
 
 __all__ = ["merge_operations"]
 
 _MERGED = ("parameters", "requestBody", "responses", "security", "servers", "deprecated")
 _OF_ALL = ("required", "deprecated")
 """What a parameter is only if that of each operation is."""
+_STYLE = ("style", "explode")
 _NO_REQUIREMENT: list[Any] = [{}]
 
 
@@ -48,7 +49,7 @@ def merge_operations(
     for name, usual in (("security", security or _NO_REQUIREMENT), ("servers", servers)):
         if any(name in one for one in operations):
             # An empty list asks for nothing, as does a requirement that is empty.
-            made[name] = _unique(
+            made[name] = unique(
                 each for one in operations for each in one.get(name, usual) or _NO_REQUIREMENT
             )
     if all(one.get("deprecated") for one in operations):
@@ -62,13 +63,20 @@ def _parameters(operations: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for one in operations:
         for parameter in one.get("parameters", ()):
-            found.setdefault((parameter["in"], parameter["name"]), []).append(parameter)
+            name = parameter["name"]
+            # Names of header fields are the same in any case.
+            key = parameter["in"], name.lower() if parameter["in"] == "header" else name
+            found.setdefault(key, []).append(parameter)
     merged: list[dict[str, Any]] = []
     for same in found.values():
         made = {k: value for k, value in same[0].items() if k not in (*_OF_ALL, "schema")}
         if len(same) == len(operations):
             made |= {flag: True for flag in _OF_ALL if all(one.get(flag) for one in same)}
-        merged.append({**made, "schema": _either(one["schema"] for one in same)})
+        written = unique([one.get(key) for key in _STYLE] for one in same)
+        if len(written) > 1:  # Nobody could take it apart.
+            merged.append({k: v for k, v in made.items() if k not in _STYLE} | {"schema": {}})
+        else:
+            merged.append({**made, "schema": either(one["schema"] for one in same)})
     return merged
 
 
@@ -78,30 +86,49 @@ def _body(operations: list[dict[str, Any]], schemas: Schemas) -> dict[str, Any] 
         return None
     made: dict[str, Any] = {**bodies[0], "content": _content(bodies)}
     for media_type in FORMS:
-        if media_type in made["content"]:
-            made["content"][media_type]["schema"] = _form(bodies, media_type, schemas)
+        forms = [one["content"][media_type] for one in bodies if media_type in one["content"]]
+        if len(unique(forms)) > 1:
+            made["content"][media_type] = _form(forms, schemas)
     made.pop("required", None)
     if len(bodies) == len(operations) and all(one.get("required") for one in bodies):
         made["required"] = True
     return made
 
 
-def _form(bodies: list[dict[str, Any]], media_type: str, schemas: Schemas) -> Schema:
+def _form(forms: list[dict[str, Any]], schemas: Schemas) -> dict[str, Any]:
     """Return one object with the fields of all: readers take forms apart by their `properties`."""
-    found = [one["content"][media_type]["schema"] for one in bodies if media_type in one["content"]]
-    flat = [schemas.resolve(one) for one in found]
-    if len(_unique(found)) == 1 or not all(is_mapping(one.get("properties")) for one in flat):
-        return _either(found)
-    names = dict.fromkeys(name for one in flat for name in one["properties"])
-    made: Schema = {
-        "type": "object",
-        "properties": {
-            name: _either(one["properties"][name] for one in flat if name in one["properties"])
-            for name in names
-        },
-    }
-    required = [name for name in names if all(name in one.get("required", ()) for one in flat)]
-    return {**made, "required": required} if required else made
+    flat = [schemas.resolve(one["schema"]) for one in forms]
+    if not all(is_mapping(one.get("properties")) for one in flat):
+        return {"schema": {"type": "object"}}  # Fields of any name, and of any type.
+    schema: Schema = {"type": "object", "properties": {}}
+    encoding: dict[str, Any] = {}
+    for name in dict.fromkeys(name for one in flat for name in one["properties"]):
+        having = [(one, form) for one, form in zip(flat, forms, strict=True) if _has(one, name)]
+        written = unique(form.get("encoding", {}).get(name) for _, form in having)
+        if len(written) > 1:  # Nobody could take it apart.
+            schema["properties"][name] = {}
+            continue
+        schema["properties"][name] = either(one["properties"][name] for one, _ in having)
+        if written[0] is not None:
+            encoding[name] = written[0]
+    patterns = [one["patternProperties"] for one in flat if "patternProperties" in one]
+    if patterns:
+        names = dict.fromkeys(name for one in patterns for name in one)
+        schema["patternProperties"] = {
+            name: either(one[name] for one in patterns if name in one) for name in names
+        }
+    required = [
+        name
+        for name in schema["properties"]
+        if all(name in one.get("required", ()) for one in flat)
+    ]
+    if required:
+        schema["required"] = required
+    return {"schema": schema, **({"encoding": encoding} if encoding else {})}
+
+
+def _has(schema: Schema, name: str) -> bool:
+    return name in schema["properties"]
 
 
 def _responses(operations: list[dict[str, Any]]) -> dict[str, Any]:
@@ -111,7 +138,11 @@ def _responses(operations: list[dict[str, Any]]) -> dict[str, Any]:
     # Statuses come before ranges, as digits do before letters.
     for status in sorted({status for one in every for status in one}):
         of_range = f"{status[0]}XX"
-        same = [found for one in every if (found := one.get(status) or one.get(of_range))]
+        # The default is that of errors: a success without a status is what `2XX` is.
+        others = () if status[0] == "2" else ("default",)
+        keys = status, of_range, *others
+        firsts = (next((one[key] for key in keys if key in one), None) for one in every)
+        same = [found for found in firsts if found is not None]
         content = _content(same)
         about = next(one[status] for one in every if status in one)
         merged[status] = {**about, **({"content": content} if content else {})}
@@ -128,30 +159,8 @@ def _content(bodies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for media_type, same in found.items():
         made: dict[str, Any] = {}
         if all("schema" in one for one in same):
-            made["schema"] = _either(one["schema"] for one in same)
-        for one in reversed(same):
-            if "encoding" in one:
-                made["encoding"] = {**made.get("encoding", {}), **one["encoding"]}
+            made["schema"] = either(one["schema"] for one in same)
+        if "encoding" in same[0]:
+            made["encoding"] = same[0]["encoding"]
         merged[media_type] = made
     return merged
-
-
-def _either(schemas: Iterable[Schema]) -> Schema:
-    """Return the schema of what fits any of several."""
-    several: list[Schema] = _unique(schemas)
-    bare: list[Schema] = _unique(_without_default(one) for one in several)
-    if len(bare) > 1:
-        return {"anyOf": bare} if {} not in bare else {}
-    return several[0] if len(several) == 1 else bare[0]
-
-
-def _without_default(schema: Schema) -> Schema:
-    return {name: value for name, value in schema.items() if name != "default"}
-
-
-def _unique(values: Iterable[Any]) -> list[Any]:
-    found: list[Any] = []
-    for value in values:
-        if value not in found:
-            found.append(value)
-    return found

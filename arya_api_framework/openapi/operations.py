@@ -116,16 +116,23 @@ class Operations:
         if plan.result.how in ("items", "pages"):
             _add_pages(parameters, about.options.get("pagination"))
         self._put_parameters(made, parameters)
-        body = request_body(plan.arguments, self._schemas, doc.arguments)
+        own_type, usual_type = (
+            next(iter(_media_types(headers, "content-type")), None)
+            for headers in (about.options.get("headers"), self._config.headers)
+        )
+        body = request_body(
+            plan.arguments, self._schemas, doc.arguments, declared=own_type, usual=usual_type
+        )
         if body is not None:
             made["requestBody"] = body
         accepted = self._accepted(about.options.get("headers"))
         own = self._config.error_responses
         failed = error_responses(own, about.options.get("error_responses"), accepted, self._schemas)
-        found = result_responses(
-            about.method, plan.result, about.options, accepted, self._schemas, doc
-        )
+        found = result_responses(plan.result, about.options, accepted, self._schemas, doc)
         made["responses"] = {**found, **{k: one for k, one in failed.items() if k not in found}}
+        if about.method == "HEAD":
+            for one in made["responses"].values():
+                one.pop("content", None)
         required = self._security.of_endpoint(about.options)
         if required is not None:
             made["security"] = required
@@ -201,15 +208,19 @@ class Operations:
 
     def _accepted(self, headers: Any) -> list[str]:
         """Return the media types that are asked for, without those that say nothing."""
-        fields: list[tuple[str, Any]] = list(self._config.headers.items())
-        if headers is not None:
-            fields = [*as_pairs("`headers`", headers), *fields]
-        text = next((value for name, value in fields if name.lower() == "accept"), None)
-        types = [one.partition(";")[0].strip().lower() for one in str(text or "").split(",")]
-        found = [one for one in types if one and one != "*/*"]
+        types = _media_types(headers, "accept") or _media_types(self._config.headers, "accept")
+        found = [one for one in types if one != "*/*"]
         if not found and self._config.json_content_types:
             found = [one for one in self._config.json_content_types if "*" not in one]
         return found
+
+
+def _media_types(headers: Any, name: str) -> list[str]:
+    """Return the media types that a header names, in small letters and without parameters."""
+    pairs = [] if headers is None else as_pairs("`headers`", headers)
+    text = next((value for key, value in pairs if key.lower() == name), None)
+    types = (one.partition(";")[0].strip().lower() for one in str(text or "").split(","))
+    return [one for one in types if one]
 
 
 def _add_pages(parameters: Parameters, pagination: Any) -> None:

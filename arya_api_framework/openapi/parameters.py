@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Union
 
 from pydantic_core import PydanticOmit
 
+from ..client.encoding import format_http_date
 from ..client.redaction import is_credential, is_safe_header
-from ..client.shapes import is_mapping, is_sequence
 from ..endpoints.markers import Cookie, Header, Path, Query
 from ..options import UNSET
-from .schemas import Schema, Schemas, dumped
+from .objects import leaves_of
+from .schemas import Schema, Schemas, dumped, either, is_nullable, members_of, without_null
 
 if TYPE_CHECKING:
     from ..endpoints.argument import Argument
 
-__all__ = ["Parameters", "default_of"]
+__all__ = ["Parameters", "described_schema"]
 
-_NULL = {"type": "null"}
 _NONE: Mapping[str, Any] = {}
 
 
@@ -43,7 +44,7 @@ class Parameters:
         self._renamed = renamed
         self._in_query = in_query
         self._described = described
-        self._made: list[tuple[dict[str, Any], bool]] = []
+        self._made: list[tuple[dict[str, Any], bool, str | None]] = []
 
     def add(self, arguments: Iterable[Argument]) -> None:
         """Add the arguments that are parameters."""
@@ -64,24 +65,37 @@ class Parameters:
         """
         for name in names:
             schema = self._schemas.add(hints.get(name, str), "serialization")
-            self.add_plain(self._renamed[name], "path", schema, required=True)
+            about = self._described.get(name)
+            self.add_plain(self._renamed[name], "path", schema, required=True, about=about)
 
-    def add_plain(self, name: str, where: str, schema: Schema, *, required: bool = False) -> None:
+    def add_plain(
+        self,
+        name: str,
+        where: str,
+        schema: Schema,
+        *,
+        required: bool = False,
+        about: str | None = None,
+    ) -> None:
         """Add a parameter that no argument stands for, unless there is one of its name."""
-        if any(one["name"] == name and one["in"] == where for one, _ in self._made):
+        if any(one["name"] == name and one["in"] == where for one, *_ in self._made):
             return
         made = {"name": name, "in": where, **_required(required), "schema": schema}
-        self._made.append((made, False))
+        self._made.append((made, False, about))
 
     def finish(self) -> list[dict[str, Any]]:
         """Return the parameters; only once the schemas are there."""
-        found: list[dict[str, Any]] = []
-        for made, is_flat in self._made:
-            made["schema"] = without_null(made["schema"])
-            found += self._flattened(made) if is_flat else [made]
-        return found
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for made, is_flat, about in self._made:
+            whole = _finished(made, about)
+            for one in self._flattened(whole) if is_flat else [whole]:
+                key = one["in"], one["name"]
+                other = found.setdefault(key, one)
+                if other is not one:  # Fields of two objects, or of one and what leads on.
+                    other["schema"] = either((other["schema"], one["schema"]))
+        return list(found.values())
 
-    def _of(self, argument: Argument) -> tuple[dict[str, Any], bool]:
+    def _of(self, argument: Argument) -> tuple[dict[str, Any], bool, str | None]:
         marker: Any = argument.marker
         place, name = argument.place, argument.sent
         is_path = place == "path"
@@ -92,9 +106,8 @@ class Parameters:
         elif is_path:
             name = self._renamed[name]
         made: dict[str, Any] = {"name": name, "in": place}
-        about = marker.description or self._described.get(argument.name)
-        if about:
-            made["description"] = about
+        if marker.description:
+            made["description"] = marker.description
         made |= _required(is_path or (argument.is_required and not argument.may_be_unset))
         if marker.deprecated:
             made["deprecated"] = True
@@ -105,45 +118,99 @@ class Parameters:
             made["explode"] = True
         elif explode is not None and explode != (style == "form" or is_form):
             made["explode"] = explode
-        schema = self._schemas.add(argument.annotation, "serialization")
+        schema = self._schemas.add(_as_sent(argument), "serialization")
         made["schema"] = schema
         default = default_of(argument)
         if default is not UNSET and may_show(argument):
             self._schemas.later(lambda: schema.update(default=default))
-        return made, place == "query" and argument.is_whole
+        about = self._described.get(argument.name)
+        return made, place == "query" and argument.is_whole, about
 
-    def _flattened(
-        self, made: dict[str, Any], prefix: str = "", above: tuple[Schema, ...] = ()
-    ) -> list[dict[str, Any]]:
+    def _flattened(self, made: dict[str, Any]) -> list[dict[str, Any]]:
         """Return a parameter of each field of an object, which are sent under their own names.
 
         Names of nested fields are joined by dots, for which OpenAPI has no style.
         """
-        schema = self._schemas.resolve(made["schema"])
-        fields = schema.get("properties")
-        if not is_mapping(fields) or any(one is schema for one in above):
+        fields = leaves_of(made["schema"], self._schemas)
+        is_required, more = made.pop("required", False), _only(made, "deprecated")
+        if fields is None:  # Any names, of which there may be none.
             return [made]
-        found: list[dict[str, Any]] = []
-        for name, inner in fields.items():
-            one: dict[str, Any] = {"name": prefix + name, "in": "query"}
-            about = inner.get("description")
-            if about:
-                one["description"] = about
-            one |= _required(bool(made.get("required")) and name in schema.get("required", ()))
-            if made.get("deprecated") or inner.get("deprecated"):
-                one["deprecated"] = True
-            one["schema"] = without_null(inner)
-            found += self._flattened(one, f"{prefix}{name}.", (*above, schema))
-        return found
+        return [
+            _finished(
+                {
+                    "name": one.name,
+                    "in": "query",
+                    **_required(is_required and one.is_required),
+                    **more,
+                    "schema": one.schema,
+                }
+            )
+            for one in fields
+        ]
+
+
+def _as_sent(argument: Argument) -> Any:
+    """Return the type of an argument, text in place of moments in headers, which have their own."""
+    members = members_of(argument.annotation)
+    if not isinstance(argument.marker, Header) or datetime not in members:
+        return argument.annotation
+    return Union[tuple(str if one is datetime else one for one in members)]  # noqa: UP007
+
+
+def _finished(made: dict[str, Any], about: str | None = None) -> dict[str, Any]:
+    """Return a parameter without `null`, and with what its field says of itself, not of its type.
+
+    Args:
+        made: The parameter.
+        about: What is said of it elsewhere, where neither its marker nor its field says it.
+    """
+    schema = without_null(made["schema"])
+    about = made.get("description") or schema.pop("description", None) or about
+    is_required = "required" in made and (made["in"] == "path" or not is_nullable(made["schema"]))
+    is_deprecated = schema.pop("deprecated", False) or "deprecated" in made
+    return {
+        "name": made["name"],
+        "in": made["in"],
+        **({"description": about} if about else {}),
+        **_required(is_required),
+        **({"deprecated": True} if is_deprecated else {}),
+        **_only(made, "style", "explode"),
+        "schema": schema,
+    }
+
+
+def _only(made: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: made[name] for name in names if name in made}
 
 
 def _required(is_required: bool) -> dict[str, bool]:
     return {"required": True} if is_required else {}
 
 
+def described_schema(argument: Argument, schema: Schema, about: str | None) -> Schema:
+    """Return the schema of a property with what is said of its argument.
+
+    Args:
+        argument: The argument.
+        schema: The schema of its type.
+        about: What is said of it elsewhere, where neither its marker nor its field says it.
+    """
+    default = default_of(argument) if may_show(argument) else UNSET
+    about = argument.marker.description or schema.get("description") or about
+    # A reference may have others beside it (JSON Schema 2020-12 8.2.3.1).
+    return {
+        **schema,
+        **({} if default is UNSET else {"default": default}),
+        **({"description": about} if about else {}),
+        **({"deprecated": True} if argument.marker.deprecated else {}),
+    }
+
+
 def default_of(argument: Argument) -> Any:
     """Return the default of an argument as JSON has it, `UNSET` where it has none."""
     default = argument.default
+    if isinstance(argument.marker, Header) and isinstance(default, datetime):
+        return format_http_date(default)
     if argument.is_required or default is UNSET or default is None:
         return UNSET
     try:
@@ -159,17 +226,3 @@ def may_show(argument: Argument) -> bool:
     if isinstance(argument.marker, Header) and is_safe_header(argument.sent):
         return True
     return not is_credential(argument.sent) and not is_credential(argument.name)
-
-
-def without_null(schema: Schema) -> Schema:
-    """Return the schema of what is left out where it is `None`."""
-    either = schema.get("anyOf")
-    if not is_sequence(either) or _NULL not in either:
-        return dict(schema)
-    rest = [one for one in either if one != _NULL]
-    if len(rest) > 1:
-        return {**schema, "anyOf": rest}
-    kept = {key: one for key, one in schema.items() if key != "anyOf"}
-    if kept.get("default", UNSET) is None:
-        del kept["default"]
-    return {**rest[0], **kept} if rest else kept

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from ..client.json_place import split_place
 from ..client.mappings import merge_error_responses
 from ..client.outcome import is_factory
 from ..errors import HTTPError
 from ..options import UNSET
-from .bodies import JSON
 from .docstrings import Docstring, read_docstring
-from .schemas import Schema, Schemas
+from .forms import JSON
+from .schemas import Schema, Schemas, members_of
 
 if TYPE_CHECKING:
     from ..endpoints.results import Result
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["error_responses", "result_responses"]
 
 _ANY_SUCCESS = "2XX"
+_INDEX = re.compile("-?[0-9]+")
+_NEAR = re.compile("[0-9]{1,2}")
 _RANGES = {
     "2XX": "Success",
     "3XX": "Redirection",
@@ -31,7 +35,6 @@ _RANGES = {
 
 
 def result_responses(
-    method: str,
     result: Result,
     options: Mapping[str, Any],
     accepted: list[str],
@@ -43,16 +46,8 @@ def result_responses(
     A call takes any success for one; so a response of `2XX` stands for what it becomes.
     """
     what = about.returns or _RANGES[_ANY_SUCCESS]
-    if method == "HEAD":
-        return {_ANY_SUCCESS: {"description": what}}
     if result.by_status is not None:
-        made = {
-            str(status): _response(_phrase(status), form, accepted, schemas)
-            for status, form in result.by_status.items()
-        }
-        if all(status >= 300 for status in result.by_status):
-            made[_ANY_SUCCESS] = _response(what, result.form, accepted, schemas)
-        return made
+        return _by_status(result, result.by_status, accepted, schemas, about)
     if result.is_raw or result.how == "stream":
         return {_ANY_SUCCESS: _response(what, bytes, accepted, schemas)}
     if result.how != "items":
@@ -62,13 +57,44 @@ def result_responses(
     at = options.get("at")
     if at:
         for content in made["content"].values():
-            content["schema"] = _nested(at.split("."), content["schema"])
+            content["schema"] = _nested(split_place(at), content["schema"])
     return {_ANY_SUCCESS: made}
+
+
+def _by_status(
+    result: Result,
+    types: Mapping[int, Any],
+    accepted: list[str],
+    schemas: Schemas,
+    about: Docstring,
+) -> dict[str, Any]:
+    """Return the responses of the statuses that are named, and of the others.
+
+    The others are left out where each type has a status of its own: so statuses alone are what
+    generators of code read.
+    """
+    what = about.returns or _RANGES[_ANY_SUCCESS]
+    made = {
+        str(status): _response(_phrase(status), form, accepted, schemas)
+        for status, form in types.items()
+    }
+    named = [one for form in types.values() for one in members_of(form)]
+    successes = [str(status) for status in types if status < 300]
+    if not successes or any(one not in named for one in members_of(result.form)):
+        made[_ANY_SUCCESS] = _response(what, result.form, accepted, schemas)
+    elif len(successes) == 1 and about.returns:
+        made[successes[0]]["description"] = what
+    return made
 
 
 def _nested(names: list[str], schema: Schema) -> Schema:
     for name in reversed(names):
-        schema = {"type": "object", "properties": {name: schema}, "required": [name]}
+        if _NEAR.fullmatch(name):
+            schema = {"type": "array", "prefixItems": [*[{}] * int(name), schema]}
+        elif _INDEX.fullmatch(name):  # It is far away, or counted from the end.
+            schema = {"type": "array"}
+        else:
+            schema = {"type": "object", "properties": {name: schema}, "required": [name]}
     return schema
 
 

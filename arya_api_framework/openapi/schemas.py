@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any, TypeAlias
+import types
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import PydanticOmit, SchemaError
-from typing_extensions import override
+from typing_extensions import TypeAliasType, override
 
 from ..client.redaction import is_credential
 from ..client.shapes import is_mapping, is_sequence
 
-__all__ = ["Schema", "Schemas", "dumped"]
+__all__ = [
+    "Schema",
+    "Schemas",
+    "dumped",
+    "either",
+    "is_nullable",
+    "members_of",
+    "unique",
+    "without_null",
+]
 
 Schema: TypeAlias = dict[str, Any]
 
 _TEMPLATE = "#/components/schemas/{model}"
 _PREFIX = _TEMPLATE.format(model="")
+_NULL = {"type": "null"}
 _SIDE = re.compile(r"-(Input|Output)(?=$|__)")
 
 
@@ -84,6 +95,11 @@ class Schemas:
                 place.update(_cleaned(found[key], names))
             for name in sorted(definitions):
                 self._components[names[name]] = _cleaned(definitions[name], names)
+        for place in self._places.values():
+            target = self.resolve(place)
+            if is_nullable(target):  # A name for what may be `None`, which is looked at here.
+                place.update({**target, **place})
+                place.pop("$ref", None)
         for act in self._later:
             act()
         return dict(sorted(self._components.items()))
@@ -135,6 +151,60 @@ def _without_secret(name: str, schema: Any) -> Any:
 
 
 _VALUES = frozenset({"default", "examples", "example"})
+
+
+def is_nullable(schema: Schema) -> bool:
+    """Return whether a schema has a place for `null`, beside others."""
+    either, values = schema.get("anyOf"), schema.get("enum")
+    return (is_sequence(either) and _NULL in either) or (is_sequence(values) and None in values)
+
+
+def without_null(schema: Schema) -> Schema:
+    """Return the schema of what is left out where it is `None`."""
+    if not is_nullable(schema):
+        return dict(schema)
+    kept = {key: one for key, one in schema.items() if key not in ("anyOf", "enum")}
+    if kept.get("default", ...) is None:
+        del kept["default"]
+    if "enum" in schema:
+        return {**kept, "enum": [one for one in schema["enum"] if one is not None]}
+    rest = [one for one in schema["anyOf"] if one != _NULL]
+    if len(rest) > 1:
+        return {**kept, "anyOf": rest}
+    return {**rest[0], **kept} if rest else kept
+
+
+def either(schemas: Iterable[Schema]) -> Schema:
+    """Return the schema of what fits any of several."""
+    several: list[Schema] = unique(schemas)
+    bare: list[Schema] = unique(_without_default(one) for one in several)
+    if len(bare) > 1:
+        return {"anyOf": bare} if {} not in bare else {}
+    return several[0] if len(several) == 1 else bare[0]
+
+
+def _without_default(schema: Schema) -> Schema:
+    return {name: value for name, value in schema.items() if name != "default"}
+
+
+def unique(values: Iterable[Any]) -> list[Any]:
+    """Return values without those that are there already, which need not be hashable."""
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found
+
+
+def members_of(annotation: Any) -> list[Any]:
+    """Return the types of a union, or the only one, without what is noted on them."""
+    if get_origin(annotation) is Annotated:
+        return members_of(get_args(annotation)[0])
+    if isinstance(annotation, TypeAliasType):
+        return members_of(annotation.__value__)
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [one for part in get_args(annotation) for one in members_of(part)]
+    return [type(None) if annotation is None else annotation]
 
 
 def dumped(annotation: Any, value: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar, cast
 import pytest
 from openapi_spec_validator import validate
 from pydantic import Field, SecretStr
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from arya_api_framework import (
     AsyncClient,
@@ -113,6 +113,10 @@ class Point:
 
 class Color(Enum):
     RED = "red"
+
+
+Text = TypeAliasType("Text", str | None)
+Perhaps = TypeAliasType("Perhaps", Annotated[int | None, Field(description="P.")])
 
 
 class Strange:
@@ -566,12 +570,92 @@ def test_bodies_in_one_place() -> None:
     assert list(fields) == ["text", "tags", "x"]
     assert fields["text"] == {"anyOf": [{"type": "string"}, {"type": "integer"}]}
     assert "required" not in form["schema"]
-    assert form["encoding"] == {"tags": {"contentType": "application/json"}}
+    assert fields["tags"]["contentMediaType"] == "application/json"
+    assert "encoding" not in form
     [form] = paths["/texts"]["post"]["requestBody"]["content"].values()
     assert form["schema"]["required"] == ["text"]
     [form] = paths["/points"]["post"]["requestBody"]["content"].values()
     assert form == {"schema": {"$ref": "#/components/schemas/Point"}}
     assert paths["/files"]["put"]["requestBody"] == {"required": True, "content": {"text/csv": {}}}
+
+
+def test_parameters_that_are_written_in_two_ways() -> None:
+    """Where two endpoints write one parameter in two ways, the document says only that it is."""
+
+    class Mixed(SyncClient, uri=URI):
+        @endpoint.get("/a")
+        def one(self, x: list[int], x_id: Annotated[int, Header]) -> None: ...
+
+        @endpoint.get("/a")
+        def other(
+            self,
+            x: Annotated[list[int], Query(explode=False)],
+            my_id: Annotated[int, Header(alias="x-id")],
+        ) -> None: ...
+
+    assert document(Mixed)["paths"]["/a"]["get"]["parameters"] == [
+        {"name": "x", "in": "query", "required": True, "schema": {}},
+        {"name": "x-id", "in": "header", "required": True, "schema": INTEGER},
+    ]
+
+
+def test_forms_that_are_written_in_two_ways() -> None:
+    """Fields that two forms write in two ways may be anything, and so may forms of any fields."""
+
+    class Mixed(SyncClient, uri=URI):
+        @endpoint.post("/a")
+        def one(
+            self,
+            x: Annotated[list[int], Form],
+            z: Annotated[list[str], Form(style="index")],
+            y: Annotated[list[int], Form(style="comma")],
+        ) -> None: ...
+
+        @endpoint.post("/a")
+        def other(
+            self,
+            x: Annotated[list[int], Form(style="comma")],
+            z: Annotated[list[int], Form(style="index")],
+        ) -> None: ...
+
+        @endpoint.post("/a")
+        def plain(self, w: Annotated[int, Form]) -> None: ...
+
+        @endpoint.post("/b")
+        def named(self, x: Annotated[int, Form]) -> None: ...
+
+        @endpoint.post("/b")
+        def open(self, values: Annotated[dict[str, str], Form]) -> None: ...
+
+    paths = document(Mixed)["paths"]
+    [form] = paths["/a"]["post"]["requestBody"]["content"].values()
+    assert form == {
+        "schema": {
+            "type": "object",
+            "properties": {"x": {}, "y": {"type": "array", "items": INTEGER}, "w": INTEGER},
+            "patternProperties": {r"^z\[\d+\]": {"anyOf": [TEXT, INTEGER]}},
+        },
+        "encoding": {"y": {"style": "form", "explode": False}},
+    }
+    [form] = paths["/b"]["post"]["requestBody"]["content"].values()
+    assert form == {"schema": {"type": "object"}}
+
+
+def test_responses_in_one_place() -> None:
+    """A status that only one endpoint names is, for another, what its range or default is."""
+
+    class Mixed(SyncClient, uri=URI, error_responses={"default": Problem}):
+        @endpoint.get("/a", error_responses={404: Row})
+        def one(self) -> Annotated[User, ByStatus({200: User})]: ...
+
+        @endpoint.get("/a")
+        def other(self) -> Annotated[Row, ByStatus({202: Row})]: ...
+
+    found = document(Mixed)["paths"]["/a"]["get"]["responses"]
+    assert list(found) == ["200", "202", "404", "default"]
+    either = found["404"]["content"]["application/json"]["schema"]["anyOf"]
+    assert {one["$ref"].rpartition("/")[2] for one in either} == {"Row", "Problem"}
+    assert ref_of({"responses": found}, "200") == "User"
 
 
 def test_what_operations_in_one_place_need() -> None:
@@ -636,6 +720,10 @@ def test_notes_on_methods() -> None:
         def old(self, x: int, z: "Nothing") -> None:  # type: ignore[name-defined]  # noqa: F821
             """Do it.
 
+            Args:
+                x: Which.
+                z: Not sent.
+
             Returns:
                 It.
             """
@@ -660,7 +748,13 @@ def test_notes_on_methods() -> None:
         "description": "Does it.",
         "externalDocs": {"url": "https://old.example.com"},
         "parameters": [
-            {"name": "x", "in": "path", "required": True, "schema": text},
+            {
+                "name": "x",
+                "in": "path",
+                "description": "Which.",
+                "required": True,
+                "schema": text,
+            },
             {"name": "y", "in": "path", "required": True, "schema": text},
         ],
     }
@@ -773,13 +867,36 @@ TEXT = {"type": "string"}
         (
             dict[str, int],
             ...,
-            {"required": True, "schema": {"type": "object", "additionalProperties": INTEGER}},
+            {"schema": {"type": "object", "additionalProperties": INTEGER}},
         ),
     ],
 )
 def test_query(annotation: Any, default: Any, made: dict[str, Any]) -> None:
     """An argument is a parameter with its type, constraints, default, style and notes."""
     assert parameters(annotation, default) == [{"name": "x", "in": "query", **made}]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "made"),
+    [
+        (
+            Annotated[int | None, Field(description="N.")],
+            {"description": "N.", "schema": INTEGER},
+        ),
+        (
+            Annotated[int, Query(description="M."), Field(description="N.")],
+            {"description": "M.", "required": True, "schema": {**INTEGER, "description": "N."}},
+        ),
+        (Perhaps, {"description": "P.", "schema": INTEGER}),
+        (
+            Annotated[Literal["a", None], Query],  # noqa: PYI061 - its schema is another
+            {"schema": {"enum": ["a"]}},
+        ),
+    ],
+)
+def test_what_fields_say(annotation: Any, made: dict[str, Any]) -> None:
+    """What a field says of an argument is said of the parameter; what may be `None`, may miss."""
+    assert parameters(annotation) == [{"name": "x", "in": "query", **made}]
 
 
 def test_query_of_objects() -> None:
@@ -791,7 +908,7 @@ def test_query_of_objects() -> None:
         "description": "The town.",
         "required": True,
         "deprecated": True,
-        "schema": {"title": "City", "type": "string", "description": "The town."},
+        "schema": {"title": "City", "type": "string"},
     }
     assert (zip_["name"], zip_["schema"]["type"]) == ("zip", "integer")
     # A model that holds itself ends where it begins again.
@@ -812,9 +929,65 @@ def test_query_of_nested_objects() -> None:
     assert names == ["where.x", "color"]
 
 
+def test_query_of_several_objects() -> None:
+    """Of an object of one type or another the fields of both may be there."""
+    found = parameters(Where | Row)
+    assert [(one["name"], one.get("required")) for one in found] == [
+        ("city", None),
+        ("zip", None),
+        ("inner", None),
+        ("a", None),
+        ("b", None),
+    ]
+
+    class Other(BaseModel):
+        city: int
+        color: dict[str, str]
+
+    [city, color] = parameters(Annotated[Where | Other, Query])[::3]
+    assert city["required"]
+    assert city["schema"]["anyOf"][0]["type"] == "string"
+    assert (color["name"], color.get("required")) == ("color", None)
+    assert [one["name"] for one in parameters(Where | dict[str, int])] == ["x"]
+
+
+def test_one_name_of_two_arguments() -> None:
+    """A name that two objects, or an object and what leads on, have in common is one parameter."""
+
+    class Window(BaseModel):
+        page: str
+        city: int
+
+    @endpoint.get("/a", pagination=PageNumber())
+    def call(self: Any, where: Where, window: Window) -> SyncItems[Any]: ...
+
+    found = {one["name"]: one["schema"] for one in operation(call)["parameters"]}
+    assert list(found) == ["city", "zip", "inner", "page"]
+    assert [one["type"] for one in found["city"]["anyOf"]] == ["string", "integer"]
+
+
+def test_deprecated_objects_in_queries() -> None:
+    """Fields of an object that is deprecated are so themselves."""
+
+    class Outer(BaseModel):
+        point: Annotated[Point, Field(deprecated=True)] = Point()
+
+    [found] = parameters(Outer)
+    assert (found["name"], found["deprecated"]) == ("point.x", True)
+
+
 @pytest.mark.parametrize(
     ("annotation", "default", "made"),
     [
+        (
+            Annotated[datetime | None, Header(alias="If-Modified-Since")],
+            datetime(2026, 1, 2, tzinfo=UTC),
+            {
+                "name": "If-Modified-Since",
+                "in": "header",
+                "schema": {**TEXT, "default": "Fri, 02 Jan 2026 00:00:00 GMT"},
+            },
+        ),
         (
             Annotated[str, Header],
             "a",
@@ -941,7 +1114,19 @@ WHERE = {"$ref": "#/components/schemas/Where"}
             {"application/merge-patch+json": {"schema": WHERE}},
             {"required": True},
         ),
-        (Annotated[Any, Body], None, {"application/json": {"schema": {}}}, {"required": True}),
+        (Annotated[Any, Body], None, {"application/json": {"schema": {}}}, {}),
+        (
+            Annotated[Where | None, Body, Field(description="It.")],
+            None,
+            {"application/json": {"schema": WHERE}},
+            {"description": "It."},
+        ),
+        (
+            Annotated[Where | None, Body],
+            ...,
+            {"application/json": {"schema": {"anyOf": [WHERE, {"type": "null"}]}}},
+            {"required": True},
+        ),
         (
             Annotated[bytes, Body(raw=True)],
             ...,
@@ -953,6 +1138,25 @@ WHERE = {"$ref": "#/components/schemas/Where"}
             ...,
             {"text/plain": {"schema": TEXT}},
             {"required": True},
+        ),
+        (
+            Annotated[str | None, Body(raw=True, description="It.", min_length=1)],
+            ...,
+            {"text/plain": {"schema": {**TEXT, "minLength": 1}}},
+            {"description": "It."},
+        ),
+        (
+            Annotated[str | bytes, Body(raw=True)],
+            ...,
+            {"text/plain": {}, "application/octet-stream": {}},
+            {"required": True},
+        ),
+        (Annotated[Any, Body(raw=True)], ..., {"*/*": {}}, {"required": True}),
+        (
+            Annotated[Text, Body(raw=True)],
+            ...,
+            {"text/plain": {"schema": TEXT}},
+            {},
         ),
         (
             Annotated[Any, Body(raw=True, content_type="image/png")],
@@ -984,6 +1188,31 @@ def test_embedded_bodies() -> None:
         "required": ["x"],
     }
     assert made == {"required": True, "content": {"application/x+json": {"schema": schema}}}
+    made = body_of(Annotated[int | Unset, Body(embed=True)])
+    assert "required" not in made["content"]["application/json"]["schema"]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "types"),
+    [
+        (Where, ["text/own", "text/client"]),
+        (Annotated[Where, Body(content_type="text/marked")], ["text/own", "text/marked"]),
+        (Annotated[str, Body(raw=True)], ["text/own", "text/client"]),
+        (Annotated[Where, Body(embed=True)], ["text/own", "text/client"]),
+        (Annotated[str, Form], ["application/x-www-form-urlencoded"] * 2),
+    ],
+)
+def test_media_type_of_headers(annotation: Any, types: list[str]) -> None:
+    """A `Content-Type` of the endpoint counts before its markers, one of the client after them."""
+
+    def call(self: Any, x: Any) -> None: ...
+
+    call.__annotations__["x"] = annotation
+    of_client: Any = {"headers": {"content-type": "text/client; charset=utf-8"}}
+    for type_, options in zip(types, ({"headers": {"Content-Type": "text/own"}}, {}), strict=True):
+        options_: Any = options
+        found = operation(endpoint.put("/a", **options_)(call), **of_client)
+        assert list(found["requestBody"]["content"]) == [type_]
 
 
 def test_body_described_by_docstring() -> None:
@@ -1055,8 +1284,16 @@ def test_json_content_types() -> None:
 
 
 def test_head() -> None:
-    """A HEAD has no content."""
+    """A HEAD has no content, of whatever status."""
     assert responses(RawResponse, "head") == {"2XX": {"description": "Success"}}
+    found = responses(
+        Annotated[None, ByStatus({404: None})], "head", keywords={"error_responses": {409: Problem}}
+    )
+    assert found == {
+        "404": {"description": "Not Found"},
+        "2XX": {"description": "Success"},
+        "409": {"description": "Conflict"},
+    }
 
 
 def test_by_status() -> None:
@@ -1069,6 +1306,35 @@ def test_by_status() -> None:
     assert found["299"] == {"description": "Status 299"}
     found = responses(Annotated[User | Problem, ByStatus({404: Problem})])
     assert list(found) == ["404", "2XX"]
+
+
+def test_other_successes_by_status() -> None:
+    """Successes that are not named are as the whole says, where it holds what no status has."""
+    found = responses(Annotated[User | None, ByStatus({204: None})])
+    assert found["204"] == {"description": "No Content"}
+    assert list(found) == ["204", "2XX"]
+    assert USER in found["2XX"]["content"]["application/json"]["schema"]["anyOf"]
+    found = responses(Annotated[User | Row, ByStatus({202: Row})])
+    assert ref_of({"responses": found}, "202") == "Row"
+    assert list(found) == ["202", "2XX"]
+    found = responses(Annotated[User | Row | None, ByStatus({200: User, 202: Row, 204: None})])
+    assert list(found) == ["200", "202", "204"]
+
+
+def test_docstring_of_the_only_success() -> None:
+    """What a docstring says of the result is said of the only success that is named."""
+
+    @endpoint.get("/a")
+    def call(self: Any) -> Annotated[User | Problem, ByStatus({200: User, 404: Problem})]:
+        """Get it.
+
+        Returns:
+            User: The one.
+        """
+
+    found = operation(call)["responses"]
+    assert found["200"]["description"] == "The one."
+    assert found["404"]["description"] == "Not Found"
 
 
 class Gone(HTTPNotFound):
@@ -1141,6 +1407,28 @@ def test_items(pagination: Any, names: list[Any]) -> None:
     assert inner["properties"]["users"] == {"type": "array", "items": USER}
     made = [(one["name"], one["schema"]) for one in found["parameters"]]
     assert made[2:] == [one for one in names if one[0] != "per_page"]
+
+
+@pytest.mark.parametrize(
+    ("at", "schema"),
+    [
+        (
+            r"a\.b",
+            {"type": "object", "properties": {"a.b": {"type": "array", "items": USER}}},
+        ),
+        ("1", {"type": "array", "prefixItems": [{}, {"type": "array", "items": USER}]}),
+        ("-1", {"type": "array"}),
+    ],
+)
+def test_places_of_items(at: str, schema: dict[str, Any]) -> None:
+    """The place of items may name a dot, or count."""
+
+    @endpoint.get("/a", pagination=LinkHeader(), at=at)
+    def call(self: Any) -> SyncItems[User]: ...
+
+    [content] = operation(call)["responses"]["2XX"]["content"].values()
+    content["schema"].pop("required", None)
+    assert content["schema"] == schema
 
 
 def test_pages() -> None:
@@ -1543,6 +1831,17 @@ def test_declaration_that_makes_no_request() -> None:
             ),
         ),
         ("Do.\n\nArgs:\n    -- none\n\nReturns:\n", Docstring("Do.")),
+        (
+            "Do.\n\nKeyword Args:\n    a: One.\n\nRest: more.\n\nReturn:\n    The user: one.",
+            Docstring("Do.", "Rest: more.", {"a": "One."}, "The user: one."),
+        ),
+        ("Do.\n\nMore.\n\n:param a: One.\n:returns: It.\n\nNo more.", Docstring("Do.", "More.")),
+        ("Do.\n\nParameters\n----------\na : int\n    One.", Docstring("Do.")),
+        ("Do.\n\nUse\n---\nIt.", Docstring("Do.", "Use\n---\nIt.")),
+        *(
+            (f"Do.\n\nReturns:\n    {one}: It: he.", Docstring("Do.", returns="It: he."))
+            for one in ("User", "models.User | None", "dict[str, list[int]]", "str or None")
+        ),
     ],
 )
 def test_docstrings(text: str | None, said: Docstring) -> None:

@@ -8,6 +8,7 @@ The server is a real one; what it read and what it sent is checked by openapi-co
 # mypy: disable-error-code="empty-body"
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from http.cookies import SimpleCookie
 from typing import Annotated, Any, cast
 from urllib.parse import parse_qs
@@ -32,12 +33,15 @@ from arya_api_framework import (
     shared,
 )
 from arya_api_framework.client.request import Request
-from arya_api_framework.endpoints import Body, ByStatus, Cookie, Header, Items, Query
+from arya_api_framework.endpoints import Body, ByStatus, Cookie, Form, Header, Items, Query
 from arya_api_framework.errors import HTTPNotFound
 from tests.app import Received, Server
 from tests.conftest import Kind
+from tests.endpoints.conftest import Mount
+from tests.scripted import Read, Scripted, answer
 
 TOKEN = "t0ken-of-the-test"
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Address(BaseModel):
@@ -140,14 +144,14 @@ class Kept(Hook):
         self.responses.append(response)
 
 
-def as_request(server: Server, read: Received) -> MockRequest:
+def as_request(server: Server | Scripted, read: Received | Read) -> MockRequest:
     """Return what a server read as openapi-core takes it."""
     cookies = {name: one.value for name, one in SimpleCookie(read.headers.get("Cookie")).items()}
     pairs = [(name, value) for name, values in args_of(read).items() for value in values]
     request = MockRequest(
         server.url,
         read.method.lower(),
-        read.path,
+        read.target.partition("?")[0],
         headers=dict(read.headers),
         cookies=cookies,
         data=read.body,
@@ -167,7 +171,7 @@ def as_response(response: RawResponse) -> MockResponse:
     )
 
 
-def args_of(read: Received) -> dict[str, list[str]]:
+def args_of(read: Received | Read) -> dict[str, list[str]]:
     """Return the parameters of a query."""
     return parse_qs(read.target.partition("?")[2], keep_blank_values=True)
 
@@ -237,3 +241,74 @@ async def test_other_calls_are_not(
     change(read)
     with pytest.raises(OpenAPIError):
         api.validate_request(as_request(server, read))
+
+
+class Size(BaseModel):
+    width: int
+    height: int | None = None
+
+
+class Varied:
+    """Endpoints whose calls are sent in less usual ways."""
+
+    @shared
+    @endpoint.post("/notes")
+    def note(self, body: NewUser | None = None) -> None: ...
+
+    @shared
+    @endpoint.get("/sizes")
+    def sized(self, size: Size | Where, *, only: int | None) -> None: ...
+
+    @shared
+    @endpoint.get("/counts")
+    def counts(self, of: dict[str, int]) -> None: ...
+
+    @shared
+    @endpoint.get("/news")
+    def news(
+        self, since: Annotated[datetime, Header(alias="If-Modified-Since")] = NEW_YEAR
+    ) -> None: ...
+
+    @shared
+    @endpoint.get("/lists/{id}")
+    def one_by_one(self, id: int, codes: list[int]) -> None: ...
+
+    @shared
+    @endpoint.get("/lists/{key}")
+    def joined(self, key: str, codes: Annotated[list[int], Query(explode=False)]) -> None: ...
+
+    @shared
+    @endpoint.post("/forms")
+    def sizes(self, size: Annotated[Size, Form], tags: Annotated[list[str], Form]) -> None: ...
+
+    @shared
+    @endpoint.post("/forms")
+    def counted(
+        self,
+        tags: Annotated[list[int], Form(style="json")],
+        name: Annotated[str | None, Form],
+        sizes: Annotated[list[int], Form(style="brackets")],
+    ) -> None: ...
+
+
+async def test_less_usual_calls_are_as_the_document_says(
+    kind: Kind, mount: Mount, scripted: Scripted
+) -> None:
+    """What may be left out, one of two objects, and two ways of one name are valid, too."""
+    client = mount(Varied, scripted.url)
+    scripted.script = [answer(204, body=b"") for _ in range(11)]
+    call = kind.call
+    await call(client.note)
+    await call(client.note, NewUser(name="Kim", mail="kim@example.com"))
+    await call(client.sized, Size(width=1), only=None)
+    await call(client.sized, Where(city="Kiel", tags=["a"]), only=3)
+    await call(client.counts, {"a": 1, "b": 2})
+    await call(client.news)
+    await call(client.one_by_one, 1, [1, 2])
+    await call(client.joined, "a", [1, 2])
+    await call(client.sizes, Size(width=1, height=None), ["a", "b"])
+    await call(client.counted, [1], None, [2, 3])
+    api = opened(client.openapi())
+    assert len(scripted.log) == 10
+    for read in scripted.log:
+        api.validate_request(as_request(scripted, read))

@@ -4,7 +4,7 @@
 # ruff: noqa: D101, RUF012
 # mypy: disable-error-code="empty-body"
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import pytest
 from openapi_core.exceptions import OpenAPIError
@@ -13,7 +13,7 @@ from pydantic import Field
 from arya_api_framework import BaseModel, Encoding, FormFile, SyncClient, endpoint
 from arya_api_framework.endpoints import File, Form, Part
 from tests.app import Server
-from tests.endpoints.test_openapi import INTEGER, SECRET, TEXT, WHERE, Where, body_of
+from tests.endpoints.test_openapi import INTEGER, SECRET, TEXT, WHERE, Point, Where, body_of
 from tests.endpoints.test_openapi_calls import as_request, opened
 
 
@@ -78,6 +78,25 @@ def test_several_files() -> None:
     assert content["schema"]["properties"]["x"]["type"] == "array"
 
 
+@pytest.mark.parametrize("marker", [Form, Part])
+@pytest.mark.parametrize("default", [None, ...])
+def test_fields_that_may_be_none(marker: Any, default: Any) -> None:
+    """A form has no `null`: what is `None` is left out."""
+    made = body_of(Annotated[str | None, marker, Field(description="It.")], default=default)
+    [content] = made["content"].values()
+    fields = {"x": {**TEXT, "description": "It."}}
+    assert content["schema"] == {"type": "object", "properties": fields}
+    assert "required" not in made
+
+
+def test_files_that_may_be_none() -> None:
+    """A file that may be `None` may be missing."""
+    made = body_of(Annotated[bytes, File], Annotated[bytes | None, File])
+    [content] = made["content"].values()
+    assert content["schema"]["required"] == ["x"]
+    assert content["schema"]["properties"]["y"] == content["schema"]["properties"]["x"]
+
+
 class Upload(BaseModel):
     tags: Annotated[list[str], Encoding(style="json")] = []
     codes: Annotated[list[str], Encoding(style="brackets", allow_reserved=True)] = Field(
@@ -91,11 +110,87 @@ def test_form_of_a_model() -> None:
     made = body_of(Annotated[Upload, Form])
     [(media_type, content)] = made["content"].items()
     assert media_type == "multipart/form-data"
-    assert content["schema"] == {"$ref": "#/components/schemas/Upload"}
-    assert content["encoding"] == {
-        "tags": {"contentType": "application/json"},
-        "code": {"allowReserved": True},
+    texts = {"type": "array", "items": TEXT}
+    assert content["schema"]["properties"] == {
+        "tags": {
+            "title": "Tags",
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {**texts, "title": "Tags", "default": []},
+        },
+        "code[]": {**texts, "title": "Code", "default": []},
+        "image": {
+            "title": "Image",
+            "type": "string",
+            "contentMediaType": "application/octet-stream",
+            "default": "",
+        },
     }
+    assert "required" not in content["schema"]
+    assert content["encoding"] == {"code[]": {"allowReserved": True}}
+
+
+@pytest.mark.parametrize("annotation", [Point, Point | None, dict[str, int], dict[str, int] | None])
+def test_form_that_is_as_its_type(annotation: Any) -> None:
+    """Where the fields are sent as a type has them, the schema is that of the type."""
+    made = body_of(Annotated[annotation, Form])
+    [content] = made["content"].values()
+    counts = {"type": "object", "additionalProperties": INTEGER}
+    assert content["schema"] in ({"$ref": "#/components/schemas/Point"}, counts)
+    assert ("required" in made) == (type(None) not in get_args(annotation))
+
+
+class Address(BaseModel):
+    city: str
+    number: int | None
+
+
+class Person(BaseModel):
+    name: str
+    nick: str | None
+    address: Address
+
+
+class Employee(Person):
+    office: Annotated[Address | None, Encoding(style="deepObject")] = None
+
+
+def test_form_of_nested_models() -> None:
+    """Fields are named as they are sent: nested ones with dots, and those that may be `None`."""
+    made = body_of(Annotated[Employee, Form])
+    [content] = made["content"].values()
+    schema = content["schema"]
+    names = ["name", "nick", "address.city", "address.number", "office"]
+    assert list(schema["properties"]) == names
+    assert schema["required"] == ["name", "address.city"]
+    assert schema["properties"]["nick"] == {"title": "Nick", "type": "string"}
+    assert content["encoding"] == {"office": {"style": "deepObject"}}
+    made = body_of(Annotated[Person | None, Form])
+    [content] = made["content"].values()
+    assert "required" not in made
+    assert content["schema"]["required"] == ["name", "address.city"]
+    made = body_of(Annotated[Person | None, Form], Annotated[int, Form])
+    [content] = made["content"].values()
+    assert content["schema"]["required"] == ["y"]
+
+
+def test_lists_in_forms() -> None:
+    """Of lists the names are those that are sent, and repeated names are said as such."""
+    made = body_of(Annotated[list[int], Form(style="index")], Annotated[list[int], Form])
+    [content] = made["content"].values()
+    numbers = {"type": "array", "items": INTEGER}
+    assert content == {
+        "schema": {
+            "type": "object",
+            "properties": {"y": numbers},
+            "patternProperties": {r"^x\[\d+\]": INTEGER},
+            "required": ["y"],
+        },
+        "encoding": {"y": {"style": "form", "explode": True}},
+    }
+    made = body_of(Annotated[list[Person], Form(style="index")])
+    [content] = made["content"].values()
+    assert content["schema"]["patternProperties"] == {r"^x\[\d+\]": {}}
 
 
 def test_form_of_a_model_and_more() -> None:
@@ -103,8 +198,16 @@ def test_form_of_a_model_and_more() -> None:
     made = body_of(Annotated[Where, Form], Annotated[int, Form])
     [(media_type, content)] = made["content"].items()
     assert media_type == "application/x-www-form-urlencoded"
-    fields = {"type": "object", "properties": {"y": INTEGER}, "required": ["y"]}
-    assert content == {"schema": {"allOf": [WHERE, fields]}}
+    assert list(content["schema"]["properties"]) == ["city", "zip", "inner", "y"]
+    assert content["schema"]["required"] == ["city", "y"]
+    assert content["schema"]["properties"]["y"] == INTEGER
+
+
+def alternatives(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the operations of the only path, each at the path of its number."""
+    [item] = document["paths"].values()
+    found = item["post"]["x-alternatives"]
+    return {f"/{number}": {"post": one} for number, one in enumerate(found)}
 
 
 def test_forms_are_sent_as_the_document_says(server: Server) -> None:
@@ -120,13 +223,22 @@ def test_forms_are_sent_as_the_document_says(server: Server) -> None:
         ) -> Any: ...
 
         @endpoint.post("/echo")
-        def whole(self, where: Annotated[Where, Form]) -> Any: ...
+        def whole(self, person: Annotated[Person, Form]) -> Any: ...
 
+    address = Address(city="c", number=None)
     with Api(server.url) as client:
         client.submit(["a", "b"], [1, 2])
+        client.whole(Person(name="a", nick=None, address=address))
         api = opened(client.openapi())
-    [read] = server.log
-    api.validate_request(as_request(server, read))
+        parts = opened({**client.openapi(), "paths": alternatives(client.openapi())})
+    read, other = server.log
+    for each in server.log:
+        api.validate_request(as_request(server, each))
+    other.target = "/1"
+    parts.validate_request(as_request(server, other))
+    other.body = other.body.replace(b"address.city=c", b"")
+    with pytest.raises(OpenAPIError):
+        parts.validate_request(as_request(server, other))
     read.body = read.body.replace(b"size=3", b"size=0")
     with pytest.raises(OpenAPIError):
         api.validate_request(as_request(server, read))
