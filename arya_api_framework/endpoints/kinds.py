@@ -13,7 +13,7 @@ from uuid import UUID
 
 from typing_extensions import TypeAliasType, is_typeddict
 
-__all__ = ["OBJECTS", "Kind", "holds_only", "is_plain", "is_unsendable", "kinds_of"]
+__all__ = ["OBJECTS", "Kind", "holds_only", "is_plain", "is_unsendable", "kinds_of", "may_be"]
 
 Kind: TypeAlias = Literal["single", "list", "model", "mapping", "models", "any"]
 """`"models"` are lists of models or mappings, `"any"` is what only the value tells."""
@@ -90,6 +90,27 @@ def holds_only(annotation: Any, *kinds: type[Any]) -> bool:
         members = [one for one in get_args(annotation) if one is not type(None)]
         return all(holds_only(one, *kinds) for one in members)
     return isinstance(annotation, type) and issubclass(annotation, kinds)
+
+
+def may_be(annotation: Any, other: Any) -> bool:
+    """Return whether what is of another type may be of this one, as far as their classes tell."""
+    other = type(None) if other is None else other
+    if annotation == other or Any in (annotation, other):
+        return True
+    inner, other_inner = _inside(annotation), _inside(other)
+    if inner is not None:
+        return may_be(inner, other)
+    if other_inner is not None:
+        return may_be(annotation, other_inner)
+    if get_origin(other) in _UNIONS:
+        return all(may_be(annotation, one) for one in get_args(other))
+    if get_origin(annotation) in _UNIONS:
+        return any(may_be(one, other) for one in get_args(annotation))
+    wide, narrow = get_origin(annotation) or annotation, get_origin(other) or other
+    try:
+        return issubclass(narrow, wide)
+    except TypeError:  # Not both are classes that can be asked.
+        return not isinstance(narrow, type)
 
 
 def is_unsendable(annotation: Any) -> bool:

@@ -32,7 +32,16 @@ from .markers import ByStatus
 if TYPE_CHECKING:
     from .declaration import Declaration
 
-__all__ = ["Items", "Pages", "Result", "StatusFormat", "Stream", "find_result"]
+__all__ = [
+    "Items",
+    "Pages",
+    "Result",
+    "StatusFormat",
+    "Stream",
+    "find_how",
+    "find_result",
+    "is_for_both",
+]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -164,6 +173,17 @@ def find_result(declaration: Declaration, hints: Mapping[str, Any]) -> Result:
         if form is RawResponse:
             raise declaration.error("RawResponse is what all statuses become, or none")
     return result
+
+
+def find_how(annotation: Any) -> How:
+    """Return in which way a call gives what an annotation says."""
+    return _find(annotation).how
+
+
+def is_for_both(annotation: Any) -> bool:
+    """Return whether an annotation says what each kind of client has a class of its own for."""
+    found = _find(annotation)
+    return found.how != "call" and found.is_async is None
 
 
 def _check_pages(declaration: Declaration, result: Result) -> None:

@@ -1061,7 +1061,7 @@ def test_head() -> None:
 
 def test_by_status() -> None:
     """Types by status are responses of their own; where none is a success, others are as said."""
-    either = Annotated[User | Problem, ByStatus({200: User, 404: Problem, 299: None})]
+    either = Annotated[User | Problem | None, ByStatus({200: User, 404: Problem, 299: None})]
     found = responses(either, keywords={"error_responses": {404: User, 500: Problem}})
     assert list(found) == ["200", "404", "299", "500"]
     assert ref_of({"responses": found}, "404") == "Problem"
