@@ -162,6 +162,14 @@ class AsyncRepos(Shared[Repo], AsyncSubClient):
     """Below the other."""
 
 
+class SyncDicts(Shared[dict[str, Any]], SyncSubClient):
+    """Of what holds `Any`."""
+
+
+class AsyncDicts(Shared[dict[str, Any]], AsyncSubClient):
+    """Of what holds `Any`."""
+
+
 def results(client: Sync, repos: SyncRepos) -> None:
     """A synchronous class returns what is annotated, or what it has of it."""
     assert_type(client.anything(1), Any)
@@ -249,6 +257,18 @@ async def refused_async(client: Async) -> None:
     client.dict_items(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await client.dict_by_hand([])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     client.by_hand(1)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+
+
+async def of_dicts(dicts: SyncDicts, others: AsyncDicts) -> None:
+    """The type of a generic class may hold `Any` as well."""
+    assert_type(dicts.one(1), dict[str, Any])
+    assert_type(dicts.one_by_hand(1), dict[str, Any])
+    assert_type(dicts.all(1), SyncItems[dict[str, Any]])
+    assert_type(dicts.like({}), SyncPages[list[dict[str, Any]]])
+    assert_type(await others.one(1), dict[str, Any])
+    assert_type(await others.one_by_hand(1), dict[str, Any])
+    assert_type(others.all(1), AsyncItems[dict[str, Any]])
+    assert_type(others.like({}), AsyncPages[list[dict[str, Any]]])
 
 
 def unsaid(repos: Unsaid) -> None:
