@@ -41,7 +41,11 @@ class Node(Verbs):
     """What can have sub-clients: a client, or a sub-client."""
 
     _is_client: ClassVar[bool] = True
-    _fits_async: ClassVar[bool | None] = None  # As its endpoints say, where the class does not.
+    # Whether all endpoints were checked: not where they name types that are defined later.
+    _is_checked: ClassVar[bool] = True
+    # The endpoints that fit clients of one kind only, of a class that says no kind; whether that is
+    # the asynchronous one.
+    _of_one_kind: ClassVar[Mapping[str, bool]] = {}
     _parent: Node | None = None
     _children: dict[str, SubClient]
 
@@ -186,6 +190,7 @@ class Node(Verbs):
 
     def _adopt_declared(self) -> None:
         """Adopt a sub-client of its own for each that the class declares."""
+        _check_left(type(self))
         for child in made_anew(type(self)):
             self._adopt(child)
 
@@ -245,7 +250,7 @@ class Node(Verbs):
             if other is not None and other is not kind:
                 raise SubClientError(
                     f"{type(node).__name__} is typed for the other kind of client than "
-                    f"{type(self).__name__}; see `shared` for a sub-client that serves both",
+                    f"{type(self).__name__}{_remedy(node)}",
                     name=node.name,
                 )
 
@@ -291,24 +296,37 @@ class Node(Verbs):
 def _check_endpoints(cls: type[Any]) -> None:
     """Refuse endpoints, those of classes mixed in too, that are none of this class."""
     is_async = _is_awaited(cls)
+    is_checked = True
     seen: set[str] = set()
-    fits = {base.__dict__.get("_fits_async") for base in cls.__mro__}
+    fits: dict[str, bool | None] = {}
     for base in cls.__mro__:
+        known: Mapping[str, bool] | None = None
         # Others were checked when they were made.
-        is_new = base is cls or not issubclass(base, Node) or _is_awaited(base) is not is_async
         # What is declared above may have no argument for a field in the path of this one.
-        is_new = is_new or (not cls._is_client and cls._subclient_path != path_of(base))
+        is_below = cls._is_client or cls._subclient_path == path_of(base)
+        is_same = base is not cls and is_below and _is_awaited(base) is is_async
+        if is_same and base.__dict__.get("_is_checked"):
+            known = base.__dict__["_of_one_kind"]
         for name, value in base.__dict__.items():
-            if is_new and name not in seen and is_endpoint(value):
-                fits.add(value.check(cls, is_async=is_async))
+            if name not in seen and is_endpoint(value):
+                found = value.check(cls, is_async=is_async) if known is None else known.get(name)
+                fits[name] = found
+                is_checked = is_checked and value.is_known
         seen.update(base.__dict__)
-    if is_async is None:
-        if {True, False} <= fits:
-            raise ConfigurationError(
-                f"{cls.__name__} has endpoints for an AsyncClient and for a SyncClient; see "
-                "`shared` for endpoints that serve both"
-            )
-        cls._fits_async = next((one for one in fits if one is not None), None)
+    kinds = {name: one for name, one in fits.items() if one is not None}
+    cls._of_one_kind = kinds if is_async is None else {}
+    if len({*cls._of_one_kind.values()}) == 2:
+        raise ConfigurationError(
+            f"{cls.__name__} has endpoints for an AsyncClient and for a SyncClient; see `shared` "
+            "for endpoints that serve both"
+        )
+    cls._is_checked = is_checked
+
+
+def _check_left(cls: type[Node]) -> None:
+    """Check what could not be checked when the class was made."""
+    if not cls._is_checked:
+        _check_endpoints(cls)
 
 
 def path_of(cls: Any) -> str:
@@ -374,9 +392,19 @@ def _kind_of(node: Node) -> type[Verbs] | None:
     for kind in (SyncVerbs, AsyncVerbs):
         if isinstance(node, kind):
             return kind
-    if node._fits_async is None:
-        return None
-    return AsyncVerbs if node._fits_async else SyncVerbs
+    _check_left(type(node))
+    for is_async in node._of_one_kind.values():
+        return AsyncVerbs if is_async else SyncVerbs
+    return None
+
+
+def _remedy(node: Node) -> str:
+    for name in node._of_one_kind:
+        return (
+            f", by its endpoint `{name}`: write that with `def` and put `@shared` over it, so that "
+            "it serves both"
+        )
+    return "; see `shared` for a sub-client that serves both"
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

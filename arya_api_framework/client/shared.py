@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, final, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -25,51 +25,99 @@ __all__ = ["shared"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-S = TypeVar("S")
-A = TypeVar("A")
+T_co = TypeVar("T_co", covariant=True)
+C_co = TypeVar("C_co", covariant=True)
 
 if TYPE_CHECKING:
 
-    class SharedMethod(Generic[P, T]):
+    @final
+    class OnlyAny:
+        """What nothing but `Any` is, so that `Any` is told from all else."""
+
+    class Function(Protocol[P, T_co]):
+        """A method that is written by hand, which an endpoint is not: that has no `__name__`."""
+
+        @property
+        def __name__(self) -> str: ...
+        def __call__(self, node: Any, /, *args: P.args, **named: P.kwargs) -> T_co: ...
+
+    class SharedMethod(Generic[P, T_co]):
         """A method that is written by hand."""
 
         @overload
+        def __get__(self, instance: None, owner: Any) -> Callable[Concatenate[Any, P], Any]: ...
+        @overload
         def __get__(
             self, instance: AsyncVerbs, owner: Any
-        ) -> Callable[P, Coroutine[Any, Any, T]]: ...
+        ) -> Callable[P, Coroutine[Any, Any, T_co]]: ...
         @overload
-        def __get__(self, instance: SyncVerbs, owner: Any) -> Callable[P, T]: ...
+        def __get__(self, instance: SyncVerbs, owner: Any) -> Callable[P, T_co]: ...
         @overload
         def __get__(self, instance: object, owner: Any) -> Callable[P, Any]: ...
         def __get__(self, instance: object, owner: Any) -> Any: ...
 
-    class SharedEndpoint(Generic[P, S, A]):
-        """An endpoint, and what it returns on each kind."""
+    class SharedEndpoint(Generic[C_co]):
+        """An endpoint, which returns on each kind of client what that has of it.
+
+        It is generic over a `Callable[P, T]`, not over `P` and `T`: where both hold `Any`, pyright
+        would take all overloads for possible.
+        """
 
         @overload
-        def __get__(self, instance: None, owner: Any) -> Endpoint[P, Any]: ...
+        def __get__(
+            self: SharedEndpoint[Callable[P, T]], instance: None, owner: Any
+        ) -> Endpoint[P, Any]: ...
         @overload
-        def __get__(self, instance: AsyncVerbs, owner: Any) -> BoundEndpoint[P, A]: ...
+        def __get__(
+            self: SharedEndpoint[Callable[P, OnlyAny]], instance: AsyncVerbs, owner: Any
+        ) -> BoundEndpoint[P, Coroutine[Any, Any, Any]]: ...
         @overload
-        def __get__(self, instance: SyncVerbs, owner: Any) -> BoundEndpoint[P, S]: ...
+        def __get__(
+            self: SharedEndpoint[Callable[P, OnlyAny]], instance: SyncVerbs, owner: Any
+        ) -> BoundEndpoint[P, Any]: ...
         @overload
-        def __get__(self, instance: object, owner: Any) -> BoundEndpoint[P, Any]: ...
+        def __get__(
+            self: SharedEndpoint[Callable[P, Items[T]]], instance: AsyncVerbs, owner: Any
+        ) -> BoundEndpoint[P, AsyncItems[T]]: ...
+        @overload
+        def __get__(
+            self: SharedEndpoint[Callable[P, Items[T]]], instance: SyncVerbs, owner: Any
+        ) -> BoundEndpoint[P, SyncItems[T]]: ...
+        @overload
+        def __get__(
+            self: SharedEndpoint[Callable[P, Pages[T]]], instance: AsyncVerbs, owner: Any
+        ) -> BoundEndpoint[P, AsyncPages[T]]: ...
+        @overload
+        def __get__(
+            self: SharedEndpoint[Callable[P, Pages[T]]], instance: SyncVerbs, owner: Any
+        ) -> BoundEndpoint[P, SyncPages[T]]: ...
+        @overload
+        def __get__(
+            self: SharedEndpoint[Callable[P, Stream]], instance: AsyncVerbs, owner: Any
+        ) -> BoundEndpoint[P, AsyncStream]: ...
+        @overload
+        def __get__(
+            self: SharedEndpoint[Callable[P, Stream]], instance: SyncVerbs, owner: Any
+        ) -> BoundEndpoint[P, SyncStream]: ...
+        @overload
+        def __get__(
+            self: SharedEndpoint[Callable[P, T]], instance: AsyncVerbs, owner: Any
+        ) -> BoundEndpoint[P, Coroutine[Any, Any, T]]: ...
+        @overload
+        def __get__(
+            self: SharedEndpoint[Callable[P, T]], instance: SyncVerbs, owner: Any
+        ) -> BoundEndpoint[P, T]: ...
+        @overload
+        def __get__(
+            self: SharedEndpoint[Callable[P, T]], instance: object, owner: Any
+        ) -> BoundEndpoint[P, Any]: ...
         def __get__(self, instance: object, owner: Any) -> Any: ...
 
+    # Nothing matches both: else mypy infers `Any`, where `Any` stands anywhere in the signature.
     @overload
-    def shared(
-        method: Endpoint[P, Items[T]],
-    ) -> SharedEndpoint[P, SyncItems[T], AsyncItems[T]]: ...
+    def shared(method: Endpoint[P, T]) -> SharedEndpoint[Callable[P, T]]: ...
     @overload
-    def shared(
-        method: Endpoint[P, Pages[T]],
-    ) -> SharedEndpoint[P, SyncPages[T], AsyncPages[T]]: ...
-    @overload
-    def shared(method: Endpoint[P, Stream]) -> SharedEndpoint[P, SyncStream, AsyncStream]: ...
-    @overload
-    def shared(method: Endpoint[P, T]) -> SharedEndpoint[P, T, Coroutine[Any, Any, T]]: ...
-    @overload
-    def shared(method: Callable[Concatenate[Any, P], T]) -> SharedMethod[P, T]: ...
+    def shared(method: Function[P, T]) -> SharedMethod[P, T]: ...
     def shared(method: Any) -> Any:
         """See the function of this name below."""
 

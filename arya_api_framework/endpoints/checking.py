@@ -14,7 +14,7 @@ from .arguments import find_arguments
 from .hints import find_hints
 from .kinds import holds_only, is_plain, is_stream, is_unsendable
 from .markers import Body, File, Part
-from .results import Result, find_result
+from .results import Result, find_how, find_result, is_for_both
 
 if TYPE_CHECKING:
     from .declaration import Declaration
@@ -37,16 +37,12 @@ def check_declaration(
         is_async: Whether its calls are awaited, `None` where it serves both kinds.
 
     Returns:
-        Whether it fits the asynchronous kind of client only, or the synchronous one; `None` where
-        it fits both, or that is not known yet.
+        Whether it fits the asynchronous kind of client only, or the synchronous one, as what is not
+        `@shared` does; `None` where it fits both, or that is not known yet.
 
     Raises:
         ConfigurationError: It makes none.
     """
-    if declaration.is_shared and declaration.is_async:
-        raise declaration.error(
-            "`@shared` makes an awaitable of it where it is awaited: write `def`, not `async def`"
-        )
     check_values(declaration, declaration.options)
     try:
         hints = find_hints(declaration)
@@ -56,21 +52,49 @@ def check_declaration(
     if declaration.validate:
         _check_types(declaration, arguments)
     result = find_result(declaration, hints)
-    _check_kind(declaration, owner, is_async, result)
+    if declaration.is_shared:
+        _check_shared(declaration, hints, result)
+    else:
+        _check_kind(declaration, owner, is_async, hints, result)
     for form in (result.form, *(result.by_status or {}).values()):
         if form is not UNSET:
             _check_type(declaration, "what it returns", form)
-    return result.is_async
+    return None if declaration.is_shared else bool(result.is_async)
+
+
+def _check_shared(declaration: Declaration, hints: Mapping[str, Any], result: Result) -> None:
+    """Refuse what type checkers would take for something else than it is on one of the kinds."""
+    if result.is_async is not None:
+        raise declaration.error(
+            "it serves both kinds of client, by `@shared`: write it with `def`, and let it return "
+            "its result, or Items, Pages or Stream"
+        )
+    # Where a body makes something else of them, that is awaited on one kind only.
+    if find_how(hints.get("return", UNSET)) != result.how:
+        raise declaration.error(
+            "its body is given what one call gives, and returns Items, Pages or Stream, or the "
+            "other way round: annotate `result` and what it returns alike"
+        )
 
 
 def _check_kind(
-    declaration: Declaration, owner: type[Any], is_async: bool | None, result: Result
+    declaration: Declaration,
+    owner: type[Any],
+    is_async: bool | None,
+    hints: Mapping[str, Any],
+    result: Result,
 ) -> None:
     if is_async is False and result.is_async is True:
         raise declaration.error(
             f"{owner.__name__} is synchronous: write `def`, and the Sync... kind of what it returns"
         )
-    if is_async is True and result.is_async is not True and not declaration.is_shared:
+    names = ("return", declaration.result_name or "return")
+    if any(is_for_both(hints.get(name, UNSET)) for name in names):
+        raise declaration.error(
+            "Items, Pages and Stream are for endpoints that serve both kinds of client: put "
+            "`@shared` over it, or name the Sync... or Async... kind"
+        )
+    if is_async is True and result.is_async is not True:
         raise declaration.error(
             f"{owner.__name__} is asynchronous: write `async def`, and the Async... kind of pages "
             "and streams; or put `@shared` over an endpoint that serves both kinds"

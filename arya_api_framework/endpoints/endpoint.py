@@ -200,6 +200,11 @@ class Endpoint(Generic[P, R_co]):
             "methods": [about.method],
         }
 
+    @property
+    def is_known(self) -> bool:
+        """Whether its annotations were evaluated, which may name what is defined later."""
+        return self.declaration.hints is not None
+
     def compile(self, node: Any = None) -> Plan:
         """Return how its arguments become a request.
 
@@ -240,7 +245,7 @@ class Endpoint(Generic[P, R_co]):
     def check(self, owner: type[Any], *, is_async: bool | None) -> bool | None:
         """Refuse a declaration that makes no endpoint of a class.
 
-        What cannot be known yet, as names of types that are defined later, is checked at first use.
+        What names types that are defined later is checked again where the class is first used.
 
         Args:
             owner: The class.

@@ -36,6 +36,7 @@ __all__ = [
     "is_stream",
     "is_unsendable",
     "kinds_of",
+    "may_be",
     "with_lists",
 ]
 
@@ -156,6 +157,27 @@ def with_lists(annotation: Any) -> Any:
     if origin in UNIONS:
         return Union[tuple(map(with_lists, given))]  # noqa: UP007 - of as many as there are
     return annotation
+
+
+def may_be(annotation: Any, other: Any) -> bool:
+    """Return whether what is of another type may be of this one, as far as their classes tell."""
+    other = type(None) if other is None else other
+    if annotation == other or Any in (annotation, other):
+        return True
+    inner, other_inner = _inside(annotation), _inside(other)
+    if inner is not None:
+        return may_be(inner, other)
+    if other_inner is not None:
+        return may_be(annotation, other_inner)
+    if get_origin(other) in UNIONS:
+        return all(may_be(annotation, one) for one in get_args(other))
+    if get_origin(annotation) in UNIONS:
+        return any(may_be(one, other) for one in get_args(annotation))
+    wide, narrow = get_origin(annotation) or annotation, get_origin(other) or other
+    try:
+        return issubclass(narrow, wide)
+    except TypeError:  # Not both are classes that can be asked.
+        return not isinstance(narrow, type)
 
 
 def is_unsendable(annotation: Any) -> bool:

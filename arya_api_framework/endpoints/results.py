@@ -28,13 +28,22 @@ from typing_extensions import override
 from ..client.formats import Format, find_format
 from ..client.response import RawResponse
 from ..options import UNSET
-from .kinds import UNIONS
+from .kinds import UNIONS, may_be
 from .markers import ByStatus, Marker
 
 if TYPE_CHECKING:
     from .declaration import Declaration
 
-__all__ = ["Items", "Pages", "Result", "StatusFormat", "Stream", "find_result"]
+__all__ = [
+    "Items",
+    "Pages",
+    "Result",
+    "StatusFormat",
+    "Stream",
+    "find_how",
+    "find_result",
+    "is_for_both",
+]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -207,27 +216,16 @@ def _check_statuses(
     declaration: Declaration, by_status: Mapping[int, Any], annotation: Any
 ) -> None:
     """Refuse types of statuses that no type checker would expect."""
-    members = _members(get_args(annotation)[0])
+    expected = get_args(annotation)[0]
     for status, form in by_status.items():
         if form is RawResponse:
             raise declaration.error("RawResponse is what all statuses become, or none")
-        if not any(_fits(form, one) for one in members):
+        if not may_be(expected, form):
             name = getattr(form, "__name__", form)
             raise declaration.error(
-                f"a response of status {status} becomes {name}, which is not among the types that "
-                "it says to return"
+                f"a response of status {status} becomes {name}, which the type beside ByStatus "
+                "does not hold"
             )
-
-
-def _fits(form: Any, member: Any) -> bool:
-    """Return whether a value of one type is one of another, as far as that is known here."""
-    if form is None:
-        form = type(None)
-    if form == member or member is Any or isinstance(member, TypeVar):
-        return True
-    if isinstance(form, type) and isinstance(member, type):
-        return issubclass(form, member)
-    return isinstance(form, type) is isinstance(member, type)  # As `list[A]` and `Sequence[A]`.
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:
@@ -235,6 +233,17 @@ def _members(annotation: Any) -> tuple[Any, ...]:
     if get_origin(annotation) in UNIONS:
         return tuple(one for part in get_args(annotation) for one in _members(part))
     return (annotation,)
+
+
+def find_how(annotation: Any) -> How:
+    """Return in which way a call gives what an annotation says."""
+    return _find(annotation).how
+
+
+def is_for_both(annotation: Any) -> bool:
+    """Return whether an annotation says what each kind of client has a class of its own for."""
+    found = _find(annotation)
+    return found.how != "call" and found.is_async is None
 
 
 def _check_pages(declaration: Declaration, result: Result) -> None:

@@ -7,6 +7,7 @@ import copy
 import inspect
 import pickle
 import pydoc
+from collections.abc import Awaitable, Iterator
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from unittest.mock import MagicMock
 
@@ -30,7 +31,7 @@ from arya_api_framework import (
     shared,
     utils,
 )
-from arya_api_framework.endpoints import ByStatus, Items, Path
+from arya_api_framework.endpoints import ByStatus, Items, Pages, Path, Stream
 from arya_api_framework.errors import ConfigurationError, SubClientError, SubClientNoParent
 from tests.app import Server
 from tests.conftest import Kind
@@ -517,6 +518,29 @@ def test_kinds_of_sub_clients() -> None:
         @endpoint.get("/x", pagination=LinkHeader())
         def all(self) -> SyncItems[int]: ...
 
+    class Plain(SubClient):
+        @shared
+        @endpoint.get("/x")
+        def both(self) -> int: ...
+
+        @endpoint.get("/x")
+        def one(self) -> int: ...
+
+    class Mended(Plain):
+        @shared
+        @endpoint.get("/x")
+        def one(self) -> int: ...
+
+    class Mixin:
+        @endpoint.get("/x")
+        def plain(self) -> int: ...
+
+    class Mixed(Mixin, SubClient):
+        """A part with endpoints from elsewhere."""
+
+    class Only(Plain, SyncSubClient):
+        """Says its kind."""
+
     class Client(SyncClient, uri="https://h.test"):
         reads = Reads()
 
@@ -525,17 +549,104 @@ def test_kinds_of_sub_clients() -> None:
 
     assert list(Client().reads.endpoints) == ["all"]
     assert list(Other().waits.endpoints) == ["one"]
-    with pytest.raises(
-        SubClientError, match="Derived is typed for the other kind of client than Cl"
+    for client, part, said in (
+        (Client(), Derived(), r"Derived is .* kind of client than Client, by its endpoint `one`: "),
+        (Other(), Reads(), r"Reads is .* kind of client than Other, by its endpoint `all`: "),
+        (Other(), Plain(), r"than Other, by its endpoint `one`: write that .* put `@shared` over"),
+        (Other(), Mixed(), r"Mixed is typed .* than Other, by its endpoint `plain`"),
+        (Other(), Only(), r"Only is typed .* than Other; see `shared` for a sub-client that"),
     ):
-        Client().add_subclient(Derived())
+        with pytest.raises(SubClientError, match=said):
+            client.add_subclient(part)
+    Client().add_subclient(Plain())
+    Other().add_subclient(Mended())
     with pytest.raises(
-        SubClientError, match="Reads is typed for the other kind of client than Oth"
-    ):
-        Other().add_subclient(Reads())
-    with pytest.raises(
-        ConfigurationError, match="Mixed has endpoints for an AsyncClient and for a"
+        ConfigurationError, match="OfBoth has endpoints for an AsyncClient and for a"
     ):
 
-        class Mixed(Waits, Reads):
+        class OfBoth(Waits, Reads):
             """Of both."""
+
+
+def test_mixins_of_one_kind() -> None:
+    """Without `@shared`, `def` of a plain class fits a synchronous client only."""
+
+    class Mixin:
+        @endpoint.get("/x")
+        def one(self) -> int: ...
+
+    class Client(Mixin, SyncClient):
+        """Of the kind that it fits."""
+
+    assert list(Client.endpoints) == ["one"]
+    with pytest.raises(
+        ConfigurationError, match=r"one: Wrong is asynchronous: .* or put `@shared`"
+    ):
+
+        class Wrong(Mixin, AsyncClient):
+            """Of the other kind."""
+
+
+def _names(self: Any, *, result: Items[User] = endpoint.result) -> list[str]:
+    return [str(result)]
+
+
+def _odd(self: Any, *, result: User = endpoint.result) -> Items[User]:
+    return result  # type: ignore[return-value]
+
+
+def _same(self: Any, *, result: Items[User] = endpoint.result) -> Items[User]:
+    return result
+
+
+async def _awaited(self: Any) -> int: ...
+
+
+@pytest.mark.parametrize("base", [SyncClient, AsyncClient, SyncSubClient, SubClient])
+@pytest.mark.parametrize("result", [Items[User], Items, Pages[list[User]], Stream], ids=str)
+def test_results_that_each_kind_has_of_its_own(base: Any, result: Any) -> None:
+    """`Items` and the like are nothing on one kind alone, and are refused without `@shared`."""
+
+    def one(self: Any) -> Any: ...
+
+    one.__annotations__["return"] = result
+    options: dict[str, Any] = {} if result is Stream else {"pagination": LinkHeader()}
+    with pytest.raises(ConfigurationError, match=r"one: Items, Pages and Stream are .* `@shared`"):
+        type("Made", (base,), {"one": endpoint.get("/x", **options)(one)})
+    made = type("Made", (base,), {"one": shared(endpoint.get("/x", **options)(one))})
+    assert list(made.endpoints) == ["one"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("base", [SyncClient, AsyncClient, SubClient])
+@pytest.mark.parametrize("function", [_names, _odd, _same])
+def test_bodies_of_shared_pages(base: Any, function: Any) -> None:
+    """What a body makes of pages is there at once, on both kinds, and is typed as an awaitable."""
+    options: dict[str, Any] = {} if function is _odd else {"pagination": LinkHeader()}
+
+    def made() -> Any:
+        return type("Made", (base,), {"one": shared(endpoint.get("/x", **options)(function))})
+
+    if function is _same:
+        assert list(made().endpoints) == ["one"]
+    else:
+        with pytest.raises(ConfigurationError, match="annotate `result` and what it returns alike"):
+            made()
+    if function is not _odd:
+        with pytest.raises(ConfigurationError, match=r"Items, Pages and Stream are for endpoints"):
+            type("Made", (base,), {"one": endpoint.get("/x", **options)(function)})
+
+
+@pytest.mark.parametrize("base", [SyncClient, AsyncClient, SubClient])
+def test_shared_endpoints_of_one_kind(base: Any) -> None:
+    """What is written for one kind serves no other, whatever stands over it."""
+
+    def items(self: Any) -> SyncItems[int]: ...
+
+    def each(self: Any) -> Iterator[int]: ...
+
+    def promised(self: Any) -> Awaitable[int]: ...
+
+    for function in (items, each, promised, _awaited):
+        options: dict[str, Any] = {"pagination": LinkHeader()} if function in (items, each) else {}
+        with pytest.raises(ConfigurationError, match=r"it serves both kinds of client, by `@shar"):
+            type("Made", (base,), {"one": shared(endpoint.get("/x", **options)(function))})

@@ -3,12 +3,12 @@
 # ruff: noqa: D102, D103, PIE790
 # mypy: disable-error-code="empty-body"
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any, Literal, NewType
 
 import pytest
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from arya_api_framework import (
     AsyncClient,
@@ -486,3 +486,46 @@ def test_bodies_that_are_empty() -> None:
     assert all(is_empty(one) for one in (documented, passes, refuses, explains))
     others: Any = (constant, text, same, calls, yields)
     assert not any(is_empty(one) for one in others)
+
+
+def test_types_by_status_that_the_annotation_does_not_hold() -> None:
+    """A type checker would believe that the call never returns them."""
+
+    class Size(TypedDict):
+        width: int
+
+    alias = TypeAliasType("alias", int | str)
+    wrong: list[tuple[Any, Any]] = [
+        (int, User),
+        (User, None),
+        (int | str, User | int),
+        (Size, dict[str, Any]),
+        (Literal["x"], int),
+    ]
+    right: list[tuple[Any, Any]] = [
+        (Any, User),
+        (object, User),
+        (User | None, None),
+        (int | str | User, User | int),
+        (Size | int, Size),
+        (dict[str, Any], Size),
+        (Sequence[int], list[int]),
+        (str, Literal["x"]),
+        (alias, int),
+        (int | str, alias),
+        (User, Any),
+    ]
+    for whole, one in wrong:
+        with pytest.raises(ConfigurationError, match=r"call: a response of status 404 becomes "):
+            by_status_of(whole, one)
+    for whole, one in right:
+        assert list(by_status_of(whole, one).endpoints) == ["call"]
+
+
+def by_status_of(whole: Any, one: Any) -> Any:
+    """Return a class with an endpoint of a type, and one of a status."""
+
+    def call(self: Any) -> Any: ...
+
+    call.__annotations__["return"] = Annotated[whole, ByStatus({404: one})]
+    return type("Made", (SyncClient,), {"call": endpoint.get("/x")(call)})

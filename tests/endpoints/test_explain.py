@@ -1344,6 +1344,7 @@ async def test_unchecked_arguments_are_not_shown(kind: Kind) -> None:
     """A value may then be anything, whatever its type says."""
 
     class Part(SubClient):
+        @shared
         @endpoint.get("/", validate=False)
         def one(self, what: Literal["a"]) -> Any:
             """Return one."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typing_extensions import TypeAliasType
 
-from arya_api_framework import Response, SyncClient, endpoint
-from arya_api_framework.errors import ConfigurationError
+from arya_api_framework import AsyncClient, Response, SubClient, SyncClient, endpoint
+from arya_api_framework.errors import ConfigurationError, SubClientError
 from tests.app import Server
 
 if TYPE_CHECKING:
@@ -45,11 +45,43 @@ class Client(SyncClient):
     @endpoint.get("/users/{id}")
     def no_argument(self, id: Decimal) -> None: ...
 
+
+class Wrong(SyncClient):
+    """Wrong, which is known later."""
+
     @endpoint.get("/wrong/{id}")
     def wrong(self, di: Later) -> Later: ...
 
+
+class OfOdd(SyncClient):
+    """Of a type that cannot be sent, which is known later."""
+
     @endpoint.get("/users")
     def odd(self, a: Odd) -> None: ...
+
+
+class Misplaced(AsyncClient):
+    """Of the wrong kind, which is known later."""
+
+    @endpoint.get("/users/{id}")
+    def one(self, id: int) -> Later: ...
+
+
+class Twice(Misplaced):
+    """No better."""
+
+
+class OfOneKind(SubClient):
+    """Fits one kind of client, which is known later."""
+
+    @endpoint.get("/users/{id}")
+    def one(self, id: int) -> Later: ...
+
+
+class Parent(AsyncClient):
+    """Of the other kind than its part."""
+
+    part = OfOneKind()
 
 
 class Odd:
@@ -83,14 +115,21 @@ def test_types_for_type_checkers_only(name: str, type_name: str) -> None:
         getattr(Client("https://h.test"), name)(1)
 
 
-def test_errors_that_come_later() -> None:
-    """What could not be checked with the class is checked at the first call."""
-    with pytest.raises(
-        ConfigurationError, match=r"Client\.odd: an argument has a type that cannot"
-    ):
-        Client("https://h.test").odd(Odd())
-    with pytest.raises(ConfigurationError, match=r"Client\.wrong: the path '/wrong/\{id\}' has"):
-        Client("https://h.test").wrong(Later(id=1))
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (OfOdd, r"OfOdd\.odd: 'a' is of a type that cannot be checked"),
+        (Wrong, r"Wrong\.wrong: the path '/wrong/\{id\}' has"),
+        (Misplaced, r"Misplaced\.one: Misplaced is asynchronous: write `async def`"),
+        (Twice, r"Misplaced\.one: Twice is asynchronous: write `async def`"),
+        (Parent, r"OfOneKind is typed for the other kind .*, by its endpoint `one`"),
+    ],
+)
+def test_errors_that_come_later(wrong: Any, said: str) -> None:
+    """What could not be checked with the class is checked with each client, until it is right."""
+    for _ in range(2):
+        with pytest.raises((ConfigurationError, SubClientError), match=said):
+            wrong("https://h.test")
 
 
 def test_types_of_a_function(server: Server) -> None:

@@ -155,7 +155,7 @@ def by_status(self: Any) -> Annotated[User | Problem, ByStatus({404: Problem})]:
         (lambda: client(path="/x/:id")(with_id), "with_id: the path '/x/:id' has ':id'; write {id"),
         (
             lambda: client()(outside),
-            "outside: a response of status 404 becomes int, which is not among the types",
+            "outside: a response of status 404 becomes int, which the type beside",
         ),
         (lambda: client()(no_none), "no_none: a response of status 404 becomes None"),
         (lambda: client()(other_list), "other_list: a response of status 404 becomes User"),
@@ -319,7 +319,9 @@ def test_shared_is_not_awaited() -> None:
     async def one(self: Any) -> int: ...
 
     declared: Any = endpoint.get("/x")(one)
-    with pytest.raises(ConfigurationError, match=r"one: `@shared` makes an awaitable .* write `"):
+    with pytest.raises(
+        ConfigurationError, match="one: it serves both kinds of client, by `@shared`"
+    ):
         type("Made", (AsyncClient,), {"one": shared(declared)})
 
 

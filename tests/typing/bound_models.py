@@ -1,8 +1,18 @@
 """What a model's client is to type checkers, and what documents are; read, not run."""
 
+# ruff: noqa: D102
+# mypy: disable-error-code="empty-body"
+
 from typing import Any, Generic, TypeVar, assert_type
 
-from arya_api_framework import AsyncClient, BoundResponse, SyncClient
+from arya_api_framework import (
+    AsyncClient,
+    BoundResponse,
+    Response,
+    SyncClient,
+    endpoint,
+    shared,
+)
 
 T = TypeVar("T")
 
@@ -56,6 +66,57 @@ async def bound(github: GitHub, either: Either, unsaid: Unsaid) -> None:
     assert_type(unsaid.model_client, Any)
     repo.model_client = github  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     await repo.model_client.repos("a/b")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+
+# A model of each kind, and endpoints that serve both.
+
+
+class Fields(Response):
+    """What the models have in common."""
+
+    id: int
+
+
+class SyncUser(Fields, BoundResponse["SyncBlog"]):
+    """Of a synchronous client."""
+
+    def again(self) -> "SyncUser":
+        return self.model_client.user(self.id)
+
+
+class AsyncUser(Fields, BoundResponse["AsyncBlog"]):
+    """Of an asynchronous one."""
+
+    async def again(self) -> "AsyncUser":
+        return await self.model_client.user(self.id)
+
+    async def wrong(self) -> "AsyncUser":
+        return self.model_client.user(self.id)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+
+class Blog(Generic[T]):
+    """Generic over the model."""
+
+    @shared
+    @endpoint.get("/users/{id}")
+    def user(self, id: int) -> T: ...
+
+
+class SyncBlog(Blog[SyncUser], SyncClient, uri="https://h.test"):
+    """Names its model."""
+
+
+class AsyncBlog(Blog[AsyncUser], AsyncClient, uri="https://h.test"):
+    """Names its model."""
+
+
+async def of_each_kind(client: SyncBlog, other: AsyncBlog) -> None:
+    """Each client returns models whose methods are of its kind."""
+    assert_type(client.user(1), SyncUser)
+    assert_type(client.user(1).again(), SyncUser)
+    user = await other.user(1)
+    assert_type(user, AsyncUser)
+    assert_type(await user.again(), AsyncUser)
 
 
 def documents(github: GitHub) -> None:
