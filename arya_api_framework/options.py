@@ -50,7 +50,8 @@ else:
         __optional_keys__ = frozenset()
 
         def __init_subclass__(cls, *, total=True):
-            cls.__optional_keys__ = cls.__optional_keys__ | cls.__annotations__.keys()
+            above = (base.__optional_keys__ for base in cls.__bases__)
+            cls.__optional_keys__ = frozenset(cls.__annotations__).union(*above)
 
         def __new__(cls, /, *given, **options):
             return dict(*given, **options)
@@ -68,9 +69,11 @@ __all__ = [
     "CookiePolicy",
     "Cookies",
     "Data",
+    "DeclaredOptions",
     "DownloadOptions",
     "DownloadTarget",
     "Egress",
+    "EndpointOptions",
     "ErrorResponses",
     "EventOptions",
     "FileContent",
@@ -411,7 +414,16 @@ class SendOptions(_WayOptions, total=False):
     progress: bool | str | None
 
 
-class CallOptions(SendOptions, total=False):
+class _SentOptions(SendOptions, total=False):
+    headers: Headers | None
+    cookies: Cookies | None
+    parameters: Parameters | None
+    foreign: bool
+    idempotency_key: str | None
+    compress: Compression | None
+
+
+class CallOptions(_SentOptions, total=False):
     """The options of every verb; `ClientOptions` gives most of them a default.
 
     Attributes:
@@ -425,12 +437,6 @@ class CallOptions(SendOptions, total=False):
     """
 
     path_parameters: Mapping[str, Any] | BaseModel
-    headers: Headers | None
-    cookies: Cookies | None
-    parameters: Parameters | None
-    foreign: bool
-    idempotency_key: str | None
-    compress: Compression | None
 
 
 class RequestOptions(CallOptions, total=False):
@@ -451,7 +457,14 @@ class RequestOptions(CallOptions, total=False):
     on_progress: Progress | None
 
 
-class PageOptions(RequestOptions, total=False):
+class _WalkOptions(TypedDict, total=False):
+    pagination: AnyPagination | None
+    at: str | None
+    max_pages: int | None
+    ahead: int
+
+
+class PageOptions(RequestOptions, _WalkOptions, total=False):
     """The options of `pages`: those of the call for each page, and how they follow one another.
 
     Attributes:
@@ -469,10 +482,6 @@ class PageOptions(RequestOptions, total=False):
     """
 
     method: str
-    pagination: AnyPagination | None
-    at: str | None
-    max_pages: int | None
-    ahead: int
     state: Mapping[str, Any] | None
 
 
@@ -484,6 +493,26 @@ class ItemOptions(PageOptions, total=False):
     """
 
     max_items: int | None
+
+
+class DeclaredOptions(_SentOptions, _WalkOptions, total=False):
+    """The options that an endpoint declares: all but what its signature says."""
+
+    on_progress: Progress | None
+    max_items: int | None
+
+
+class EndpointOptions(DeclaredOptions, total=False):
+    """The options of calls of an endpoint, as its `with_options` takes them.
+
+    They are those of a call, in `CallOptions`, and of pages, in `ItemOptions`; what is sent, and
+    where, is said by its arguments.
+
+    Attributes:
+        state: Where to go on, as `state` of earlier pages or items said.
+    """
+
+    state: Mapping[str, Any] | None
 
 
 class StreamLineOptions(TypedDict, total=False):

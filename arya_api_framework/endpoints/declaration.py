@@ -14,7 +14,7 @@ from typing import Any, cast
 from ..client.checks import near_miss
 from ..client.url import compile_path
 from ..errors import ConfigurationError
-from ..options import ItemOptions
+from ..options import DeclaredOptions, EndpointOptions, ItemOptions
 
 __all__ = ["ABOUT", "Declaration", "find_names", "is_empty", "kept", "signature_of"]
 
@@ -27,14 +27,8 @@ ABOUT: dict[str, type[Any]] = {
 }
 """What is said of an endpoint beside the options of its calls, and its type."""
 
-_OPTIONS = ItemOptions.__optional_keys__ - {
-    "method",
-    "path_parameters",
-    "body",
-    "data",
-    "files",
-}
-_DECLARED = _OPTIONS - {"state"}
+_OPTIONS = EndpointOptions.__optional_keys__
+_DECLARED = DeclaredOptions.__optional_keys__
 _NOTHING = {None, ...}
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 

@@ -11,14 +11,14 @@ from typing_extensions import Unpack
 
 from ..constants import HTTPMethod
 from ..errors import ConfigurationError
-from ..options import ItemOptions
+from ..options import DeclaredOptions
 from .declaration import Declaration, find_names, is_empty
 from .endpoint import BoundEndpoint, Endpoint
 
 if TYPE_CHECKING:
 
-    class EndpointOptions(ItemOptions, total=False):
-        """The options of an endpoint: those of a call, and what is said of it.
+    class DecoratorOptions(DeclaredOptions, total=False):
+        """What an endpoint declares: the options of its calls, and what is said of it.
 
         Attributes:
             name: What to call it, the name of the method when not given.
@@ -63,7 +63,7 @@ class EndpointDecorator:
     """The default of the argument `result` of a method that is run after its call."""
 
     def get(
-        self, path: str, **options: Unpack[EndpointOptions]
+        self, path: str, **options: Unpack[DecoratorOptions]
     ) -> Callable[[Callable[Concatenate[Any, P], R]], Endpoint[P, R]]:
         """Declare a GET.
 
@@ -79,37 +79,37 @@ class EndpointDecorator:
         return _declaring("GET", path, options)
 
     def post(
-        self, path: str, **options: Unpack[EndpointOptions]
+        self, path: str, **options: Unpack[DecoratorOptions]
     ) -> Callable[[Callable[Concatenate[Any, P], R]], Endpoint[P, R]]:
         """Declare a POST; see `get`."""
         return _declaring("POST", path, options)
 
     def put(
-        self, path: str, **options: Unpack[EndpointOptions]
+        self, path: str, **options: Unpack[DecoratorOptions]
     ) -> Callable[[Callable[Concatenate[Any, P], R]], Endpoint[P, R]]:
         """Declare a PUT; see `get`."""
         return _declaring("PUT", path, options)
 
     def patch(
-        self, path: str, **options: Unpack[EndpointOptions]
+        self, path: str, **options: Unpack[DecoratorOptions]
     ) -> Callable[[Callable[Concatenate[Any, P], R]], Endpoint[P, R]]:
         """Declare a PATCH; see `get`."""
         return _declaring("PATCH", path, options)
 
     def delete(
-        self, path: str, **options: Unpack[EndpointOptions]
+        self, path: str, **options: Unpack[DecoratorOptions]
     ) -> Callable[[Callable[Concatenate[Any, P], R]], Endpoint[P, R]]:
         """Declare a DELETE; see `get`."""
         return _declaring("DELETE", path, options)
 
     def head(
-        self, path: str, **options: Unpack[EndpointOptions]
+        self, path: str, **options: Unpack[DecoratorOptions]
     ) -> Callable[[Callable[Concatenate[Any, P], R]], Endpoint[P, R]]:
         """Declare a HEAD; see `get`."""
         return _declaring("HEAD", path, options)
 
     def options(
-        self, path: str, **options: Unpack[EndpointOptions]
+        self, path: str, **options: Unpack[DecoratorOptions]
     ) -> Callable[[Callable[Concatenate[Any, P], R]], Endpoint[P, R]]:
         """Declare an OPTIONS; see `get`."""
         return _declaring("OPTIONS", path, options)

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from typing_extensions import Unpack
 
 from ..client.verbs import Verbs
-from ..options import ItemOptions
+from ..options import EndpointOptions
 
 if TYPE_CHECKING:
     from ..explanation.values import Explanation
@@ -79,7 +79,7 @@ class BoundEndpoint(Generic[P, R_co]):
 
             return explain_endpoint(self, args, named)
 
-    def with_options(self, **options: Unpack[ItemOptions]) -> BoundEndpoint[P, R_co]:
+    def with_options(self, **options: Unpack[EndpointOptions]) -> BoundEndpoint[P, R_co]:
         """Return the same endpoint, its calls made with other options.
 
         Args:

@@ -157,6 +157,11 @@ def calls(client: Sync) -> None:
     client.repo("psf", timeout=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     client.create(NewRepo(name="x"), timeot=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     client.repo.with_options(timeot=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.repo.with_options(body=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.repo.with_options(method="GET")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    endpoint.get("/x", data=b"")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    endpoint.get("/x", state={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    endpoint.get("/x", path_parameters={})  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     assert client.repo("psf").nam  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     for name, one in Sync.endpoints.items():
         assert_type(name, str)
