@@ -72,9 +72,7 @@ class DigestAuth(Auth):
 
     @override
     def flow(self, request: Request) -> Flow:
-        session = self._sessions.get(request.origin)
-        if session is not None and not request.target.startswith(session.space):
-            session = None
+        session = self.session_of(request)
         # One request that is challenged, one that answers, and one more where the nonce was stale.
         for attempt in range(3):
             answer = None
@@ -93,6 +91,11 @@ class DigestAuth(Auth):
             session = self._keep(request.origin, fresh)
             if not request.replayable:
                 return
+
+    def session_of(self, request: Request) -> _Session | None:
+        """Return the nonce that a request is sent with, `None` where a server has to ask first."""
+        session = self._sessions.get(request.origin)
+        return session if session and request.target.startswith(session.space) else None
 
     def _challenged(self, request: Request, response: RawResponse) -> tuple[_Session | None, bool]:
         best: tuple[int, dict[str, str]] | None = None

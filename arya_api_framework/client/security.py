@@ -147,6 +147,10 @@ class Security:
             return NOTHING
         return Found((Incomplete(self._describe(required, values, fields)),), None)
 
+    def credential(self, name: str) -> Auth | TLS | None:
+        """Return the credential of a scheme, `None` where there is none."""
+        return self._values.get(name)
+
     def _is_given(self, name: str, fields: set[str]) -> bool:
         return (self.schemes[name].header or "").lower() in fields
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from .request import Request
     from .response import RawResponse, ResponseInfo
 
-__all__ = ["READ_TIMEOUT", "SAVED_AT_ONCE", "Stream", "check_stream"]
+__all__ = ["SAVED_AT_ONCE", "Stream", "body_timeout", "check_stream"]
 
 T = TypeVar("T")
 D = TypeVar("D", bound="ItemDecoder[Any]")
@@ -277,9 +277,7 @@ class Stream:
                 whole = None if given is UNSET else timeout.total
                 limits = [one for one in (whole, call.policy.deadline) if one is not None]
                 self._ends = call.started + min(limits) if limits else None
-            if timeout.read is None and given is not None and not isinstance(given, Timeout):
-                timeout = dataclasses.replace(timeout, read=READ_TIMEOUT)
-            call.policy = call.policy._replace(timeout=timeout, stream=None)
+            call.policy = call.policy._replace(timeout=body_timeout(timeout, given), stream=None)
 
     def _find_decoder(self, coding: str) -> Decoder:
         from .decoding import Decoder
@@ -517,6 +515,19 @@ class Stream:
 def _check_names(options: Mapping[str, Any], known: frozenset[str]) -> None:
     for name in options.keys() - known:
         raise ConfigurationError(f"got an unknown option {name!r}{near_miss(name, known)}")
+
+
+def body_timeout(timeout: Timeout, given: object) -> Timeout:
+    """Return the timeout that holds while the body of a stream is read.
+
+    Args:
+        timeout: That of the call.
+        given: What the call gave as `timeout`, `UNSET` where it gave none. `None`, or a `Timeout`,
+            may leave out `read` on purpose.
+    """
+    if timeout.read is not None or given is None or isinstance(given, Timeout):
+        return timeout
+    return dataclasses.replace(timeout, read=READ_TIMEOUT)
 
 
 def check_stream(_: Any, value: Any) -> Stream:

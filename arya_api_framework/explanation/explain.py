@@ -5,19 +5,25 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..client.checks import near_miss
+from ..client.encoding import as_pairs
 from ..client.paging import ItemWalk, Walk
 from ..client.prepare import CALL_OPTIONS
+from ..client.redaction import is_credential
 from ..constants import HTTPMethod
-from ..endpoints.markers import Body, Cookie, File, Header, Marker, Path, Query
+from ..endpoints.binding import make_validator
+from ..endpoints.markers import Body, Header
+from ..endpoints.placing import find_puts
 from ..errors import ConfigurationError
-from ..options import UNSET
+from ..options import UNSET, URLPath
+from .contents import contains_iterator, contains_secret, holds_secret, is_closed, is_iterator
 from .parts import find_body, find_cookies, find_headers, find_path, find_query, find_url
-from .prepared import Plan, Prepared, prepare
+from .prepared import Prepared, Question, prepare
 from .rules import (
     find_auth,
     find_circuit,
@@ -29,21 +35,17 @@ from .rules import (
     find_settings,
     find_wait,
 )
-from .shown import holds_secret, is_closed
-from .sources import CallSources, ClientSources, plain_name
+from .sources import CallSources, ClientSources, Given, name_key, pieces_of, plain_name
 from .values import Explanation, Source
 
 if TYPE_CHECKING:
     from ..endpoints.argument import Argument
+    from ..endpoints.declaration import Declaration
+    from ..endpoints.plan import Plan
+    from ..endpoints.results import Result
 
 __all__ = ["explain", "explain_endpoint"]
 
-_OPTIONS: dict[type[Marker], str] = {
-    Path: "path_parameters",
-    Query: "parameters",
-    Header: "headers",
-    Cookie: "cookies",
-}
 _METHOD = re.compile(r"[A-Z][A-Z0-9\-]*")
 
 
@@ -62,15 +64,16 @@ def explain(
     Raises:
         ConfigurationError: There is no such endpoint, or its call could never be sent.
     """
+    named = {name: _kept(name, value) for name, value in named.items()}
     if isinstance(endpoint, HTTPMethod):
-        endpoint = endpoint.value
-    if isinstance(endpoint, str) and _METHOD.fullmatch(endpoint):
-        return _explain_written(node, endpoint, args, named)
+        return _explain_written(node, endpoint.value, args, named)
     if not isinstance(endpoint, str):
         raise ConfigurationError(
             "explain takes the name of an endpoint, such as 'user' or 'users.list', or a method "
             f"and a path, got {type(endpoint).__name__}"
         )
+    if endpoint not in node.endpoints and _METHOD.fullmatch(endpoint):
+        return _explain_written(node, endpoint, args, named)
     *above, name = endpoint.split(".")
     for one in above:
         children = node._children
@@ -110,7 +113,7 @@ def _explain_written(
     sources = CallSources(ClientSources(_client_of(node)), named, named)
     path = args[0] if args else None
     form = named.get("response_format", UNSET)
-    return _explanation(Plan(node, method, path, named, sources, form=form))
+    return _explanation(Question(node, method, path, named, sources, form=form))
 
 
 def explain_endpoint(bound: Any, args: tuple[Any, ...], named: Mapping[str, Any]) -> Explanation:
@@ -125,52 +128,45 @@ def explain_endpoint(bound: Any, args: tuple[Any, ...], named: Mapping[str, Any]
         ConfigurationError: Its call could never be sent.
     """
     endpoint, node = bound.endpoint, bound.__self__
-    declaration, compiled = endpoint.declaration, endpoint.plan or endpoint.compile(node)
-    result = compiled.result
-    options = compiled.options(args, dict(named), bound.options)
-    arguments: tuple[Argument, ...] = compiled.arguments
-    by_position = [one.name for one, _ in zip(arguments, args, strict=False)]
-    names = {one.name for one in arguments}
-    own = {name: value for name, value in named.items() if name not in names}
-    paging: dict[str, Any] = {}
-    paged: tuple[str, ...] = ()
-    method, path = declaration.method, declaration.path
-    if result.how in ("items", "pages"):
-        kind = ItemWalk if result.how == "items" else Walk
-        walk = kind(path, result.form, {**options, "method": method})
-        paging, paged = options, tuple(walk.position.parameters)
-        method, path, options = walk.call(walk.position)
-        del options["response_format"]
-    elif result.how == "stream":
-        options = node._streamed(method, path, options)._call_options()
-    name = plain_name(declaration.function)
+    declaration: Declaration = endpoint.declaration
+    named = {name: _kept(name, value) for name, value in named.items()}
+    plan = _without_reading(declaration, endpoint.plan or endpoint.compile(node), args, named)
+    result, names = plan.result, {one.name for one in plan.arguments}
+    values, over = plan._take(args, dict(named), bound.options)
+    options = plan._place(values, over)
+    first = _first_call(node, declaration, result, options)
+    given = {*(one.name for one, _ in zip(plan.arguments, args, strict=False)), *named}
     sources = CallSources(
         ClientSources(_client_of(node)),
-        {**paging, **options},
-        own,
+        {**options, **first.options},
+        {name: value for name, value in named.items() if name not in names},
         bound.options,
         declaration.options,
-        name,
-        _argument_sources(arguments, {*by_position, *named}, name),
-        paged,
+        plain_name(declaration.function),
+        tuple(_arguments(declaration, plan, values, given)),
+        first.paged,
     )
-    plan = Plan(
+    question = Question(
         node,
-        method,
-        path,
-        {name: value for name, value in options.items() if name in _SENT},
+        first.method,
+        first.path,
+        {name: value for name, value in first.options.items() if name in _SENT},
         sources,
         result.how,
         result.form,
         result.by_status,
-        _public(arguments) if declaration.validate else {},
-        frozenset(one.sent for one in arguments if holds_secret(one.annotation)),
-        paging,
+        options if result.how in ("items", "pages") else {},
     )
-    return _explanation(plan)
+    return _explanation(question)
 
 
 _SENT = CALL_OPTIONS | {"stream"}
+_LISTED = frozenset({"headers", "cookies", "parameters", "path_parameters", "hooks"})
+
+
+def _kept(name: str, value: Any) -> Any:
+    """Return an option that can be read several times."""
+    return [*value] if name in _LISTED and is_iterator(value) else value
 
 
 def _client_of(node: Any) -> Any:
@@ -178,44 +174,97 @@ def _client_of(node: Any) -> Any:
     return node if node._is_client else node._locate(None)[0]
 
 
-def _argument_sources(
-    arguments: tuple[Argument, ...], given: set[str], endpoint: str
-) -> dict[str, dict[str, Source]]:
-    """Return where what the arguments became comes from, by option and name sent."""
-    found: dict[str, dict[str, Source]] = {}
-    for one in arguments:
-        source = Source("argument", one.name) if one.name in given else Source("endpoint", endpoint)
-        found.setdefault(_option_of(one), {})[one.sent] = source
-    return found
+class _FirstCall(NamedTuple):
+    """The first call that an endpoint makes."""
+
+    method: str
+    path: URLPath
+    options: Mapping[str, Any]
+    paged: tuple[str, ...] = ()
 
 
-def _option_of(argument: Argument) -> str:
-    """Return the option of a call that an argument goes into."""
-    marker = argument.marker
-    if isinstance(marker, Body):
-        return "data" if marker.raw else "body"
-    if isinstance(marker, File):
-        return "files"
-    return _OPTIONS.get(type(marker), "data")
+def _first_call(
+    node: Any, declaration: Declaration, result: Result, options: dict[str, Any]
+) -> _FirstCall:
+    method: str = declaration.method
+    path: URLPath = declaration.path
+    if result.how in ("items", "pages"):
+        kind = ItemWalk if result.how == "items" else Walk
+        walk = kind(path, result.form, {**options, "method": method})
+        method, path, options = walk.call(walk.position)
+        del options["response_format"]
+        return _FirstCall(method, path, options, tuple(walk.position.parameters))
+    if result.how == "stream":
+        options = node._streamed(method, path, options)._call_options()
+    return _FirstCall(method, path, options)
 
 
-def _public(arguments: tuple[Argument, ...]) -> dict[str, frozenset[str]]:
-    """Return the names, by option, whose values can only be what is written down in code."""
-    found: dict[str, set[str]] = {}
-    for one in arguments:
-        if is_closed(one.annotation):
-            option = _option_of(one)
-            found.setdefault(option, set()).add(
-                one.sent.lower() if option == "headers" else one.sent
+def _without_reading(
+    declaration: Declaration, plan: Plan, args: tuple[Any, ...], named: Mapping[str, Any]
+) -> Plan:
+    """Return a plan that reads no iterator in a body: to check it would use it up."""
+    given = {**dict(zip((one.name for one in plan.arguments), args, strict=False)), **named}
+    unread = {
+        one.name
+        for one in plan.arguments
+        if isinstance(one.marker, Body) and contains_iterator(given.get(one.name))
+    }
+    if not unread or not declaration.validate:
+        return plan
+    arguments = [
+        one._replace(annotation=Any) if one.name in unread else one for one in plan.arguments
+    ]
+    plan = copy.copy(plan)
+    plan._bind = make_validator(declaration, tuple(arguments))
+    return plan
+
+
+def _arguments(
+    declaration: Declaration, plan: Plan, values: dict[str, Any], given: Collection[str]
+) -> Iterator[Given]:
+    """Return what each argument became, by itself: what was left out became nothing."""
+    endpoint = Source("endpoint", plain_name(declaration.function))
+    for one in plan.arguments:
+        if one.name not in values:
+            continue
+        placed: dict[str, Any] = {}
+        for put in find_puts((one,)):
+            put(placed, values)
+        if not isinstance(one.marker, Header):
+            placed.pop("headers", None)  # The media type of a body, which the endpoint declares.
+        for option, found in placed.items():
+            yield Given(
+                Source("argument", one.name) if one.name in given else endpoint,
+                one.sent,
+                option,
+                _names(option, found),
+                pieces_of(found) if option == "parameters" else frozenset(),
+                is_public=declaration.validate and is_closed(one.annotation),
+                is_private=_is_private(one, values[one.name]),
             )
-    return {option: frozenset(names) for option, names in found.items()}
 
 
-def _explanation(plan: Plan) -> Explanation:
-    made: Prepared = prepare(plan)
+def _names(option: str, values: Any) -> frozenset[str]:
+    if option not in _LISTED:
+        return frozenset()
+    pairs = as_pairs(f"`{option}`", values)
+    return frozenset(name_key(option, name) for name, value in pairs if value is not None)
+
+
+def _is_private(argument: Argument, value: Any) -> bool:
+    return (
+        is_credential(argument.name)
+        or is_credential(argument.sent)
+        or holds_secret(argument.annotation)
+        or contains_secret(value)
+    )
+
+
+def _explanation(question: Question) -> Explanation:
+    made: Prepared = prepare(question)
     query, limits = find_query(made), find_limits(made)
     return Explanation(
-        endpoint=plan.sources.endpoint,
+        endpoint=question.sources.endpoint,
         method=made.request.method,
         url=find_url(made, query),
         path=find_path(made),

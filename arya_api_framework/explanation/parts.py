@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
+from ..auth.base import Auth
 from ..auth.fixed import ApiKeyAuth
 from ..client.body import Body, BytesBody
 from ..client.codings import CompressedBytes
@@ -22,9 +23,10 @@ from ..client.subclient import SubClient
 from ..client.url import compile_path
 from ..client.verbs import path_text
 from ..retry import Retry
-from .prepared import Prepared
-from .shown import hide_values, is_private, public_name, show_header, show_parameter
-from .sources import DEFAULT, flat_name
+from .contents import contains_secret
+from .prepared import Prepared, UnreadBody
+from .shown import hide_values, is_private, show_header, show_parameter
+from .sources import DEFAULT, flat_name, name_key
 from .values import BodyShape, Source, Value
 
 __all__ = ["find_body", "find_cookies", "find_headers", "find_path", "find_query", "find_url"]
@@ -38,37 +40,52 @@ _PLACE = "hidden-by-explain"
 
 def find_url(made: Prepared, query: tuple[Value, ...]) -> str:
     """Return the URL as it may be shown."""
-    template = compile_path(path_text(made.path))
-    values = _path_values(made)
-    hidden = {name for name, value in values.items() if _is_private(made, name, value)}
     path = made.request.target.partition("?")[0]
+    hidden = _private_fields(made)
     if hidden:
-        shown = {name: _PLACE if name in hidden else one for name, one in values.items()}
-        base = "" if template.origin is not None else made.client._origin_path[1]
-        path = base + template.fill(shown, encode_scalar)[0]
-        path = path.replace(_PLACE, HIDDEN)
+        base = "" if compile_path(path_text(made.path)).origin is not None else _base(made)
+        path = (base + _fill(made, hidden)[0]).replace(_PLACE, HIDDEN)
     url = redact_url(made.request.origin.prefix + path)
     return f"{url}?{'&'.join(map(_pair, query))}" if query else url
 
 
+def _base(made: Prepared) -> str:
+    return made.client._origin_path[1]
+
+
 def _pair(value: Value) -> str:
+    if value.name == HIDDEN:
+        return HIDDEN
     if value.value == HIDDEN:
         return encode_query([(value.name, "")]) + HIDDEN
     return encode_query([(value.name, value.value)])
 
 
-def _is_private(made: Prepared, name: str, value: Any) -> bool:
-    return name in made.plan.private or is_private(name, value)
-
-
 def _path_values(made: Prepared) -> dict[str, Any]:
-    return dict(as_pairs("`path_parameters`", made.plan.options.get("path_parameters") or {}))
+    return dict(as_pairs("`path_parameters`", made.question.options.get("path_parameters") or {}))
+
+
+def _private_fields(made: Prepared) -> frozenset[str]:
+    """Return the fields of the path whose values are secrets."""
+    values = _path_values(made)
+    given = {name: made.sources.argument_of("path_parameters", name) for name in values}
+    return frozenset(
+        name
+        for name, value in values.items()
+        if is_private(name, value) or ((one := given[name]) is not None and one.is_private)
+    )
+
+
+def _fill(made: Prepared, hidden: frozenset[str]) -> tuple[str, str]:
+    """Return path and query of the template, what is hidden of them marked."""
+    shown = {name: _PLACE if name in hidden else one for name, one in _path_values(made).items()}
+    return compile_path(path_text(made.path)).fill(shown, encode_scalar)
 
 
 def find_path(made: Prepared) -> tuple[Value, ...]:
     """Return what the URL before its query is made of."""
-    sources, node = made.sources, made.plan.node
-    text = path_text(made.plan.path).partition("?")[0]
+    sources, node = made.sources, made.question.node
+    text = path_text(made.question.path).partition("?")[0]
     parts: list[Value] = []
     if compile_path(path_text(made.path)).origin is None:
         parts.append(Value("uri", redact_url(str(made.client.uri)), sources.client.of("uri")))
@@ -80,42 +97,65 @@ def find_path(made: Prepared) -> tuple[Value, ...]:
         ]
     if text:
         parts.append(Value("path", redact_url(text), sources.declaration))
-    arguments = sources.arguments.get("path_parameters", {})
+    hidden, query = _private_fields(made), compile_path(path_text(made.path)).query
     for name, value in _path_values(made).items():
-        shown = HIDDEN if _is_private(made, name, value) else clean_text(encode_scalar(value))
-        source = arguments.get(name) or Source("call")
-        parts.append(Value(f"{{{name}}}", shown, source))
+        is_hidden = name in hidden or f"{{{name}}}" in query
+        shown = HIDDEN if is_hidden else clean_text(encode_scalar(value))
+        given = sources.argument_of("path_parameters", name)
+        parts.append(Value(f"{{{name}}}", shown, Source("call") if given is None else given.source))
     return tuple(parts)
 
 
 def find_query(made: Prepared) -> tuple[Value, ...]:
     """Return the parameters in their order, those of an `Auth` at the end."""
-    found: list[Value] = []
-    public = made.plan.public.get("parameters", frozenset())
-    written = {_name(one) for one in path_text(made.path).partition("?")[2].split("&")}
-    for piece in made.request.target.partition("?")[2].split("&"):
-        if not piece:
-            continue
-        name = _name(piece)
-        source = made.sources.of_parameter(name)
-        if source is None and name in written:
-            source = made.sources.declaration
-        if source is None:
-            source = _of_client_parameter(made, name)
-        shown = show_parameter(
-            piece.partition("=")[0],
-            unquote_plus(piece.partition("=")[2]),
-            is_public=flat_name(name, public) is not None,
-        )
-        found.append(Value(clean_text(name), shown, source))
+    hidden = _private_fields(made)
+    written = _fill(made, hidden)[1].split("&") if "?" in path_text(made.path) else []
+    pieces = made.request.target.partition("?")[2].split("&")
+    found = [_parameter(made, piece, written) for piece in pieces if piece]
     for source, auth in _keys_in(made, "query"):
         found = [one for one in found if one.name != auth.name]
         found.append(Value(auth.name, HIDDEN, source))
     return tuple(found)
 
 
+def _parameter(made: Prepared, piece: str, written: list[str]) -> Value:
+    """Return a parameter.
+
+    Args:
+        made: The call.
+        piece: The parameter as it is sent.
+        written: Those that are written in the path, what is hidden of them marked.
+    """
+    name, given = _name(piece), made.sources.argument_in(piece)
+    in_path = [one for one in written if _name(one) == name]
+    source = made.sources.of_piece(piece)
+    if source is None:
+        source = made.sources.declaration if in_path else _of_client_parameter(made, name)
+    if "=" not in piece:  # It may be a value as well as a name.
+        return Value(HIDDEN, HIDDEN, source)
+    is_private = any(_PLACE in one for one in in_path) or _is_secret(made, "parameters", name)
+    if given is not None:
+        is_private = is_private or given.is_private
+    text = unquote_plus(piece.partition("=")[2])
+    is_public = given is not None and given.is_public
+    shown = HIDDEN if is_private else show_parameter(name, text, is_public=is_public)
+    return Value(clean_text(name), shown, source)
+
+
 def _name(piece: str) -> str:
     return unquote_plus(piece.partition("=")[0])
+
+
+def _is_secret(made: Prepared, option: str, name: str) -> bool:
+    """Return whether a value of this name was given as a secret, to the call or to the client."""
+    key = name_key(option, name)
+    given = made.question.options.get(option)
+    pairs = [*as_pairs(f"`{option}`", given or ()), *getattr(made.client, option).items()]
+    return any(
+        contains_secret(value)
+        for one, value in pairs
+        if flat_name(key, [name_key(option, one)]) is not None
+    )
 
 
 def _of_client_parameter(made: Prepared, name: str) -> Source:
@@ -127,19 +167,18 @@ def _keys_in(made: Prepared, location: str) -> Iterator[tuple[Source, ApiKeyAuth
     """Return the keys that an `Auth` puts into a place."""
     for auth in made.call.policy.auth:
         if isinstance(auth, ApiKeyAuth) and auth.location == location:
-            yield Source("auth", public_name(auth)), auth
+            yield Source("auth", made.title_of(auth)), auth
 
 
 def find_headers(made: Prepared) -> tuple[Value, ...]:
     """Return the header fields, with those that a connection adds."""
-    public = made.plan.public.get("headers", frozenset())
     cookies = find_cookies(made)
     found: list[Value] = [
         Value("Host", made.request.origin.authority, Source("connection")),
     ]
     for name, value in made.request.headers.items():
-        shown = show_header(name, str(value), is_public=name.lower() in public)
-        found.append(Value(str(name), shown, _of_header(made, name, value, cookies)))
+        if not _is_later(made, name, value):
+            found.append(_field(made, name, value, _of_header(made, name, value, cookies)))
     if cookies and "Cookie" not in made.request.headers:
         found.append(Value("Cookie", HIDDEN, cookies[0].source))
     digests = list(_digests(made))  # They take the place of what was given by hand.
@@ -148,13 +187,28 @@ def find_headers(made: Prepared) -> tuple[Value, ...]:
     return (*found, *digests, *_framing(made))
 
 
+def _is_later(made: Prepared, name: str, value: str) -> bool:
+    """Return whether a field is filled only once the server has asked for it."""
+    return isinstance(value, AuthText) and made.is_unasked(_filler(made, name))
+
+
+def _field(made: Prepared, name: str, value: str, source: Source) -> Value:
+    given = made.sources.argument_of("headers", name)
+    is_public = source.kind == "retry"
+    is_private = _is_secret(made, "headers", name)
+    if given is not None and given.source == source:
+        is_public, is_private = given.is_public, is_private or given.is_private
+    shown = HIDDEN if is_private else show_header(name, str(value), is_public=is_public)
+    return Value(str(name), shown, source)
+
+
 def _of_header(made: Prepared, name: str, value: str, cookies: tuple[Value, ...]) -> Source:
     """Return where a field comes from."""
     sources, lower = made.sources, name.lower()
     if isinstance(value, KeyText):
         return Source("credentials", "CredentialPool")
     if isinstance(value, AuthText):
-        return Source("auth", _filler(made, lower))
+        return Source("auth", made.title_of(_filler(made, name)))
     if isinstance(value, CookieText):
         found = {one.source for one in cookies}
         return found.pop() if len(found) == 1 else Source("cookies")
@@ -164,7 +218,7 @@ def _of_header(made: Prepared, name: str, value: str, cookies: tuple[Value, ...]
     if lower == retry.idempotency_header.lower():
         if name not in own:
             return Source("retry")
-        if made.plan.options.get("idempotency_key") is not None:
+        if made.question.options.get("idempotency_key") is not None:
             return Source("call", option="idempotency_key")
     told = made.call.policy.deadline_header
     if told is not None and lower == told.lower() and made.call.ends is not None:
@@ -190,10 +244,10 @@ def _of_client_header(made: Prepared, name: str) -> Source:
     return layers.of_name("headers", name)
 
 
-def _filler(made: Prepared, field: str) -> str:
+def _filler(made: Prepared, field: str) -> Auth:
     """Return the `Auth` that fills a field."""
     return next(
-        public_name(auth) for auth in made.call.policy.auth if (auth.header or "").lower() == field
+        auth for auth in made.call.policy.auth if (auth.header or "").lower() == field.lower()
     )
 
 
@@ -214,7 +268,7 @@ def _framing(made: Prepared) -> Iterator[Value]:
             yield Value("Content-Length", "0", source)
     elif (length := _length(body)) is not None:
         yield Value("Content-Length", str(length), source)
-    elif isinstance(body, CompressedBytes):
+    elif isinstance(body, CompressedBytes | UnreadBody):
         yield Value("Content-Length", _LATER, source)
     else:
         yield Value("Transfer-Encoding", "chunked", source)
@@ -231,36 +285,33 @@ def find_cookies(made: Prepared) -> tuple[Value, ...]:
     text = made.request.headers.get("Cookie")
     found: list[Value] = []
     if isinstance(text, CookieText):
-        public = made.plan.public.get("cookies", frozenset())
-        own = {pair.partition("=")[0] for pair in text.own.split("; ")}
-        for pair in text.split("; "):
-            name, _, value = pair.partition("=")
-            source = Source("cookie jar")
-            if name in own:
-                given = made.sources.of_name("cookies", name)
-                source = given or made.sources.client.of_name("cookies", name)
-            found.append(Value(name, clean_text(value) if name in public else HIDDEN, source))
+        own = text.own.split("; ")
+        found = [_cookie(made, pair, is_own=pair in own) for pair in text.split("; ")]
     for source, auth in _keys_in(made, "cookie"):
         found = [one for one in found if one.name != auth.name]
         found.append(Value(auth.name, HIDDEN, source))
     return tuple(found)
 
 
+def _cookie(made: Prepared, pair: str, *, is_own: bool) -> Value:
+    name, _, value = pair.partition("=")
+    if not is_own:
+        return Value(name, HIDDEN, Source("cookie jar"))
+    given = made.sources.argument_of("cookies", name)
+    source = made.sources.of_name("cookies", name) or made.sources.client.of_name("cookies", name)
+    is_shown = given is not None and given.is_public and not given.is_private
+    return Value(name, clean_text(value) if is_shown else HIDDEN, source)
+
+
 def find_body(made: Prepared) -> BodyShape | None:
     """Return the body without its values, `None` for none."""
-    body, options = made.request.body, made.plan.options
+    body, options = made.request.body, made.question.options
     if body is None:
         return None
     kind, structure = _shape(made, options)
     option = next(one for one in ("body", "data", "files") if options.get(one) is not None)
-    arguments = {
-        name: source
-        for one in ("body", "data", "files")
-        for name, source in made.sources.arguments.get(one, {}).items()
-    }
-    fields = [
-        Value(name, HIDDEN, source) for name, source in arguments.items() if len(arguments) > 1
-    ]
+    arguments = [one for one in made.sources.arguments if one.option in ("body", "data", "files")]
+    fields = [Value(one.sent, HIDDEN, one.source) for one in arguments if len(arguments) > 1]
     return BodyShape(
         kind,
         made.request.headers.get("Content-Type"),
@@ -278,6 +329,8 @@ def _shape(made: Prepared, options: Mapping[str, Any]) -> tuple[Any, Any]:
         import json
 
         body = made.request.body
+        if isinstance(body, UnreadBody):
+            return "JSON", None
         content = body.content if type(body) is BytesBody else body
         if made.request.headers.get("Content-Encoding") or not isinstance(content, bytes):
             content = encode_json(options["body"])  # What is sent is compressed.

@@ -6,25 +6,26 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import math
 from collections.abc import Iterator
 from typing import Any
 
+from ..auth.base import Auth
 from ..auth.fixed import ApiKeyAuth
 from ..client.concurrency import ConcurrencyLimit
 from ..client.conversation import is_wanted
-from ..client.encoding import as_pairs
 from ..client.hook_chain import overridden_by
 from ..client.placed import ClientText, KeyText
 from ..client.redaction import HIDDEN
 from ..client.security import Incomplete
-from ..client.stream import READ_TIMEOUT
+from ..client.stream import body_timeout
 from ..endpoints.results import is_nothing
+from ..options import UNSET
 from ..rate_limit.limit import RateLimit
 from ..rate_limit.window import SlidingWindow
+from ..tls import TLS
 from .prepared import Prepared
-from .shown import form_text, public_name, retry_text, setting_text, timeout_text
+from .shown import form_text, retry_text, setting_text, timeout_text
 from .values import (
     Authentication,
     Circuit,
@@ -74,7 +75,7 @@ def find_settings(made: Prepared) -> dict[str, Setting]:
             text = setting_text(name, value)
         found[name] = Setting(value, text, sources.of(name))
     config = made.client._own_config
-    coding = made.plan.options.get("compress", config.compress)
+    coding = made.question.options.get("compress", config.compress)
     found["compress"] = Setting(coding, setting_text("compress", coding), sources.of("compress"))
     policy_of_cookies = config.cookie_policy
     found["cookie_policy"] = Setting(
@@ -84,12 +85,13 @@ def find_settings(made: Prepared) -> dict[str, Setting]:
 
 
 def _timeout(made: Prepared) -> tuple[Any, str]:
-    timeout = made.call.policy.timeout
-    if made.plan.how != "stream" or "timeout" in made.plan.options:
+    timeout, given = made.call.policy.timeout, made.question.options.get("timeout", UNSET)
+    if made.question.how != "stream":
         return timeout, timeout_text(timeout)
-    # The total is for the head; after that each piece may take its time.
-    timeout = dataclasses.replace(timeout, read=timeout.read or READ_TIMEOUT)
-    return timeout, f"{timeout_text(timeout)}; the total is for the head"
+    timeout = body_timeout(timeout, given)
+    # Where only the client says a total, a body may take longer.
+    end = "; the total is for the head" if given is UNSET else ""
+    return timeout, timeout_text(timeout) + end
 
 
 def find_limits(made: Prepared) -> tuple[Limit, ...]:
@@ -177,17 +179,13 @@ def find_concurrency(made: Prepared) -> Concurrency | None:
 def find_auth(made: Prepared) -> tuple[Authentication, ...]:
     """Return what authenticates the call; no credential is asked for."""
     policy, found = made.call.policy, list[Authentication]()
-    source, requirement = _auth_source(made), _requirement(made)
     for auth in policy.auth:
         if isinstance(auth, Incomplete):
-            found.append(Authentication("none", None, (), auth.missing, source))
+            found.append(Authentication("none", None, (), auth.missing, _auth_source(made)))
         elif is_wanted(auth, made.request, made.call):
-            place = f"header {auth.header}" if auth.header is not None else None
-            if isinstance(auth, ApiKeyAuth) and auth.location != "header":
-                place = f"{auth.location} {auth.name}"
-            found.append(Authentication(public_name(auth), place, requirement, None, source))
+            found.append(_authentication(made, auth, _place_of(made, auth)))
     if policy.tls is not None:
-        found.append(Authentication("TLS", "connection", requirement, None, source))
+        found.append(_authentication(made, policy.tls, "connection"))
     pool = made.client._own_config.credentials
     if pool is not None and _carries_key(made):
         source = made.sources.client.of("credentials")
@@ -196,6 +194,23 @@ def find_auth(made: Prepared) -> tuple[Authentication, ...]:
         source = made.sources.client.of("bearer_token")
         found.append(Authentication("bearer_token", "header Authorization", (), None, source))
     return tuple(found)
+
+
+def _authentication(made: Prepared, credential: Auth | TLS, place: str | None) -> Authentication:
+    name = made.scheme_of(credential)
+    source = _auth_source(made) if name is None else Source("authenticate", name)
+    requirement = () if name is None else (name,)
+    return Authentication(made.title_of(credential), place, requirement, None, source)
+
+
+def _place_of(made: Prepared, auth: Auth) -> str | None:
+    """Return where an `Auth` puts the credential, `None` where only it knows."""
+    if isinstance(auth, ApiKeyAuth) and auth.location != "header":
+        return f"{auth.location} {auth.name}"
+    if auth.header is None:
+        return None
+    later = ", once it is challenged" if made.is_unasked(auth) else ""
+    return f"header {auth.header}{later}"
 
 
 def _auth_source(made: Prepared) -> Source:
@@ -207,33 +222,24 @@ def _auth_source(made: Prepared) -> Source:
     return sources.client.of("security" if made.call.policy.required else "auth")
 
 
-def _requirement(made: Prepared) -> tuple[str, ...]:
-    """Return the names of the schemes that are asked for, and complete."""
-    policy = made.call.policy
-    if "auth" in made.plan.options or policy.security is None or not policy.required:
-        return ()
-    given = made.plan.options.get("headers")
-    names = [] if given is None else [name for name, _ in as_pairs("`headers`", given)]
-    return policy.security.find(policy.required, names).names
-
-
 def _has_token(made: Prepared) -> bool:
     return isinstance(made.request.headers.get("Authorization"), ClientText)
 
 
 def find_hooks(made: Prepared) -> tuple[HookUse, ...]:
     """Return the hooks that see the call, in their order."""
-    hooks, config = made.call.policy.hooks, made.client._own_config
-    sources = made.sources.client.of_hooks(len(config.hooks))
-    given = made.sources.of_given("hooks")
-    if given is not None:
-        sources += [given] * len(made.plan.options["hooks"] or ())
-    for option in ("checksum", "progress"):  # They make a hook, where there is a body.
-        if made.plan.options.get(option) and made.request.body is not None:
-            sources.append(made.sources.of(option))
+    hooks, options = [*made.call.policy.hooks], made.question.options
+    of_client = made.sources.client.of_hooks(len(made.client._own_config.hooks))
+    # They make a hook each, where there is a body.
+    of_body = [
+        made.sources.of(option)
+        for option in ("checksum", "progress")
+        if options.get(option) and made.request.body is not None
+    ]
+    of_call = made.sources.of_hooks(len(hooks) - len(of_client) - len(of_body))
     return tuple(
         HookUse(hook.name, methods, source)
-        for hook, source in zip(hooks, sources, strict=True)
+        for hook, source in zip(hooks, [*of_client, *of_call, *of_body], strict=True)
         if (methods := overridden_by(hook))
     )
 
@@ -244,25 +250,27 @@ def find_responses(made: Prepared) -> tuple[ResponseForm, ...]:
 
 
 def _successes(made: Prepared) -> Iterator[ResponseForm]:
-    plan, call = made.plan, made.call
+    question, call = made.question, made.call
     source = made.sources.of_given("response_format") or made.sources.declaration
-    if plan.by_status is not None:
-        for status, form in plan.by_status.items():
+    if question.by_status is not None:
+        for status, form in question.by_status.items():
             yield ResponseForm(status, form, form_text(form), is_error=False, source=source)
-        yield ResponseForm("2XX", plan.form, form_text(plan.form), is_error=False, source=source)
+        yield ResponseForm(
+            "2XX", question.form, form_text(question.form), is_error=False, source=source
+        )
         return
-    form, text = plan.form, call.format.name
+    form, text = question.form, call.format.name
     if call.raw or (call.request.method == "HEAD" and not is_nothing(form)):
         text = "RawResponse"
-    elif plan.how == "items":
+    elif question.how == "items":
         text = f"items of {form_text(form)}"
-    elif plan.how == "pages":
+    elif question.how == "pages":
         text = f"pages of {form_text(form)}"
     yield ResponseForm("2XX", form, text, is_error=False, source=source)
 
 
 def _errors(made: Prepared) -> Iterator[ResponseForm]:
-    returned = made.plan.by_status or {}
+    returned = made.question.by_status or {}
     for status, form in made.call.policy.error_responses.items():
         if status in returned:
             continue
@@ -274,14 +282,14 @@ def _errors(made: Prepared) -> Iterator[ResponseForm]:
 
 def find_paging(made: Prepared) -> Paging | None:
     """Return how pages follow one another, `None` where there are none."""
-    plan = made.plan
-    if plan.how not in ("items", "pages"):
+    question = made.question
+    if question.how not in ("items", "pages"):
         return None
-    get = plan.paging.get
-    strategy = get("pagination") or plan.form
+    get = question.paging.get
+    strategy = get("pagination") or question.form
     name = getattr(strategy, "__name__", type(strategy).__name__)
     return Paging(
-        plan.how,
+        question.how,
         name,
         get("at"),
         get("max_pages"),

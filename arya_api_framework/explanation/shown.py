@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import types
-from collections.abc import Iterable, Iterator
-from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-from ..client.redaction import HIDDEN, SAFE_PARAMETERS, clean_text, is_safe_header
-from ..client.shapes import is_mapping, is_secret, is_sequence
+from ..client.redaction import HIDDEN, SAFE_PARAMETERS, clean_text, is_credential, is_safe_header
+from ..client.shapes import is_mapping, is_sequence
 from ..errors import HTTPError
+from .contents import contains_secret
 
 if TYPE_CHECKING:
     from ..options import Timeout
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
 __all__ = [
     "form_text",
     "hide_values",
-    "holds_secret",
-    "is_closed",
     "is_private",
     "public_name",
     "retry_text",
@@ -32,59 +28,29 @@ __all__ = [
 ]
 
 _SHOWN_ITEMS = 3
-_PRIVATE = re.compile("password|secret|token", re.IGNORECASE)
-_SMALL = 1000
-"""The bound of numbers that may be shown: no secret that is worth one has so few values."""
 _MIB = 1024 * 1024
-
-
-def is_closed(annotation: Any) -> bool:
-    """Return whether the values of a type are all written down in code, so that none is a secret.
-
-    That is so for `bool`, enumerations, `Literal`, small numbers whose bound is declared, and what
-    is made of these.
-    """
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        inner, *notes = get_args(annotation)
-        return is_closed(inner) or (inner is int and any(map(_is_small, notes)))
-    if origin is Literal:
-        return True
-    if origin in (Union, types.UnionType, list, tuple, set, frozenset):
-        return all(is_closed(one) for one in get_args(annotation) if one is not ...)
-    kind = type(None) if annotation is None else annotation
-    return isinstance(kind, type) and issubclass(kind, bool | Enum | types.NoneType)
-
-
-def holds_secret(annotation: Any) -> bool:
-    """Return whether a type says that its values are secrets."""
-    if any(map(holds_secret, get_args(annotation))):
-        return True
-    return isinstance(annotation, type) and hasattr(annotation, "get_secret_value")
-
-
-def _is_small(note: Any) -> bool:
-    """Return whether a constraint keeps a number small."""
-    found = [getattr(one, "le", getattr(one, "lt", None)) for one in _constraints(note)]
-    return any(isinstance(one, int) and one <= _SMALL for one in found)
-
-
-def _constraints(note: Any) -> Iterable[Any]:
-    return getattr(note, "metadata", None) or (note,)
 
 
 def is_private(name: str, value: Any) -> bool:
     """Return whether a value of the path is a secret: by its type, or by its name."""
-    return is_secret(value) or _PRIVATE.search(name) is not None
+    return is_credential(name) or contains_secret(value)
 
 
 def show_header(name: str, value: str, *, is_public: bool = False) -> str:
-    """Return the value of a field as it may be shown."""
-    return clean_text(value) if is_public or is_safe_header(name) else HIDDEN
+    """Return the value of a field as it may be shown.
+
+    Args:
+        name: The name of the field.
+        value: Its value.
+        is_public: Whether that is no secret, whatever the name.
+    """
+    # The key of a call that was given one by hand may be anything.
+    is_safe = is_safe_header(name) and not is_credential(name)
+    return clean_text(value) if is_public or is_safe else HIDDEN
 
 
 def show_parameter(name: str, value: str, *, is_public: bool = False) -> str:
-    """Return the value of a parameter as it may be shown."""
+    """Return the value of a parameter as it may be shown; see `show_header`."""
     # Some servers take a `;` for another `&`.
     is_safe = name in SAFE_PARAMETERS and ";" not in value
     return clean_text(value) if is_public or is_safe else HIDDEN

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
 from ..client.config import ClientConfig, merge_config
-from ..client.encoding import as_pairs
+from ..client.encoding import as_pairs, encode_query, flatten
 from ..client.layers import layer_of
 from ..client.mappings import status_key
 from .values import Source
@@ -15,7 +16,16 @@ from .values import Source
 if TYPE_CHECKING:
     from ..client.base import BaseClient
 
-__all__ = ["DEFAULT", "CallSources", "ClientSources", "flat_name", "plain_name"]
+__all__ = [
+    "DEFAULT",
+    "CallSources",
+    "ClientSources",
+    "Given",
+    "flat_name",
+    "name_key",
+    "pieces_of",
+    "plain_name",
+]
 
 DEFAULT = Source("default")
 CALL = Source("call")
@@ -55,11 +65,11 @@ class ClientSources:
 
     def of_name(self, option: str, name: Any) -> Source:
         """Return where a name in one of the mappings comes from."""
-        key = _key(option, name)
+        key = name_key(option, name)
         given = (
             source
             for source, names in reversed(self._layers)
-            if any(_key(option, one) == key for one in names.get(option, ()))
+            if any(name_key(option, one) == key for one in names.get(option, ()))
         )
         return next(given, DEFAULT)
 
@@ -69,6 +79,29 @@ class ClientSources:
         for source, names in self._layers:
             found += [source] * (names.get("hooks", 0) - len(found))
         return found[:count]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What one argument of an endpoint became, by itself.
+
+    Attributes:
+        source: The argument; for the default of one the endpoint.
+        sent: The name that it is sent under.
+        option: The option of the call that it went into.
+        names: The names in that option which it gave a value.
+        pieces: What it is in a query, encoded.
+        is_public: Whether its values are all written down in code.
+        is_private: Whether it may be a secret, whatever the name that it is sent under.
+    """
+
+    source: Source
+    sent: str
+    option: str
+    names: frozenset[str] = frozenset()
+    pieces: frozenset[str] = frozenset()
+    is_public: bool = False
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +118,7 @@ class CallSources:
         bound: Those that `with_options` of the endpoint gave.
         declared: Those that the endpoint declares.
         endpoint: What to call the endpoint, `None` for a call written by hand.
-        arguments: Where what the arguments became comes from, by option and name sent.
+        arguments: What the arguments became that were given, or have a default that is sent.
         paged: The parameters that ask for the first page.
     """
 
@@ -95,9 +128,7 @@ class CallSources:
     bound: Mapping[str, Any] = field(default_factory=dict[str, Any])
     declared: Mapping[str, Any] = field(default_factory=dict[str, Any])
     endpoint: str | None = None
-    arguments: Mapping[str, Mapping[str, Source]] = field(
-        default_factory=dict[str, Mapping[str, Source]]
-    )
+    arguments: tuple[Given, ...] = ()
     paged: Collection[str] = ()
 
     @property
@@ -121,41 +152,58 @@ class CallSources:
             return CALL
         if option in self.bound:
             return BOUND
-        found = list(self.arguments.get(option, {}).values())
+        found = [one.source for one in self.arguments if one.option == option]
         return found[0] if len(found) == 1 else self.declaration
 
     def of_name(self, option: str, name: Any) -> Source | None:
         """Return where a name in a mapping of the call comes from, `None` where it is not there."""
-        key = _key(option, name)
-        if option == "parameters" and key in self.paged:
-            return Source("pagination")
+        key = name_key(option, name)
         if key not in _keys(option, self.options):
             return None
-        if key in _keys(option, self.named):
-            return CALL
-        if key in _keys(option, self.bound):
-            return BOUND
-        return self._of_argument(option, key) or self.declaration
+        given = self.argument_of(option, key)
+        if given is not None:
+            return given.source
+        return self._laid_over(lambda one: key in _keys(option, one)) or self.declaration
 
-    def _of_argument(self, option: str, key: Any) -> Source | None:
-        """Return the argument that became a name, `None` where the endpoint declares it."""
-        arguments = {
-            _key(option, sent): source for sent, source in self.arguments.get(option, {}).items()
-        }
-        name = flat_name(str(key), arguments)
-        if name is not None:
-            return arguments[name]
-        if key in _keys(option, self.declared):
+    def argument_of(self, option: str, name: Any) -> Given | None:
+        """Return the argument whose value a name has, `None` where that comes from elsewhere."""
+        key = name_key(option, name)
+        if self._laid_over(lambda one: key in _keys(option, one)) is not None:
             return None
-        # A field of a model, whose own name is not sent.
-        sent = _keys(option, self.options)
-        whole = [source for one, source in arguments.items() if one not in sent]
-        return whole[0] if len(whole) == 1 else None
+        found = (one for one in self.arguments if one.option == option and key in one.names)
+        return next(found, None)
 
-    def of_parameter(self, sent: str) -> Source | None:
-        """Return where a parameter of the query comes from that the call gave, by the name sent."""
-        name = flat_name(sent, [*_keys("parameters", self.options), *self.paged])
-        return None if name is None else self.of_name("parameters", name)
+    def of_piece(self, piece: str) -> Source | None:
+        """Return where a parameter comes from, `None` where the call did not give it.
+
+        Args:
+            piece: The parameter as it is sent: `name=value`, encoded.
+        """
+        if flat_name(unquote_plus(piece.partition("=")[0]), self.paged) is not None:
+            return Source("pagination")
+        if piece not in _pieces_in(self.options):
+            return None
+        given = self.argument_in(piece)
+        if given is not None:
+            return given.source
+        return self._laid_over(lambda one: piece in _pieces_in(one)) or self.declaration
+
+    def argument_in(self, piece: str) -> Given | None:
+        """Return the argument that became a parameter, `None` where that comes from elsewhere."""
+        if self._laid_over(lambda one: piece in _pieces_in(one)) is not None:
+            return None
+        return next((one for one in self.arguments if piece in one.pieces), None)
+
+    def _laid_over(self, has: Callable[[Mapping[str, Any]], bool]) -> Source | None:
+        """Return which options over those of the endpoint have something, `None` where none do."""
+        layers = ((CALL, self.named), (BOUND, self.bound))
+        return next((source for source, options in layers if has(options)), None)
+
+    def of_hooks(self, count: int) -> list[Source]:
+        """Return where each of so many hooks of the call comes from."""
+        layers = ((self.declaration, self.declared), (BOUND, self.bound), (CALL, self.named))
+        found = [source for source, one in layers for _ in one.get("hooks") or ()]
+        return found[len(found) - count :]
 
 
 def plain_name(value: Any) -> str:
@@ -170,15 +218,26 @@ def flat_name(sent: str, names: Iterable[Any]) -> str | None:
     return max(found, key=len, default=None)
 
 
+def pieces_of(parameters: Any) -> frozenset[str]:
+    """Return what parameters are in a query, each as `name=value`, encoded."""
+    pairs = flatten("`parameters`", parameters)
+    query = encode_query((name, text) for name, text in pairs if text is not None)
+    return frozenset(query.split("&")) - {""}
+
+
+def _pieces_in(options: Mapping[str, Any]) -> frozenset[str]:
+    return pieces_of(options.get("parameters") or {})
+
+
 def _keys(option: str, options: Mapping[str, Any]) -> set[Any]:
     values = options.get(option)
     if values is None:
         return set()
     names = values if option == "error_responses" else dict(as_pairs(f"`{option}`", values))
-    return {_key(option, name) for name in names}
+    return {name_key(option, name) for name in names}
 
 
-def _key(option: str, name: Any) -> Any:
+def name_key(option: str, name: Any) -> Any:
     """Return a name as it is told from others."""
     if option == "error_responses":
         return status_key(name)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeAlias
 
 from ..client.shapes import is_mapping, is_sequence
 
@@ -43,6 +44,7 @@ SourceKind: TypeAlias = Literal[
     "call",
     "body",
     "auth",
+    "authenticate",
     "credentials",
     "cookies",
     "cookie jar",
@@ -54,7 +56,7 @@ SourceKind: TypeAlias = Literal[
 
 `"default"` is the framework's own; `"assignment"` a write such as `client.headers[...] = ...`;
 `"argument"` one of the endpoint, given by the call; `"endpoint"` its declaration, the defaults of
-its arguments among it; `"call"` an option of the call. The last eight are made from other things:
+its arguments among it; `"call"` an option of the call. All below are made from other things:
 the media type from the body, `Cookie` from several `cookies`, an idempotency key by the `retry`,
 and so on.
 """
@@ -103,7 +105,8 @@ class BodyShape:
         media_type: Its `Content-Type`.
         length: How many bytes are sent, `None` where that is known only then.
         replayable: Whether it can be sent a second time.
-        structure: The names in it, `***` in place of values; `None` where it has no names.
+        structure: The names in it, `***` in place of values; `None` where it has no names, and
+            where only an iterator knows them, which is not read.
         source: Where it comes from.
         fields: What it was put together from, where that are several arguments.
     """
@@ -190,9 +193,10 @@ class Authentication:
     """What authenticates the call.
 
     Attributes:
-        scheme: The class of the `Auth`, `"CredentialPool"`, or `"TLS"` for a certificate.
+        scheme: The class of the scheme that `authenticate` was given a credential for, else that
+            of the `Auth`; `"CredentialPool"`, `"bearer_token"`, or `"none"` where it is missing.
         place: Where it puts the credential, such as `"header Authorization"`, as far as is known.
-        requirement: The names of `security_schemes` that it stands for.
+        requirement: The name in `security_schemes` that it stands for.
         missing: What is not known yet, so that the call would raise `MissingCredentials`.
         source: Where it comes from.
     """
@@ -266,7 +270,7 @@ class Explanation:
     """What a call would send, by which rules, and where each value comes from.
 
     `print` shows it as a table. What may be secret is `***` in all of it, by the rules of logs;
-    only `request` holds the values themselves.
+    only `request` holds the values themselves. It is no key of mappings, and cannot be pickled.
 
     Attributes:
         endpoint: The endpoint, `None` for a call written by hand.
@@ -288,7 +292,8 @@ class Explanation:
         responses: What responses become, by status.
         paging: How pages follow, `None` for a call that has none.
         request: The request as `build` gives it, with what is added when it is sent, as far as that
-            is known: to be looked at, not to be shown.
+            is known: to be looked at, not to be shown. In place of what an `Auth` or a pool of keys
+            adds it holds `***`, or nothing.
     """
 
     endpoint: str | None
@@ -310,6 +315,8 @@ class Explanation:
     paging: Paging | None
     request: Request = field(compare=False)
 
+    __hash__ = None  # type: ignore[assignment]
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data, which JSON has; without `request`."""
         shown = {spec.name: getattr(self, spec.name) for spec in dataclasses.fields(self)}
@@ -320,6 +327,17 @@ class Explanation:
         from .table import render
 
         return render(self)
+
+    def __copy__(self) -> Self:
+        return dataclasses.replace(self, request=copy.copy(self.request))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.__copy__()
+
+    def __reduce_ex__(self, protocol: Any, /) -> NoReturn:
+        raise TypeError(
+            "an Explanation holds a request and cannot be pickled; `as_dict()` is plain data"
+        )
 
     def __repr__(self) -> str:
         return f"<Explanation {self.method} {self.url}>"

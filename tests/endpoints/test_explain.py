@@ -6,26 +6,29 @@
 
 import asyncio
 import contextlib
+import copy
+import gzip
 import io
 import json
 import math
+import pickle
 import re
-from collections.abc import Callable, Iterator, Sequence
-from enum import Enum
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
+from enum import Enum, IntFlag
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import pytest
-from annotated_types import Gt, Le, Lt
+from annotated_types import Ge, Gt, Interval, Le, Lt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WrapValidator
 from typing_extensions import Unpack
 
 from arya_api_framework import (
     AdaptiveConcurrency,
     AsyncClient,
-    AsyncSubClient,
     BaseModel,
     CallOptions,
     Checksum,
@@ -45,7 +48,6 @@ from arya_api_framework import (
     Retry,
     SubClient,
     SyncClient,
-    SyncSubClient,
     Timeout,
     endpoint,
     shared,
@@ -58,13 +60,20 @@ from arya_api_framework.auth import (
     BearerScheme,
     MutualTLSScheme,
 )
-from arya_api_framework.client.async_pages import AsyncItems, AsyncPages
-from arya_api_framework.client.async_stream import AsyncStream
 from arya_api_framework.client.request import Request as BuiltRequest
-from arya_api_framework.client.sync_pages import SyncItems, SyncPages
-from arya_api_framework.client.sync_stream import SyncStream
 from arya_api_framework.constants import HTTPMethod
-from arya_api_framework.endpoints import Body, ByStatus, Cookie, File, Form, Header, Query
+from arya_api_framework.endpoints import (
+    Body,
+    ByStatus,
+    Cookie,
+    File,
+    Form,
+    Header,
+    Items,
+    Pages,
+    Query,
+    Stream,
+)
 from arya_api_framework.errors import (
     ClientClosedError,
     ConfigurationError,
@@ -74,10 +83,11 @@ from arya_api_framework.errors import (
     SubClientNoParent,
 )
 from arya_api_framework.explanation import Source
-from arya_api_framework.explanation.shown import is_closed
+from arya_api_framework.explanation.contents import is_closed
 from tests.app import Received, Server
 from tests.client.conftest import hooked_session
 from tests.conftest import Kind
+from tests.endpoints.explained import CANARY, shown, sources, tells_nothing
 from tests.servers import Certificate
 
 RUNNER = asyncio.Runner()
@@ -111,6 +121,32 @@ class Sort(Enum):
     NAME = "name"
 
 
+class Loose(Enum):
+    """What makes a member of anything."""
+
+    NAME = "name"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        return cls.NAME
+
+
+class Parsed(Enum):
+    """What pydantic checks in its own way."""
+
+    NAME = "name"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return handler(str)
+
+
+class Bits(IntFlag):
+    """What can be put together."""
+
+    ONE = 1
+
+
 class Seen(Hook):
     """Sees calls."""
 
@@ -128,42 +164,32 @@ class Signed(Hook):
         """See an error."""
 
 
+class Other(Seen):
+    """Sees calls, too."""
+
+
 class Idle(Hook):
     """Overrides nothing."""
 
 
-class SyncIssues(SyncSubClient, name="issues", relative_path="/issues"):
+class Issues(SubClient, name="issues", relative_path="/issues"):
     """A part of the API."""
 
+    @shared
     @endpoint.get("/{id}")
     def one(self, id: int, state: bool = True) -> User: ...
 
 
-class AsyncIssues(AsyncSubClient, name="issues", relative_path="/issues"):
-    """A part of the API."""
+class Methods:
+    """The endpoints of clients of both kinds."""
 
-    @endpoint.get("/{id}")
-    async def one(self, id: int, state: bool = True) -> User: ...
+    issues = Issues()
 
-
-class SyncBase(SyncClient, uri="http://api.test/v1", headers={"X-Team": "a"}, timeout=20):
-    """A parent."""
-
-
-class SyncAPI(
-    SyncBase,
-    headers={"X-App": "b"},
-    parameters={"page": 1},
-    error_responses={404: Problem},
-    hooks=[Seen(), Idle()],
-):
-    """A client."""
-
-    issues = SyncIssues()
-
+    @shared
     @endpoint.get("/users/{id}")
     def user(self, id: int) -> User: ...
 
+    @shared
     @endpoint.get("/search", headers={"Accept": "text/csv"}, parameters={"fixed": "1"}, timeout=9)
     def search(
         self,
@@ -179,11 +205,13 @@ class SyncAPI(
         **options: Unpack[CallOptions],
     ) -> list[User]: ...
 
+    @shared
     @endpoint.post("/users", error_responses={409: HTTPConflict}, retry=None)
     def create(
         self, user: NewUser, *, dry: bool = False, **options: Unpack[CallOptions]
     ) -> User: ...
 
+    @shared
     @endpoint.put("/pairs")
     def pair(
         self,
@@ -191,106 +219,58 @@ class SyncAPI(
         second: Annotated[int, Body(embed=True)],
     ) -> None: ...
 
+    @shared
     @endpoint.put("/raw/{name}")
     def raw(self, name: str, content: Annotated[bytes, Body(raw=True)]) -> None: ...
 
+    @shared
     @endpoint.get("/posts?fixed=1", at="items", pagination=PageNumber(size=3), max_items=7, ahead=1)
-    def posts(self, **options: Unpack[ItemOptions]) -> SyncItems[User]: ...
+    def posts(self, **options: Unpack[ItemOptions]) -> Items[User]: ...
 
+    @shared
     @endpoint.get("/posts", pagination=PageNumber(size=3), max_pages=2)
-    def listing(self) -> SyncPages[list[User]]: ...
+    def listing(self) -> Pages[list[User]]: ...
 
+    @shared
     @endpoint.get("/logs")
-    def logs(self, **options: Unpack[CallOptions]) -> SyncStream: ...
+    def logs(self, **options: Unpack[CallOptions]) -> Stream: ...
 
+    @shared
     @endpoint.get("/maybe/{id}")
     def maybe(self, id: int) -> Annotated[User | Problem, ByStatus({200: User, 404: Problem})]: ...
 
     def by_hand(self) -> Any:
         """Call without a declaration."""
-        return self.get("/users")
+        return cast("Any", self).get("/users")
+
+
+class SyncBase(SyncClient, uri="http://api.test/v1", headers={"X-Team": "a"}, timeout=20):
+    """A parent."""
 
 
 class AsyncBase(AsyncClient, uri="http://api.test/v1", headers={"X-Team": "a"}, timeout=20):
     """A parent."""
 
 
-class AsyncAPI(
-    AsyncBase,
-    headers={"X-App": "b"},
-    parameters={"page": 1},
-    error_responses={404: Problem},
-    hooks=[Seen(), Idle()],
-):
+OPTIONS: dict[str, Any] = {
+    "headers": {"X-App": "b"},
+    "parameters": {"page": 1},
+    "error_responses": {404: Problem},
+    "hooks": [Seen(), Idle()],
+}
+
+
+class SyncAPI(Methods, SyncBase, **OPTIONS):
     """A client."""
 
-    issues = AsyncIssues()
 
-    @endpoint.get("/users/{id}")
-    async def user(self, id: int) -> User: ...
-
-    @endpoint.get("/search", headers={"Accept": "text/csv"}, parameters={"fixed": "1"}, timeout=9)
-    async def search(
-        self,
-        q: str,
-        *,
-        per_page: Annotated[int, Query(le=100)] = 30,
-        sort: Sort | None = None,
-        order: Annotated[Literal["up", "down"], Query(alias="by")] = "up",
-        number: int = 1,
-        mark: Annotated[str, Header(alias="X-Trace")] = "t",
-        mode: Annotated[Literal["fast", "slow"], Header] = "fast",
-        theme: Annotated[str, Cookie] = "dark",
-        **options: Unpack[CallOptions],
-    ) -> list[User]: ...
-
-    @endpoint.post("/users", error_responses={409: HTTPConflict}, retry=None)
-    async def create(
-        self, user: NewUser, *, dry: bool = False, **options: Unpack[CallOptions]
-    ) -> User: ...
-
-    @endpoint.put("/pairs")
-    async def pair(
-        self,
-        first: Annotated[NewUser, Body(embed=True)],
-        second: Annotated[int, Body(embed=True)],
-    ) -> None: ...
-
-    @endpoint.put("/raw/{name}")
-    async def raw(self, name: str, content: Annotated[bytes, Body(raw=True)]) -> None: ...
-
-    @endpoint.get("/posts?fixed=1", at="items", pagination=PageNumber(size=3), max_items=7, ahead=1)
-    def posts(self, **options: Unpack[ItemOptions]) -> AsyncItems[User]: ...
-
-    @endpoint.get("/posts", pagination=PageNumber(size=3), max_pages=2)
-    def listing(self) -> AsyncPages[list[User]]: ...
-
-    @endpoint.get("/logs")
-    def logs(self, **options: Unpack[CallOptions]) -> AsyncStream: ...
-
-    @endpoint.get("/maybe/{id}")
-    async def maybe(
-        self, id: int
-    ) -> Annotated[User | Problem, ByStatus({200: User, 404: Problem})]: ...
-
-    async def by_hand(self) -> Any:
-        """Call without a declaration."""
-        return await self.get("/users")
+class AsyncAPI(Methods, AsyncBase, **OPTIONS):
+    """A client."""
 
 
 def api(kind: Kind, *args: Any, **options: Any) -> Any:
     """Return a client of either kind, closed when the test ends."""
     return kind.wrap((AsyncAPI if kind.is_async else SyncAPI)(*args, **options)).target
-
-
-def sources(values: Any) -> dict[str, str]:
-    """Return the sources of parts by their names, as texts."""
-    return {one.name: str(one.source) for one in values}
-
-
-def shown(values: Any) -> dict[str, str]:
-    """Return the values of parts by their names."""
-    return {one.name: one.value for one in values}
 
 
 # Where values come from
@@ -321,7 +301,7 @@ async def test_headers_are_told_from_class_to_call(kind: Kind) -> None:
     assert plain["X-App"] == f"class {type(client).__name__}"
     assert "X-Copy" not in plain
     assert "X-Later" not in plain
-    base = type(client).__mro__[1].__name__
+    base = type(client).__mro__[2].__name__
     assert sources(api(kind).explain("GET").headers)["X-Team"] == f"parent class {base}"
 
 
@@ -375,7 +355,7 @@ async def test_options_are_told_from_class_to_call(kind: Kind) -> None:
     client = api(kind, deadline=5, retry=Retry(attempts=2))
     copy = client.with_options(retry=None, follow_redirects=False)
     settings = copy.explain("GET", "/", max_redirects=3).settings
-    base = type(client).__mro__[1].__name__
+    base = type(client).__mro__[2].__name__
     assert {name: str(one.source) for name, one in settings.items()} | {} == {
         "timeout": f"parent class {base}",
         "deadline": "instance",
@@ -402,7 +382,7 @@ async def test_options_are_told_from_class_to_call(kind: Kind) -> None:
 async def test_an_endpoint_says_where_its_values_come_from(kind: Kind) -> None:
     """Its declaration, its arguments, its own `with_options`, and the options of the call."""
     client = api(kind)
-    name = f"{type(client).__name__}.search"
+    name = "Methods.search"
     bound = client.search.with_options(max_redirects=2, deadline=8)
     explained = bound.explain("cats", per_page=5, sort="name", deadline=7, headers={"X-Mine": "1"})
     assert explained.endpoint == name
@@ -487,7 +467,7 @@ async def test_fields_of_models_are_told_by_their_argument(kind: Kind, server: S
         "d[city]": "argument d",
     }
     two = more.two.explain(Filters(city="Ulm"), Filters(city="Bonn", page=1))
-    assert sources(two.query)["city"] == "endpoint More.two"
+    assert sources(two.query)["city"] == "argument second"
     secret = more.secret.explain(SecretStr(CANARY), ["a", "b/c"])
     assert secret.url == f"{server.url}/keys/***/a,b%2Fc?page=1"
     tells_nothing(secret)
@@ -522,8 +502,8 @@ async def test_the_path_is_told_piece_by_piece(kind: Kind) -> None:
     """The `uri`, each sub-client, the path of the endpoint, and its values."""
     client = api(kind)
     explained = client.explain("issues.one", 3)
-    base = type(client).__mro__[1].__name__
-    name = f"{type(client.issues).__name__}.one"
+    base = type(client).__mro__[2].__name__
+    name = "Issues.one"
     assert [(one.name, one.value, str(one.source)) for one in explained.path] == [
         ("uri", "http://api.test/v1", f"parent class {base}"),
         ("relative_path", "/issues", "sub-client issues"),
@@ -538,10 +518,41 @@ async def test_the_path_is_told_piece_by_piece(kind: Kind) -> None:
     assert by_hand.endpoint is None
 
 
+async def test_what_is_shown_keeps_its_line(kind: Kind) -> None:
+    """Names and values that break lines, or are as long as a book."""
+    client = api(kind)
+    values = {"id": "a\u2028b"}
+    named = {"x\ny": 1}
+    explained = client.explain("GET", "/{id}", path_parameters=values, parameters=named)
+    assert shown(explained.path)["{id}"] == "a b"
+    assert shown(explained.query) == {"page": "1", "x y": "***"}
+    body = client.explain("POST", "/", body={"a\nb": 1, "c" * 200: 2}).body
+    assert body is not None
+    assert list(body.structure) == ["a b", "c" * 99 + "…"]
+
+
+async def test_options_that_can_be_read_once_are_told(kind: Kind) -> None:
+    """They are read once, and then hold for all that is asked."""
+    client = api(kind)
+    given = {"X-Mine": "1"}
+    explained = client.explain(
+        "GET",
+        "/{id}",
+        headers=iter(given.items()),
+        parameters=iter([("q", 1)]),
+        path_parameters=iter([("id", 1)]),
+        hooks=iter([Signed()]),
+    )
+    assert sources(explained.headers)["X-Mine"] == "call"
+    assert sources(explained.query)["q"] == "call"
+    assert explained.url.startswith("http://api.test/v1/1?")
+    assert sources(explained.hooks)["Signed"] == "call"
+
+
 async def test_a_uri_of_none_is_none(kind: Kind) -> None:
     """That of the class holds."""
     client = api(kind, uri=None, timeout=3)
-    base = type(client).__mro__[1].__name__
+    base = type(client).__mro__[2].__name__
     assert sources(client.explain("GET").path)["uri"] == f"parent class {base}"
 
 
@@ -601,6 +612,19 @@ async def test_hooks_are_told_from_class_to_call(kind: Kind) -> None:
     ]
 
 
+async def test_hooks_of_an_endpoint_are_told_apart(kind: Kind) -> None:
+    """Those of its `with_options`, and those of the call, as far as each of them runs."""
+    client = api(kind)
+    bound = client.logs.with_options(hooks=[Signed()])
+    assert sources(bound.explain().hooks) == {
+        "Seen": f"class {type(client).__name__}",
+        "Signed": "with_options of the endpoint",
+    }
+    told = sources(bound.explain(hooks=[Other()]).hooks)
+    assert told.get("Signed", "with_options of the endpoint") == "with_options of the endpoint"
+    assert told["Other"] == "call"
+
+
 async def test_hooks_of_mixins_are_told_apart(kind: Kind) -> None:
     """Each class of the line gives its own."""
     base: Any = kind.base
@@ -625,14 +649,14 @@ async def test_results_are_told_by_status(kind: Kind) -> None:
     cls = type(client).__name__
     found = client.explain("create", {"name": "a"}, error_responses={"5XX": fault}).responses
     assert [(one.status, one.text, one.is_error, str(one.source)) for one in found] == [
-        ("2XX", "User", False, f"endpoint {cls}.create"),
+        ("2XX", "User", False, "endpoint Methods.create"),
         (404, "Problem", True, f"class {cls}"),
-        (409, "raises HTTPConflict", True, f"endpoint {cls}.create"),
+        (409, "raises HTTPConflict", True, "endpoint Methods.create"),
         ("5XX", "raises what fault() makes", True, "call"),
     ]
     found = client.explain("create", {"name": "a"}).responses
     assert found[-1].text == "raises HTTPConflict"
-    assert str(found[-1].source) == f"endpoint {cls}.create"
+    assert str(found[-1].source) == "endpoint Methods.create"
     found = client.explain("maybe", 1).responses
     assert [(one.status, one.text, one.is_error) for one in found] == [
         (200, "User", False),
@@ -652,11 +676,10 @@ def fault(response: RawResponse) -> Exception:
 async def test_pages_and_streams_are_explained(kind: Kind) -> None:
     """By the request for the first page; the total of a stream is for its head."""
     client = api(kind)
-    cls = type(client).__name__
     items = client.explain("posts", max_items=5)
     assert items.url == "http://api.test/v1/posts?fixed=***&page=1&per_page=3"
     assert sources(items.query) == {
-        "fixed": f"endpoint {cls}.posts",
+        "fixed": "endpoint Methods.posts",
         "page": "pagination",
         "per_page": "pagination",
     }
@@ -664,7 +687,7 @@ async def test_pages_and_streams_are_explained(kind: Kind) -> None:
     assert paging is not None
     assert (paging.gives, paging.strategy, paging.at) == ("items", "PageNumber", "items")
     assert (paging.max_items, paging.max_pages, paging.ahead) == (5, None, 1)
-    assert str(paging.source) == f"endpoint {cls}.posts"
+    assert str(paging.source) == "endpoint Methods.posts"
     assert items.responses[0].text == "items of User"
     pages = client.listing.explain()
     assert pages.responses[0].text == "pages of list[User]"
@@ -674,7 +697,46 @@ async def test_pages_and_streams_are_explained(kind: Kind) -> None:
     assert stream.settings["timeout"].value == Timeout(total=20, read=60)
     assert stream.settings["timeout"].text.endswith("the total is for the head")
     assert stream.responses[0].text == "a stream"
-    assert client.explain("logs", timeout=3).settings["timeout"].value == Timeout(total=3)
+    bounded = client.explain("logs", timeout=3).settings["timeout"]
+    assert bounded.value == Timeout(total=3, read=60)
+    assert bounded.text == "total 3 s, connect 30 s, read 60 s"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"timeout": None},
+        {"timeout": 300},
+        {"timeout": Timeout(total=5)},
+        {"timeout": Timeout(read=7)},
+    ],
+    ids=str,
+)
+async def test_the_timeout_of_a_stream_is_that_it_is_read_with(
+    kind: Kind, server: Server, options: dict[str, Any]
+) -> None:
+    """Whatever was given as `timeout`."""
+
+    class Part(SubClient, name="part"):
+        @shared
+        @endpoint.get("/echo")
+        def read(self, **options: Unpack[CallOptions]) -> Stream: ...
+
+    client = api(kind, server.url)
+    client.add_subclient(Part())
+    explained = client.part.read.explain(**options)
+    stream = client.part.read(**options)
+    await kind.call(stream.__aenter__ if kind.is_async else stream.__enter__)
+    assert stream._call.policy.timeout == explained.settings["timeout"].value
+    await kind.call(stream.close)
+
+
+async def test_a_stream_is_not_hedged(kind: Kind) -> None:
+    """Of two bodies one would be left unread."""
+    client = api(kind, hedge=Hedge(after=1))
+    assert client.explain("user", 1).settings["hedge"].value == Hedge(after=1)
+    assert client.explain("logs").settings["hedge"].value is None
 
 
 # What is explained is what is sent
@@ -1037,6 +1099,95 @@ async def test_bodies_are_neither_read_nor_moved(kind: Kind, tmp_path: Path) -> 
     assert told == []
 
 
+class Numbers(BaseModel):
+    """A body that pydantic reads item by item."""
+
+    numbers: Iterable[int]
+
+
+class Listed(BaseModel):
+    """A body that pydantic reads at once."""
+
+    numbers: list[int]
+
+
+class Bodies(SubClient, name="bodies"):
+    """Bodies that can be read once."""
+
+    @shared
+    @endpoint.post("/echo")
+    def listed(self, body: list[int], kind: Literal["a"] = "a") -> Any:
+        """Send a list."""
+
+    @shared
+    @endpoint.post("/echo", validate=False)
+    def unchecked(self, body: Any) -> Any:
+        """Send anything."""
+
+    @shared
+    @endpoint.post("/echo")
+    def model(self, body: Listed) -> Any:
+        """Send a model."""
+
+    @shared
+    @endpoint.post("/echo")
+    def embedded(
+        self,
+        numbers: Annotated[list[int], Body(embed=True)],
+        also: Annotated[int, Body(embed=True)],
+    ) -> Any:
+        """Send one of two names."""
+
+
+async def test_an_iterator_in_json_is_left_for_the_call(kind: Kind, server: Server) -> None:
+    """What it holds is not known, and sent later."""
+    client = api(kind, server.url)
+    client.add_subclient(Bodies())
+    bodies = client.bodies
+    fields = {"numbers": iter([1, 2])}
+    model = Numbers(numbers=iter([1, 2]))
+    lazy: Any = (one for one in (1, 2))
+    inner: Any = {"numbers": (one for one in (1, 2))}
+    calls: list[tuple[Any, tuple[Any, ...], dict[str, Any], Any]] = [
+        (client, ("POST", "/echo"), {"body": iter([1, 2])}, [1, 2]),
+        (client, ("POST", "/echo"), {"body": fields, "compress": "gzip"}, {"numbers": [1, 2]}),
+        (client, ("POST", "/echo"), {"body": model}, {"numbers": [1, 2]}),
+        (bodies.listed, (lazy,), {"kind": "a"}, [1, 2]),
+        (bodies.unchecked, (iter([1, 2]),), {}, [1, 2]),
+        (bodies.model, (inner,), {}, {"numbers": [1, 2]}),
+        (
+            bodies.embedded,
+            (),
+            {"numbers": iter([1, 2]), "also": "3"},
+            {"numbers": [1, 2], "also": 3},
+        ),
+    ]
+    for bound, args, named, sent in calls:
+        explained: Explanation = bound.explain(*args, **named)
+        for _ in range(2):
+            explained = bound.explain(*args, **named)
+            assert explained.body is not None
+            assert (explained.body.kind, explained.body.structure) == ("JSON", None)
+            assert (explained.body.length, explained.body.media_type) == (None, "application/json")
+            assert shown(explained.headers)["Content-Length"] == "known when it is sent"
+            body = explained.request.body
+            assert not isinstance(body, bytes | None)
+            with pytest.raises(ConfigurationError, match="read no iterator"):
+                next(iter(body.chunks()))
+        assert server.log == []
+        await kind.call(client.request if bound is client else bound, *args, **named)
+        read = server.log.pop()
+        coding = read.headers.get("Content-Encoding")
+        assert shown(explained.headers).get("Content-Encoding") == coding
+        assert json.loads(gzip.decompress(read.body) if coding else read.body) == sent
+
+
+async def test_a_file_is_no_json(kind: Kind) -> None:
+    """As a call says it."""
+    with pytest.raises(ConfigurationError, match="is made JSON, which a BytesIO is not"):
+        api(kind).explain("POST", "/", body=io.BytesIO(b"1"))
+
+
 async def test_a_key_of_a_retry_and_the_time_left_are_told(kind: Kind) -> None:
     """What a call adds when it begins."""
     client = api(kind, retry=Retry(idempotency_keys=True), deadline_header="X-Left")
@@ -1101,6 +1252,18 @@ async def test_limits_are_told_with_their_buckets(kind: Kind, server: Server) ->
     assert client.explain("GET", "/other", cost=2).wait == math.inf
     assert "never free" in str(client.explain("GET", "/other", cost=2))
     assert client.explain("GET", "/other", cost=2).as_dict()["wait"] == "never"
+
+
+async def test_what_a_limit_does_to_a_request_changes_nothing(kind: Kind) -> None:
+    """It is asked about a request of its own."""
+
+    def spoil(request: BuiltRequest) -> str:
+        request.headers["X-Team"] = "spoiled"
+        return "all"
+
+    limits = [RateLimit(1, by=spoil), RateLimit(1, by=lambda one: one.headers["X-Team"])]
+    explained = api(kind, rate_limit=limits).explain("GET", "/")
+    assert explained.request.headers["X-Team"] == "a"
 
 
 async def test_a_number_as_limit_is_told(kind: Kind, server: Server) -> None:
@@ -1171,26 +1334,12 @@ async def test_a_pause_and_resting_keys_are_waited_for(kind: Kind, server: Serve
 # Credentials
 
 
-CANARY = "hunter2-canary"
-FORMS = (CANARY, "hunter2", "YW5uOmh1bnRlcjItY2FuYXJ5", "aHVudGVyMi1jYW5hcnk")
 AUTHS: dict[str, tuple[Any, str | None]] = {
     "basic": (BasicAuth("ann", CANARY), "header Authorization"),
     "header": (ApiKeyAuth(CANARY, name="X-Key"), "header X-Key"),
     "query": (ApiKeyAuth(CANARY, name="sig", location="query"), "query sig"),
     "cookie": (ApiKeyAuth(CANARY, name="sid", location="cookie"), "cookie sid"),
 }
-
-
-def tells_nothing(explained: Explanation) -> None:
-    """Look for the canary in all that an explanation says."""
-    told = [
-        str(explained),
-        repr(explained),
-        json.dumps(explained.as_dict()),
-        *(repr(getattr(explained, name)) for name in explained.as_dict()),
-    ]
-    for text in told:
-        assert not [one for one in FORMS if one in text], text
 
 
 @pytest.mark.parametrize("by", ["client", "call", "scheme"])
@@ -1206,9 +1355,11 @@ async def test_an_auth_is_told_by_its_place(kind: Kind, server: Server, name: st
         call = {"security": [{"one"}]}
     explained = client.explain("GET", "/echo", **call)
     [found] = explained.auth
-    assert (found.scheme, found.place, found.missing) == (type(auth).__name__, place, None)
+    scheme = "BearerScheme" if by == "scheme" else type(auth).__name__
+    assert (found.scheme, found.place, found.missing) == (scheme, place, None)
     assert found.requirement == (("one",) if by == "scheme" else ())
-    assert str(found.source) == ("instance" if by == "client" else "call")
+    told = {"client": "instance", "call": "call", "scheme": "authenticate one"}
+    assert str(found.source) == told[by]
     tells_nothing(explained)
     await kind.call(client.get, "/echo", **call)
     read = server.log[-1]
@@ -1216,7 +1367,7 @@ async def test_an_auth_is_told_by_its_place(kind: Kind, server: Server, name: st
     names = sorted(one.lower() for one in read.headers)
     assert names == sorted(one.name.lower() for one in explained.headers)
     kinds = {str(one.source) for one in (*explained.headers, *explained.query)}
-    assert f"auth {type(auth).__name__}" in kinds
+    assert f"auth {scheme}" in kinds
     other = client.explain("GET", "http://other.test/", foreign=True)
     assert other.auth == ()
     if place == "header X-Key":
@@ -1236,6 +1387,25 @@ async def test_a_key_takes_the_place_of_its_name(kind: Kind) -> None:
     assert sources(explained.cookies) == {"sid": "auth ApiKeyAuth"}
 
 
+async def test_the_place_of_an_auth_may_be_known_to_it_alone(kind: Kind) -> None:
+    """Where it names no field."""
+
+    class Nowhere(Auth):
+        header = None
+
+    [found] = api(kind, auth=Nowhere()).explain("GET", "/").auth
+    assert (found.scheme, found.place) == ("Nowhere", None)
+
+
+async def test_an_auth_of_the_call_stands_for_no_scheme(kind: Kind) -> None:
+    """Even where it is the one that was given for one."""
+    auth = BasicAuth("ann", CANARY)
+    client = api(kind, security_schemes={"one": BearerScheme()}, security=[{"one"}])
+    client.authenticate(one=auth)
+    [found] = client.explain("GET", "/", auth=auth).auth
+    assert (found.scheme, found.requirement, str(found.source)) == ("BasicAuth", (), "call")
+
+
 async def test_requirements_that_are_not_met_are_told(kind: Kind) -> None:
     """Which schemes are missing, as the call would say it."""
     schemes = {"user": BearerScheme(), "key": ApiKeyScheme("X-Key")}
@@ -1248,9 +1418,12 @@ async def test_requirements_that_are_not_met_are_told(kind: Kind) -> None:
     client.authenticate(user=CANARY, key=CANARY)
     explained = client.explain("GET", "/")
     assert {one.place for one in explained.auth} == {"header Authorization", "header X-Key"}
-    assert {one.requirement for one in explained.auth} == {("key", "user")}
-    assert {one.scheme for one in explained.auth} == {"ApiKeyAuth"}
-    assert "for key and user" in str(explained)
+    assert {(one.scheme, one.requirement, str(one.source)) for one in explained.auth} == {
+        ("BearerScheme", ("user",), "authenticate user"),
+        ("ApiKeyScheme", ("key",), "authenticate key"),
+    }
+    assert sources(explained.headers)["Authorization"] == "auth BearerScheme"
+    assert "header X-Key, for key" in str(explained)
     tells_nothing(explained)
     [found] = client.explain("GET", "/", headers={"X-Key": "mine"}).auth
     assert found.requirement == ("user",)
@@ -1263,7 +1436,12 @@ async def test_a_certificate_is_told(kind: Kind, certificate: Certificate) -> No
     client = api(kind, security_schemes=schemes, security=[{"cert"}])
     client.authenticate(cert=(certificate.chain, certificate.key))
     [found] = client.explain("GET", "/").auth
-    assert (found.scheme, found.place, found.requirement) == ("TLS", "connection", ("cert",))
+    assert (found.scheme, found.place, found.requirement) == (
+        "MutualTLSScheme",
+        "connection",
+        ("cert",),
+    )
+    assert str(found.source) == "authenticate cert"
 
 
 async def test_keys_of_a_pool_and_tokens_are_told(kind: Kind) -> None:
@@ -1364,7 +1542,22 @@ async def test_unchecked_arguments_are_not_shown(kind: Kind) -> None:
         (list[Literal["a"]], True),
         (tuple[Sort, ...], True),
         (Annotated[bool, "x"], True),
-        (Annotated[int, Lt(1000)], True),
+        (Annotated[int, Ge(0), Lt(1000)], True),
+        (Annotated[int, Field(gt=-5, le=5)], True),
+        (Annotated[int, Interval(ge=0, le=9)], True),
+        (Annotated[int, Lt(1000)], False),
+        (Annotated[int, Ge(-1001), Le(1)], False),
+        (Annotated[int, Ge(0), Le(date(2000, 1, 1))], False),
+        (Annotated[int, Ge(0), Le(math.nan)], False),
+        (Annotated[int, Ge(0), Le(9), AfterValidator(abs)], False),
+        (Annotated[bool, AfterValidator(str)], False),
+        (Annotated[bool, BeforeValidator(str)], False),
+        (Annotated[list[bool], WrapValidator(lambda value, check: value)], False),
+        (Annotated[bool, Field(default_factory=bool)], False),
+        (Annotated[bool, Field(strict=True)], True),
+        (Loose, False),
+        (Parsed, False),
+        (Bits, False),
         (Annotated[int, Le(1001)], False),
         (Annotated[int, Gt(1)], False),
         (Annotated[str, Le(1)], False),
@@ -1448,6 +1641,45 @@ async def test_forms_are_told_by_their_fields(kind: Kind, server: Server) -> Non
     tells_nothing(by_hand)
 
 
+# Names and values
+
+
+async def test_an_endpoint_may_be_called_like_a_method(kind: Kind) -> None:
+    """What the class declares goes first; an `HTTPMethod` is always one."""
+
+    class Part(SubClient, name="part"):
+        @shared
+        @endpoint.get("/me")
+        def ME(self) -> None: ...  # noqa: N802
+
+        @shared
+        @endpoint.get("/got")
+        def GET(self) -> None: ...  # noqa: N802
+
+    client = api(kind)
+    client.add_subclient(Part())
+    assert client.part.explain("ME").endpoint == "Part.ME"
+    assert client.explain("part.GET").endpoint == "Part.GET"
+    assert client.part.explain("GET").endpoint == "Part.GET"
+    assert client.part.explain(HTTPMethod.GET, "/x").endpoint is None
+    assert client.explain("ME").method == "ME"
+
+
+async def test_an_explanation_is_a_value_that_is_kept_to_oneself(kind: Kind) -> None:
+    """Equal to another one, and copied, but neither hashed nor pickled."""
+    client = api(kind, bearer_token=CANARY)
+    explained = client.explain("user", 1)
+    assert explained == client.user.explain(1)
+    for copied in (copy.copy(explained), copy.deepcopy(explained)):
+        assert copied == explained
+        assert copied.request is not explained.request
+        assert copied.request.headers == explained.request.headers
+    with pytest.raises(TypeError, match="unhashable type: 'Explanation'"):
+        hash(explained)
+    with pytest.raises(TypeError, match=r"cannot be pickled; `as_dict\(\)` is plain data"):
+        pickle.dumps(explained)
+
+
 # Mistakes
 
 
@@ -1519,10 +1751,10 @@ def test_the_table_as_a_whole() -> None:
 TABLE = """
 POST http://api.test/v1/users?page=1&dry=true
 
-Endpoint                    SyncAPI.create
+Endpoint                    Methods.create
 
 Path      uri               http://api.test/v1                               parent class SyncBase
-          path              /users                                           endpoint SyncAPI.create
+          path              /users                                           endpoint Methods.create
 
 Query     page              1                                                class SyncAPI
           dry               true                                             argument dry
@@ -1540,7 +1772,7 @@ Body      JSON              12 bytes                                         arg
                             {"name": "***"}
 
 Options   timeout           total 20 s, connect 30 s                         parent class SyncBase
-          retry             sent once                                        endpoint SyncAPI.create
+          retry             sent once                                        endpoint Methods.create
           follow_redirects  safe                                             default
 
 Limits    rate limit        10 in 1 s for http://api.test, free in 0 s       instance
@@ -1548,9 +1780,9 @@ Limits    rate limit        10 in 1 s for http://api.test, free in 0 s       ins
 
 Hooks     Seen              before_call                                      class SyncAPI
 
-Result    2XX               User                                             endpoint SyncAPI.create
+Result    2XX               User                                             endpoint Methods.create
           404               Problem                                          class SyncAPI
-          409               raises HTTPConflict                              endpoint SyncAPI.create
+          409               raises HTTPConflict                              endpoint Methods.create
 """
 
 
