@@ -12,8 +12,8 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from ..client.encoding import as_pairs, encode_scalar
-from ..client.shapes import is_mapping, is_model
-from ..client.url import Encoded, encode_value
+from ..client.shapes import is_mapping, is_model, is_secret
+from ..client.url import Encoded, encode_value, holds_dot_segment
 from ..errors import ConfigurationError
 
 __all__ = ["fields_of", "write_header", "write_path", "write_query"]
@@ -58,8 +58,20 @@ def write_path(name: str, value: object, style: str, explode: bool) -> Encoded:
         explode: Whether the items, or fields, are written one by one.
 
     Raises:
-        ConfigurationError: The value, or an item, is empty, a dot segment, or cannot be sent.
+        ConfigurationError: The value, or an item, is empty, holds a dot segment, or cannot be sent.
     """
+    written = _write_path(name, value, style, explode)
+    # What stands before and between the items could make one with them.
+    if holds_dot_segment(written):
+        raise ConfigurationError(
+            f"path parameter {name!r} holds a dot segment in style {style!r}, which servers walk up"
+        )
+    parts = [value, *(_items_of(value) or ()), *(one for _, one in fields_of(name, value) or ())]
+    secrets = [quote(encode_scalar(one), safe="") for one in parts if is_secret(one)]
+    return Encoded(written, tuple(secrets))
+
+
+def _write_path(name: str, value: object, style: str, explode: bool) -> str:
     what = f"path parameter {name!r}"
     key = quote(name, safe="")
     fields, items = fields_of(what, value), _items_of(value)
@@ -67,7 +79,7 @@ def write_path(name: str, value: object, style: str, explode: bool) -> Encoded:
         if value is None:
             raise ConfigurationError(f"{what} is None; it needs a value")
         start = {"simple": "", "label": ".", "matrix": f";{key}="}[style]
-        return Encoded(start + _segment(name, value))
+        return start + _segment(name, value)
     between = {"simple": ",", "label": ".", "matrix": ";"}[style] if explode else ","
     if fields is not None:
         equals = "=" if explode else ","
@@ -83,7 +95,7 @@ def write_path(name: str, value: object, style: str, explode: bool) -> Encoded:
     if not texts:
         raise ConfigurationError(f"{what} is empty")
     start = {"simple": "", "label": ".", "matrix": ";" if explode else f";{key}="}[style]
-    return Encoded(start + between.join(texts))
+    return start + between.join(texts)
 
 
 def _segment(name: str, value: object, between: str | None = None) -> str:

@@ -215,6 +215,26 @@ def test_path_values_that_are_refused(style: str, explode: bool, value: Any) -> 
         write_path("x", value, style, explode)
 
 
+@pytest.mark.parametrize("style", ["simple", "label", "matrix"])
+@pytest.mark.parametrize("explode", [False, True])
+@pytest.mark.parametrize("value", ["../admin", ["../admin?x"], ["a", "b/..;x"], {"a": "b/../c"}])
+def test_path_values_that_walk(style: str, explode: bool, value: Any) -> None:
+    """Nor behind a proxy that decodes what it passes on, in which they would be segments."""
+    with pytest.raises(ConfigurationError, match=r"path parameter 'x' holds"):
+        write_path("x", value, style, explode)
+
+
+@pytest.mark.parametrize("value", ["/admin", ["a/", "/b"], ["/a"], {"/a": "b"}])
+def test_dots_of_the_label_style(value: Any) -> None:
+    """A dot of the style is none of the value, and makes a dot segment with it."""
+    text = "'x' holds a dot segment in style 'label'"
+    with pytest.raises(ConfigurationError, match=text):
+        write_path("x", value, "label", explode=True)
+    with pytest.raises(ConfigurationError, match="'x' holds a dot segment"):
+        write_path("x", "./admin", "label", explode=False)
+    assert write_path("x", ".hidden", "label", explode=False) == "..hidden"
+
+
 def test_other_values_that_are_refused() -> None:
     """What cannot be told apart afterwards is not sent, and no value is shown."""
     with pytest.raises(ConfigurationError, match=r"path parameter 'x' holds '\.', which stands"):
