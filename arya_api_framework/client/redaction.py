@@ -55,7 +55,8 @@ _USER = re.compile(
 _CREDENTIAL = re.compile("auth|cookie|key|password|secret|session|token", re.IGNORECASE)
 _SHORTEST_SECRET = 6
 _SHORTEST_CREDENTIAL = 3
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# Those that turn the direction of what follows, or are not seen, make a text look like another.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 
 
 def is_safe_header(name: str) -> bool:
@@ -92,7 +93,7 @@ def _is_safe_pair(name: str, value: str) -> bool:
 
 
 def clean_text(text: str, limit: int = 2000) -> str:
-    """Return text without control characters, cut to `limit` characters."""
+    """Return text without characters that control or are not seen, cut to `limit` characters."""
     text = _CONTROLS.sub(" ", text).strip()
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
