@@ -128,7 +128,10 @@ def write_query(
     if style == "deepObject":
         if fields is None:
             raise ConfigurationError(f"{what} must be an object, got a {type(value).__name__}")
-        return dict(_deep(name, fields))
+        try:
+            return dict(_deep(name, fields))
+        except RecursionError as error:
+            raise ConfigurationError(f"{what} is nested too deeply, or holds itself") from error
     if style not in _SPACED and explode is not False:
         return {name: value} if fields is None else dict(fields)
     items = _items_of(value)
@@ -143,6 +146,10 @@ def write_query(
 
 def _deep(name: str, fields: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
     for key, value in fields:
+        if "[" in key or "]" in key:
+            raise ConfigurationError(
+                f"parameter {name!r} has a field {key!r}, whose brackets would name another one"
+            )
         inner = f"{name}[{key}]"
         deeper = fields_of(f"parameter {inner!r}", value)
         if deeper is None:
@@ -168,7 +175,8 @@ def write_header(name: str, value: object, explode: bool) -> Any:
     """Return the value of a header field: items between commas.
 
     Raises:
-        ConfigurationError: An item holds a comma, or cannot be sent.
+        ConfigurationError: An item could not be told apart, as it is empty, or holds a comma or a
+            blank at its start or end (RFC 9110 5.6.1); or it cannot be sent.
     """
     what = f"header {name!r}"
     fields = fields_of(what, value)
@@ -180,6 +188,17 @@ def write_header(name: str, value: object, explode: bool) -> Any:
     texts = [encode_scalar(one, f"an item of {what}") for one in items]
     if any("," in text for text in texts):
         raise ConfigurationError(f"an item of {what} holds ',', which stands between the items")
+    if any(text != text.strip(" \t") for text in texts):
+        raise ConfigurationError(
+            f"an item of {what} holds a blank at its start or end, which servers strip"
+        )
     if fields is not None and explode:
-        texts = [f"{one}={inner}" for one, inner in zip(texts[::2], texts[1::2], strict=True)]
+        names = texts[::2]
+        if any("=" in one for one in names):
+            raise ConfigurationError(f"a name in {what} holds '=', which stands behind the names")
+        texts = [f"{one}={inner}" for one, inner in zip(names, texts[1::2], strict=True)]
+    else:
+        names = texts
+    if not all(names):
+        raise ConfigurationError(f"an item of {what} is empty, which servers leave out")
     return ",".join(texts) or None

@@ -253,6 +253,54 @@ def test_other_values_that_are_refused() -> None:
         write_query("x", [{"a": 1}], "form", False)
 
 
+@pytest.mark.parametrize("key", ["x][admin", "[", "a]"])
+def test_brackets_in_deep_objects(key: str) -> None:
+    """A field with brackets would be a field of a field."""
+    for value in ({key: "1"}, {"a": {key: "1"}}):
+        with pytest.raises(ConfigurationError, match="whose brackets would name another"):
+            write_query("f", value, "deepObject", None)
+
+
+def test_objects_that_hold_themselves() -> None:
+    """They are refused in any style."""
+    loop: dict[str, Any] = {}
+    loop["a"] = loop
+    with pytest.raises(ConfigurationError, match="'f' is nested too deeply, or holds itself"):
+        write_query("f", loop, "deepObject", None)
+    with pytest.raises(ConfigurationError, match="nested too deeply, or holds itself"):
+        of_query(write_query("f", loop, "form", None))
+    with pytest.raises(ConfigurationError, match="an item of parameter 'f'"):
+        write_query("f", loop, "form", False)
+    with pytest.raises(ConfigurationError):
+        write_path("f", loop, "simple", explode=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "explode", "text"),
+    [
+        ([""], False, "an item of header 'X' is empty"),
+        (["a", "", "b"], True, "an item of header 'X' is empty"),
+        ({"a": ""}, False, "an item of header 'X' is empty"),
+        ({"": "a"}, True, "an item of header 'X' is empty"),
+        (["a ", "b"], False, "a blank at its start or end"),
+        (["a", "\tb"], False, "a blank at its start or end"),
+        ({"a": " b"}, True, "a blank at its start or end"),
+        ({"a=b": "c"}, True, "a name in header 'X' holds '='"),
+    ],
+)
+def test_header_items_that_servers_read_otherwise(value: Any, explode: bool, text: str) -> None:
+    """RFC 9110 5.6.1: blanks are stripped, and empty items left out."""
+    with pytest.raises(ConfigurationError, match=text):
+        write_header("X", value, explode)
+
+
+def test_header_items_that_are_read_as_they_are() -> None:
+    """Blanks inside, and an equals sign behind the first."""
+    assert write_header("X", {"a": "b=c", "d": ""}, explode=True) == "a=b=c,d="
+    assert write_header("X", {"a=b": "c d"}, explode=False) == "a=b,c d"
+    assert write_header("X", ["a b", "="], explode=True) == "a b,="
+
+
 def test_what_is_encoded_already_stays_in_its_segment() -> None:
     """A template takes it as it is, but never where it makes a dot segment."""
     values = {"id": write_path("id", ["a/b", "c"], "simple", False)}
@@ -287,5 +335,6 @@ def test_items_come_back(items: list[str]) -> None:
 def test_fields_come_back(fields: dict[str, str]) -> None:
     """The same of the fields of objects."""
     assert dict(parse_qsl(of_query(write_query("x", fields, None, None)))) == fields
+    assume(not {"[", "]"} & {*"".join(fields)})
     deep = dict(parse_qsl(of_query(write_query("x", fields, "deepObject", None))))
     assert deep == {f"x[{name}]": value for name, value in fields.items()}
