@@ -267,7 +267,7 @@ def encode_cookies(pairs: Iterable[tuple[str, Any]]) -> str:
         text = encode_scalar(value, f"cookie {name!r}")
         if not _TOKEN.fullmatch(name):
             raise ConfigurationError(f"cookie name {name!r} is no token (RFC 6265 4.1.1)")
-        if not _COOKIE_VALUE.fullmatch(text):
+        if not isinstance(text, Encoded) and not _COOKIE_VALUE.fullmatch(text):
             raise ConfigurationError(
                 f"the value of cookie {name!r} holds a character no cookie can; percent-encode it"
             )

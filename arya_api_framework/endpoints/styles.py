@@ -16,7 +16,7 @@ from ..client.shapes import is_mapping, is_model, is_secret
 from ..client.url import Encoded, encode_value, holds_dot_segment
 from ..errors import ConfigurationError
 
-__all__ = ["fields_of", "write_header", "write_path", "write_query"]
+__all__ = ["fields_of", "write_cookie", "write_header", "write_path", "write_query"]
 
 _SPACED = {"spaceDelimited": " ", "pipeDelimited": "|"}
 
@@ -46,6 +46,13 @@ def _items_of(value: object) -> list[Any] | None:
     if isinstance(value, list | tuple | set | frozenset):
         return [one for one in cast("Iterable[Any]", value) if one is not None]
     return None
+
+
+def _parts_of(fields: list[tuple[str, Any]] | None, value: object) -> list[Any] | None:
+    """Return names and values of an object in turn, or the items of a list."""
+    if fields is None:
+        return _items_of(value)
+    return [part for pair in fields if pair[1] is not None for part in pair]
 
 
 def write_path(name: str, value: object, style: str, explode: bool) -> Encoded:
@@ -134,9 +141,7 @@ def write_query(
             raise ConfigurationError(f"{what} is nested too deeply, or holds itself") from error
     if style not in _SPACED and explode is not False:
         return {name: value} if fields is None else dict(fields)
-    items = _items_of(value)
-    if fields is not None:
-        items = [part for pair in fields if pair[1] is not None for part in pair]
+    items = _parts_of(fields, value)
     if items is None:
         return {name: value}
     if not items:
@@ -180,9 +185,7 @@ def write_header(name: str, value: object, explode: bool) -> Any:
     """
     what = f"header {name!r}"
     fields = fields_of(what, value)
-    items = _items_of(value)
-    if fields is not None:
-        items = [part for pair in fields if pair[1] is not None for part in pair]
+    items = _parts_of(fields, value)
     if items is None:
         return value
     texts = [encode_scalar(one, f"an item of {what}") for one in items]
@@ -202,3 +205,17 @@ def write_header(name: str, value: object, explode: bool) -> Any:
     if not all(names):
         raise ConfigurationError(f"an item of {what} is empty, which servers leave out")
     return ",".join(texts) or None
+
+
+def write_cookie(name: str, value: object) -> Any:
+    """Return the value of a cookie: items between commas, `None` for none.
+
+    Raises:
+        ConfigurationError: An item cannot be sent.
+    """
+    what = f"cookie {name!r}"
+    items = _parts_of(fields_of(what, value), value)
+    if items is None:
+        return value
+    # The comma stays as it is, though RFC 6265 4.1.1 would not have it: servers split at it.
+    return _joined(what, items, None) if items else None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from arya_api_framework import BaseModel
 from arya_api_framework.client.url import compile_path, encode_value
-from arya_api_framework.endpoints.styles import write_header, write_path, write_query
+from arya_api_framework.endpoints.styles import write_cookie, write_header, write_path, write_query
 from arya_api_framework.errors import ConfigurationError
 
 TEXT, LIST, OBJECT = "blue", ["blue", "black", "brown"], {"R": 100, "G": 200, "B": 150}
@@ -151,6 +151,18 @@ def test_table_of_headers(explode: bool, array: str, obj: str) -> None:
     assert write_header("X-Color", LIST, explode) == array
     assert write_header("X-Color", OBJECT, explode) == obj
     assert write_header("X-Color", [], explode) is None
+
+
+def test_table_of_cookies() -> None:
+    """The table of OpenAPI, for cookies, where nothing is exploded."""
+    assert write_cookie("color", TEXT) == TEXT
+    assert write_cookie("color", LIST) == "blue,black,brown"
+    assert write_cookie("color", OBJECT) == "R,100,G,200,B,150"
+    assert write_cookie("color", Color(R=100, G=200, B=150)) == "R,100,G,200,B,150"
+    assert write_cookie("color", []) is None
+    assert write_cookie("color", ["a;b", "c,d", None, "é"]) == "a%3Bb,c%2Cd,%C3%A9"
+    with pytest.raises(ConfigurationError, match="an item of cookie 'color' is a list, but must"):
+        write_cookie("color", [[1]])
 
 
 def test_items_are_encoded_one_by_one() -> None:
