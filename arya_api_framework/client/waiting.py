@@ -91,6 +91,7 @@ class Waiting:
         self._path: URLPath = None
         self._start: RawResponse | None = None
         self._place = Place()
+        self._path_secrets: tuple[str, ...] = ()
         self._asked_first = self._read_source(operation)
         self._last: Poll | None = None
         self._number = 0
@@ -106,6 +107,7 @@ class Waiting:
             operation = _as_response(self._model)
         if isinstance(operation, RawResponse):
             self._start = operation
+            self._path_secrets = operation.request.path_secrets
             return operation.request.url
         if is_mapping(operation):
             self._place = read_state(operation)
@@ -192,7 +194,9 @@ class Waiting:
             options["error_responses"] = {**(options.get("error_responses") or {}), **answers}
         if place.url is None:
             return method, self._path, options
-        options["path_secrets"] = path_secrets(options.pop("path_parameters", None))
+        # The server may have written them into it.
+        secrets = path_secrets(options.pop("path_parameters", None))
+        options["path_secrets"] = secrets or self._path_secrets
         if self._path is not None or place.is_over:
             options.pop("parameters", None)  # The URL holds them all.
         if options.get("foreign"):

@@ -7,6 +7,7 @@ import pickle
 import re
 import traceback
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -247,6 +248,27 @@ async def test_a_secret_in_the_path_that_a_redirect_or_page_repeats(kind: Kind) 
         with pytest.raises(RedirectError) as refused:
             await client.post(path, path_parameters=values, body=1)
         assert "of-mine" not in str(refused.value)
+
+
+async def test_a_secret_in_the_path_that_an_operation_or_upload_repeats(kind: Kind) -> None:
+    """So is the URL that a server gives to an operation, or to an upload."""
+    path, values = "/x/{key}", {"key": SecretStr("of-mine")}
+    steps = [answer(202, "Location: /ops/of-mine"), answer(500), answer(202, "Location: /of-mine")]
+    steps += [answer(500), answer(201, "Location: /files/of-mine"), answer(500)]
+    async with Scripted(*steps) as server:
+        client = kind.client(server.url)
+        started = await client.post(path, path_parameters=values, raw=True)
+        upload: Any = client.target.tus(b"abc", path, path_parameters=values, discover=False)
+        for calls_on, given in (
+            (client.wait_for, (started, None)),
+            (client.wait_for, (path, None)),
+            (partial(kind.call, upload.send), ()),
+        ):
+            options = {"path_parameters": values} if given[:1] == (path,) else {}
+            with pytest.raises(FrameworkException) as caught:
+                await calls_on(*given, **options)
+            assert "***" in (caught.value.url or "")
+            assert "of-mine" not in f"{caught.value}{caught.value.url}"
 
 
 @pytest.mark.parametrize("key", [SecretStr("of-mine"), "of-mine", 17])
