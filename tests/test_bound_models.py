@@ -552,6 +552,20 @@ def test_models_that_are_made_anew_lose_the_client() -> None:
     assert again is not bound
 
 
+def test_a_model_that_is_being_made_is_not_bound_yet() -> None:
+    """What runs before its fields are all there finds no client."""
+    found: list[bool] = []
+
+    class Early(BoundResponse):
+        id: int
+
+        def model_post_init(self, context: Any, /) -> None:
+            found.append(is_bound(self))
+
+    made = Early.model_validate({"id": 1}, context={"model_client": object()})
+    assert (found, is_bound(made)) == ([False], True)
+
+
 def test_a_tie_lets_go_of_a_client_that_is_closing() -> None:
     """One that is closed counts as gone at once, though it has not cut the tie yet."""
 

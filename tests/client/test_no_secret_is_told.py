@@ -275,7 +275,7 @@ async def test_a_secret_in_the_path_that_an_operation_or_upload_repeats(kind: Ki
 def test_what_is_shown_of_a_path(key: Any) -> None:
     """Only what its type says to be a secret is hidden."""
     with SyncClient("https://api.test/v1") as client:
-        request = client.build("GET", "/x/{key}/y", path_parameters=[("key", key)])
+        request = client.build("GET", "/x/{key}/y", path_parameters={"key": key})
     shown = "***" if isinstance(key, SecretStr) else key
     assert request.shown_url == f"https://api.test/v1/x/{shown}/y"
     assert repr(request) == f"<Request GET {request.shown_url}>"

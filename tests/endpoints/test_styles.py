@@ -319,6 +319,8 @@ def test_what_is_encoded_already_stays_in_its_segment() -> None:
     assert compile_path("/x/{id}").fill(values, str.__str__) == ("/x/a%252Fb%2Cc", "")
     assert compile_path("/x/{id}").fill(values, lambda one: one) == ("/x/a%2Fb,c", "")
     assert encode_value("id", values["id"]) is values["id"]
+    in_query = compile_path("/x?of={id}")
+    assert in_query.fill(values, lambda one: one) == ("/x", "of=a%2Fb,c")
     matrix = {"id": write_path("id", "x", "matrix", False)}
     with pytest.raises(ConfigurationError, match=r"is filled to one with a '\.' or '\.\.' segment"):
         compile_path("/x/..{id}").fill(matrix, lambda one: one)
