@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, ClassVar, Generic, Self
 
@@ -20,6 +21,7 @@ from .models import Response
 __all__ = ["BoundResponse"]
 
 C_co = TypeVar("C_co", covariant=True, default=Any)
+M = TypeVar("M")
 
 
 class BoundResponse(Response, Generic[C_co]):
@@ -76,25 +78,50 @@ class BoundResponse(Response, Generic[C_co]):
     def __bind(self, info: ValidationInfo) -> Self:
         context: Any = info.context
         if context.__class__ is Binding:
-            _set_client(self, context[NAME])
+            client = context[NAME]
         elif is_mapping(context) and NAME in context:
             client = context[NAME]
             # Of a client of ours not itself is kept, but what lets go of it.
-            made = client._make_tie() if isinstance(client, BaseClient) else client
-            _set_client(self, made)
-        return self
+            client = client._make_tie() if isinstance(client, BaseClient) else client
+        else:
+            client = None
+        try:
+            held = _get_client(self)
+        except AttributeError:  # This validation made it.
+            _set_client(self, client)
+            return self
+        # Others may have one that was there before, so that it stays what it is.
+        return self if client is None or client is held else _bound_copy(self, client)
+
+    # What no validation made is told from the rest by its `None`.
+
+    @classmethod
+    @override
+    def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
+        made = super().model_construct(_fields_set, **values)
+        _set_client(made, None)
+        return made
 
     @override
     def __copy__(self) -> Self:
-        copy = super().__copy__()
-        client = self.__held()
-        if client is not None:
-            _set_client(copy, client)
-        return copy
+        made = super().__copy__()
+        _set_client(made, self.__held())
+        return made
+
+    @override
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        made = super().__deepcopy__(memo)
+        _set_client(made, None)
+        return made
+
+    @override
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        _set_client(self, None)
 
     def __held(self) -> Any:
         try:
-            return self.__client  # type: ignore[attr-defined]
+            return _get_client(self)
         except AttributeError:
             return None
 
@@ -109,3 +136,20 @@ class BoundResponse(Response, Generic[C_co]):
 
 _set_client: Callable[[Any, Any], None] = BoundResponse.__dict__["_BoundResponse__client"].__set__
 """Set the slot of a model, past pydantic's own `__setattr__`."""
+
+_get_client: Callable[[Any], Any] = BoundResponse.__dict__["_BoundResponse__client"].__get__
+"""Return the slot of a model, past the `__getattr__` of models.
+
+Raises:
+    AttributeError: There is nothing in it: it is being made.
+"""
+
+
+def _bound_copy(model: M, client: Any) -> M:
+    """Return a deep copy of a model, in which it and every other is bound to a client."""
+    memo: dict[int, Any] = {}
+    made = copy.deepcopy(model, memo)
+    for one in memo.values():  # All that was copied.
+        if isinstance(one, BoundResponse):
+            _set_client(one, client)
+    return made

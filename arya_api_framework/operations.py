@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from .client.json_place import find_at, is_place
 from .client.outcome import said_by
-from .client.redaction import clean_text, redact_url
+from .client.redaction import clean_text
 from .client.shapes import is_iterable, is_mapping
 from .errors import ConfigurationError, OperationError, ResponseParseError
 from .options import shown, strict
@@ -140,7 +140,7 @@ class Poll:
     def error(self, text: str) -> OperationError:
         """Return the error that says what is wrong with this answer."""
         request = self.response.request
-        place = f"{request.method} {redact_url(request.url)}"
+        place = f"{request.method} {request.shown_url}"
         return OperationError(f"{place}: {text}", response=body_of(self), raw=self.response)
 
     @property

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from typing_extensions import override
 
-from .client.redaction import redact_url
 from .errors import FrameworkException
 from .hooks import Hook
 from .version import __version__
@@ -99,7 +98,7 @@ class OpenTelemetryHook(Hook):
             "server.address": request.origin.host,
             "server.port": request.origin.port,
         }
-        attributes = {**measured, "url.full": redact_url(request.url)}
+        attributes = {**measured, "url.full": request.shown_url}
         if not known:
             attributes["http.request.method_original"] = request.method
         if count:

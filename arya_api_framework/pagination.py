@@ -12,7 +12,6 @@ from yarl import URL
 
 from .client.json_place import find_at, is_place
 from .client.link_header import find_link
-from .client.redaction import redact_url
 from .client.shapes import is_sequence
 from .errors import ConfigurationError, PaginationError
 from .options import shown, strict
@@ -94,8 +93,8 @@ class Page:
     def error(self, text: str) -> PaginationError:
         """Return the error that says what is wrong with this page."""
         request = self.response.request
-        error = PaginationError(f"{request.method} {redact_url(request.url)}: {text}")
-        error.method, error.url = request.method, redact_url(request.url)
+        error = PaginationError(f"{request.method} {request.shown_url}: {text}")
+        error.method, error.url = request.method, request.shown_url
         return error
 
 

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Annotated, Any, Generic, TypeVar, cast
 
 import pytest
-from pydantic import Field, TypeAdapter, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, field_validator
 
 from arya_api_framework import (
     BaseModel,
@@ -24,6 +24,7 @@ from arya_api_framework import (
     SyncClient,
 )
 from arya_api_framework.client.formats import find_format
+from arya_api_framework.client.tie import Tie
 from arya_api_framework.errors import (
     ClientClosedError,
     ConfigurationError,
@@ -474,3 +475,110 @@ def test_many_threads(server: Server) -> None:
     for one in users:
         with pytest.raises(ClientClosedError):
             _ = one.model_client
+
+
+CACHED = Owner(login="cached")
+
+
+def from_cache(value: Any) -> Any:
+    """Return an instance that all validations share."""
+    return CACHED if value == "cached" else value
+
+
+class Team(BoundResponse):
+    """Models that were there before the validation."""
+
+    lead: Annotated[Owner, BeforeValidator(from_cache)]
+    others: list[Owner] = Field(default_factory=list[Owner])
+
+
+async def test_shared_instances_are_not_bound_to_two_clients(kind: Kind) -> None:
+    """Each client gets its own copy, and what is shared stays bound to nothing."""
+    async with Scripted(page({"lead": "cached"}), page({"lead": "cached"})) as server:
+        alice, bob = kind.client(server.url), kind.client(server.url)
+        of_alice = await alice.get("/", response_format=Team)
+        of_bob = await bob.get("/", response_format=Team)
+    assert of_alice.lead.model_client is of_alice.model_client is alice.target
+    assert of_bob.lead.model_client is of_bob.model_client is bob.target
+    assert of_alice.lead == of_bob.lead == CACHED
+    assert not is_bound(CACHED)
+    assert not is_bound(Team(lead=CACHED).lead)
+
+
+def made_by_hand() -> Team:
+    """A model that nothing is bound to."""
+    return Team(lead=Owner(login="a"), others=[Owner(login="b")])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        made_by_hand,
+        lambda: Team.model_construct(lead=Owner(login="a"), others=[Owner(login="b")]),
+        lambda: copy.copy(made_by_hand()),
+        lambda: copy.deepcopy(made_by_hand()),
+        lambda: pickle.loads(pickle.dumps(made_by_hand())),
+    ],
+    ids=["by hand", "constructed", "copied", "copied deeply", "unpickled"],
+)
+def test_an_instance_is_bound_as_a_copy(make: Callable[[], Team]) -> None:
+    """What was there before a validation stays as it is; its copy is bound, with all in it."""
+    alice, bob = object(), object()
+    team = make()
+    bound = Team.model_validate(team, context={"model_client": alice})
+    again = Team.model_validate(bound, context={"model_client": bob})
+    for one, client in ((bound, alice), (again, bob)):
+        assert one == team
+        assert one.model_client is client
+        assert one.lead.model_client is client
+        assert one.others[0].model_client is client
+    assert not any(map(is_bound, (team, team.lead, team.others[0])))
+    assert Team.model_validate(bound, context={"model_client": alice}) is bound
+    assert Team.model_validate(bound) is bound
+
+
+def test_models_that_are_made_anew_lose_the_client() -> None:
+    """Where instances are validated again, the context is what binds."""
+
+    class Anew(BoundResponse, revalidate_instances="always"):
+        id: int
+
+    client = object()
+    bound = Anew.model_validate({"id": 1}, context={"model_client": client})
+    assert bound.model_client is client
+    assert not is_bound(Anew.model_validate(bound))
+    again = Anew.model_validate(bound, context={"model_client": client})
+    assert again.model_client is client
+    assert again is not bound
+
+
+def test_a_model_that_is_being_made_is_not_bound_yet() -> None:
+    """What runs before its fields are all there finds no client."""
+    found: list[bool] = []
+
+    class Early(BoundResponse):
+        id: int
+
+        def model_post_init(self, context: Any, /) -> None:
+            found.append(is_bound(self))
+
+    made = Early.model_validate({"id": 1}, context={"model_client": object()})
+    assert (found, is_bound(made)) == ([False], True)
+
+
+def test_a_tie_lets_go_of_a_client_that_is_closing() -> None:
+    """One that is closed counts as gone at once, though it has not cut the tie yet."""
+
+    class Closing:
+        closed = True
+
+    client: Any = Closing()
+    gone = weakref.ref(client)
+    tie = Tie(client)
+    with pytest.raises(ClientClosedError, match="Closing, is closed"):
+        tie.find()
+    del client
+    gc.collect()
+    assert gone() is None
+    with pytest.raises(ClientClosedError, match="Closing, is closed"):
+        tie.find()

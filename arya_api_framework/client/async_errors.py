@@ -33,7 +33,6 @@ from .faults import (
     unknown_host,
 )
 from .http1 import MAX_FIELDS
-from .redaction import redact_url
 from .request import Request
 
 __all__ = ["hush", "translate"]
@@ -109,7 +108,7 @@ def hush(error: BaseException, request: Request) -> None:
     while current is not None and id(current) not in seen:
         seen.add(id(current))
         if isinstance(current, aiohttp.ClientResponseError):
-            url = URL(redact_url(request.url))
+            url = URL(request.shown_url)
             nothing = CIMultiDictProxy(CIMultiDict[str]())
             info = aiohttp.RequestInfo(url, request.method, nothing, url)
             current.request_info, current.headers = info, None
@@ -122,7 +121,7 @@ def hush(error: BaseException, request: Request) -> None:
             current.message = "Server disconnected"
             current.args = (current.message,)
         elif isinstance(current, aiohttp.ConnectionTimeoutError):
-            current.args = (f"Connection timeout to host {redact_url(request.url)}",)
+            current.args = (f"Connection timeout to host {request.shown_url}",)
         current = current.__cause__ or current.__context__
 
 

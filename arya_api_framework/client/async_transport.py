@@ -52,7 +52,6 @@ from .faults import body_too_large, upload_incomplete
 from .forgotten import Made, when_forgotten
 from .http1 import MAX_FIELDS, MAX_HEAD_SIZE
 from .proxies import Proxy, check_forwarded, is_forwarded
-from .redaction import redact_url
 from .request import Request
 from .response import RawResponse
 from .url import Origin
@@ -409,7 +408,7 @@ class AsyncTransport:
                 "%s %s: parsing %d MiB of JSON holds the event loop; ask for smaller pages, or "
                 "give raw=True and parse it in a process",
                 response.request.method,
-                redact_url(response.request.url),
+                response.request.shown_url,
                 len(response.content) >> 20,
             )
 

@@ -783,7 +783,7 @@ class BaseClient(Node, metaclass=ClientMeta):
             return make_call(policy, request, options, sending=sending)
         except FrameworkException as error:
             error.method = str(getattr(method, "value", method)).upper()
-            error.url = redact_url(self._shown_url(path) if request is None else request.url)
+            error.url = redact_url(self._shown_url(path)) if request is None else request.shown_url
             raise
 
     def _shown_url(self, path: URLPath) -> str:

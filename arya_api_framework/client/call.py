@@ -37,7 +37,7 @@ from .cookie_jar import CookieJar, CookieText
 from .formats import Format
 from .hook_chain import NO_HOOKS, HookChain
 from .outcome import http_error
-from .redaction import clean_text, hide_in, hide_secrets, redact_url, secrets_of
+from .redaction import clean_text, hide_in, hide_secrets, secrets_in, secrets_of
 from .redirects import REDIRECTS, follow, is_same
 from .request import Request
 from .response import RawResponse, ResponseInfo
@@ -376,7 +376,7 @@ class Call:
         if method is None:
             return None
         about = request or self.request
-        url = redact_url(about.url)
+        url = about.shown_url
         return method(
             Event(name, self.policy.trace, time.monotonic(), about.method, url, **details)
         )
@@ -393,7 +393,7 @@ class Call:
         if len(self.history) >= self.policy.max_redirects:
             raise TooManyRedirects(
                 f"more than {self.policy.max_redirects} redirects, the last from "
-                f"{redact_url(response.request.url)}"
+                f"{response.request.shown_url}"
             )
         response.elapsed = time.monotonic() - self.started
         self.history += (response.info,)
@@ -481,7 +481,7 @@ class Call:
         found = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if not any(_matches(found, pattern) for pattern in allowed):
             raise ResponseParseError(
-                f"{response.request.method} {redact_url(response.request.url)}: Content-Type "
+                f"{response.request.method} {response.request.shown_url}: Content-Type "
                 f"{clean_text(found, 100)!r} is none of json_content_types {list(allowed)}",
                 status=response.status,
                 body=response.content,
@@ -500,7 +500,7 @@ class Call:
     def explain(self, error: FrameworkException) -> None:
         """Write on an error of one request of the call what is known of the call."""
         error.method = self.method
-        error.url = redact_url(self.request.url)
+        error.url = self.request.shown_url
         error._hide = _hider(self.request)  # pyright: ignore[reportPrivateUsage]
         error.attempts = self.attempts
         error.elapsed = time.monotonic() - self.started
@@ -509,7 +509,9 @@ class Call:
             # A server may have told back what it was sent, in any place that is quoted. Of the
             # query that is what others than the caller put there, such as a key.
             added = _added(self._planned.target, self.request.target)
-            text = hide_secrets(text, secrets_of(self.request.headers.items(), added))
+            request = self.request
+            sent = secrets_of(request.headers.items(), added, request.path_secrets)
+            text = hide_secrets(text, sent)
             error.args = (text, *error.args[1:])
         if error.url not in text:
             error.args = (f"{self.request.method} {error.url}: {text}", *error.args[1:])
@@ -525,9 +527,9 @@ class Call:
 def hide_what_was_sent(error: FrameworkException, request: Request) -> None:
     """Write on an error what it is about, and hide in it what the request carried."""
     error.method = request.method
-    error.url = redact_url(request.url)
+    error.url = request.shown_url
     error._hide = _hider(request)  # pyright: ignore[reportPrivateUsage]
-    text = hide_secrets(str(error), secrets_of(request.headers.items(), request.target))
+    text = hide_secrets(str(error), secrets_in(request))
     error.args = (text, *error.args[1:])
 
 
@@ -564,7 +566,7 @@ def _hider(request: Request) -> Callable[[Any], Any]:
 
     # A function, because a deep copy of an error does not copy those.
     def hide(value: Any) -> Any:
-        return hide_in(value, secrets_of(request.headers.items(), request.target))
+        return hide_in(value, secrets_in(request))
 
     return hide
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from ..hooks import Hook
-from .redaction import clean_text, hide_secrets, is_safe_header, redact_url, secrets_of
+from .redaction import clean_text, hide_secrets, is_safe_header, secrets_in
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -76,7 +76,7 @@ class CallLog(Hook):
     def _fields(self, request: Request, number: int) -> dict[str, Any]:
         return {
             "http_method": request.method,
-            "http_url": redact_url(request.url),
+            "http_url": request.shown_url,
             "http_template": request.template,
             "http_attempts": number,
         }
@@ -84,7 +84,7 @@ class CallLog(Hook):
 
 def safe_headers(request: Request, headers: Iterable[tuple[str, Any]]) -> dict[str, str]:
     """Return the header fields that may be shown, without what a server told back of a request."""
-    secrets = secrets_of(((n, str(v)) for n, v in request.headers.items()), request.target)
+    secrets = secrets_in(request)
     shown: dict[str, str] = {}
     for name, value in headers:
         if is_safe_header(name):

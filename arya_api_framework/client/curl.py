@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from .redaction import HIDDEN, is_safe_header, redact_url
+from .redaction import HIDDEN, is_safe_header
 
 if TYPE_CHECKING:
     from .request import Request
@@ -25,7 +25,7 @@ def curl_command(request: Request) -> str:
     elif request.method != "GET" or has_body:
         words += ["--request", request.method]
     # The URL is sent as it is: no `..` resolved, no `[1-9]` and `{a,b}` counted through.
-    words += ["--path-as-is", "--globoff", redact_url(request.url)]
+    words += ["--path-as-is", "--globoff", request.shown_url]
     missing = dict(_OF_CURL)
     if has_body:
         missing["content-type"] = "Content-Type"

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import AsyncIterable, Iterable, Iterator
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from enum import Enum
 from functools import cache
 from os import PathLike
@@ -114,7 +115,7 @@ def encode_scalar(value: Any, what: str = "a value") -> str:
     """Return one value as text: `true`, ISO 8601 dates, the value of an enum or a secret.
 
     Raises:
-        ConfigurationError: It is no single value, or a float that is not finite.
+        ConfigurationError: It is no single value, or a number that is not finite.
     """
     value = reveal(value.value if isinstance(value, Enum) else value)
     if isinstance(value, str):
@@ -130,6 +131,8 @@ def encode_scalar(value: Any, what: str = "a value") -> str:
         if not math.isfinite(value):
             raise ConfigurationError(f"{what} is {value!r}, which cannot be sent")
         return float.__repr__(value)
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise ConfigurationError(f"{what} is {value!r}, which cannot be sent")
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, bytes | bytearray):
@@ -264,7 +267,7 @@ def encode_cookies(pairs: Iterable[tuple[str, Any]]) -> str:
         text = encode_scalar(value, f"cookie {name!r}")
         if not _TOKEN.fullmatch(name):
             raise ConfigurationError(f"cookie name {name!r} is no token (RFC 6265 4.1.1)")
-        if not _COOKIE_VALUE.fullmatch(text):
+        if not isinstance(text, Encoded) and not _COOKIE_VALUE.fullmatch(text):
             raise ConfigurationError(
                 f"the value of cookie {name!r} holds a character no cookie can; percent-encode it"
             )
@@ -290,14 +293,21 @@ def encode_json(value: Any, what: str = "`body`") -> bytes:
             f"{what} is made JSON, which a {kind} is not; give forms, files and iterators as `data`"
         )
     try:
+        if hasattr(value, "__next__"):
+            value = list(value)  # It can be read once, and secrets in it take a second time.
         content = _any().to_json(value, by_alias=True, exclude_unset=True, warnings="none")
         if _SECRET_SHOWN in content:
-            content = _any().to_json(_with_secrets(value))
+            content = _any().to_json(_with_secrets(value, content))
+        is_told = is_model(value) and _INF_NAN in value.model_config
         if b"NaN" in content or b"Infinity" in content:
             from_json(content, allow_inf_nan=False)
-        if b"null" in content and not (is_model(value) and _INF_NAN in value.model_config):
+            if not is_told:
+                _refuse_infinite(_plain(value), Decimal)  # It is text in JSON.
+        if b"null" in content and not is_told:
             # Models write `null` for what JSON has no number for, unless they are told otherwise.
-            _refuse_nan(_any().to_python(value, by_alias=True, exclude_unset=True, warnings="none"))
+            _refuse_infinite(_plain(value), float)
+    except ConfigurationError:
+        raise
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
         raise ConfigurationError(
             f"{what}, of type {type(value).__name__}, does not serialise as JSON: "
@@ -306,15 +316,15 @@ def encode_json(value: Any, what: str = "`body`") -> bytes:
     return content
 
 
-def _refuse_nan(value: Any) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
+def _refuse_infinite(value: Any, kind: type[float | Decimal]) -> None:
+    if isinstance(value, kind) and not math.isfinite(value):
         raise ValueError("JSON has no such number")
     if is_mapping(value):
         for one in value.values():
-            _refuse_nan(one)
+            _refuse_infinite(one, kind)
     elif is_sequence(value) or isinstance(value, set | frozenset):
         for one in cast("Iterable[Any]", value):
-            _refuse_nan(one)
+            _refuse_infinite(one, kind)
 
 
 @cache
@@ -322,17 +332,23 @@ def _any() -> SchemaSerializer:
     return SchemaSerializer({"type": "any"}, {"ser_json_inf_nan": "constants"})
 
 
-def _with_secrets(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    return _any().to_python(value, by_alias=True, exclude_unset=True, warnings="none")
+
+
+def _with_secrets(value: Any, content: bytes | None = None) -> Any:
     """Return the value as plain JSON data in which secrets are their values.
 
     Pydantic writes secrets as asterisks. Its "python" mode keeps them, so both forms are walked
     together and the secrets moved over.
+
+    Args:
+        value: The value.
+        content: What pydantic wrote, if it has: iterators in the value are spent by that.
     """
-    shown, kept = (
-        _any().to_python(value, mode=mode, by_alias=True, exclude_unset=True, warnings="none")
-        for mode in ("json", "python")
-    )
-    return _move_secrets(shown, kept)
+    if content is None:
+        content = _any().to_json(value, by_alias=True, exclude_unset=True, warnings="none")
+    return _move_secrets(from_json(content), _plain(value))
 
 
 def _move_secrets(shown: object, kept: object) -> Any:
@@ -345,4 +361,8 @@ def _move_secrets(shown: object, kept: object) -> Any:
         return {key: _move_secrets(value, other) for (key, value), other in both}
     if is_sequence(shown) and is_sequence(kept):
         return [_move_secrets(value, other) for value, other in zip(shown, kept, strict=False)]
+    if hasattr(kept, "__next__") and _SECRET_SHOWN in _any().to_json(shown):
+        raise ConfigurationError(
+            "an iterator in a JSON body holds secrets, which takes reading it twice; make it a list"
+        )
     return shown

@@ -8,7 +8,7 @@ from pydantic_core import from_json
 
 from ..errors import ResponseParseError
 from ..options import UNSET
-from .redaction import clean_text, redact_url
+from .redaction import clean_text
 
 if TYPE_CHECKING:
     from .response import RawResponse, ResponseInfo
@@ -160,4 +160,4 @@ def no_json(target: Format, response: RawResponse) -> ResponseParseError:
 
 def place(response: ResponseInfo) -> str:
     """Return what was asked for, as it may be shown."""
-    return f"{response.request.method} {redact_url(response.request.url)}"
+    return f"{response.request.method} {response.request.shown_url}"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from ..errors import FrameworkException, RequestTimeout
 from ..retry import Failure, Retry, find_wait
 from .outcome import http_error
-from .redaction import redact_url
 from .retries import COST, COST_OF_TIMEOUT, describe, read_decision
 
 if TYPE_CHECKING:
@@ -308,7 +307,7 @@ class Race:
         self._logger.info(
             "%s %s: %s, request %d of %d now",
             request.method,
-            redact_url(request.url),
+            request.shown_url,
             why,
             len(self._runs),
             self._hedge.attempts,

@@ -18,7 +18,7 @@ from ..errors import (
 )
 from ..errors.call import KEPT_BODY
 from .formats import find_format
-from .redaction import clean_text, hide_secrets, redact_url, secrets_of
+from .redaction import clean_text, hide_secrets, secrets_in
 from .response import RawResponse
 from .shapes import is_mapping, is_sequence
 
@@ -137,7 +137,7 @@ def _parse_freely(response: RawResponse, whole: bytes) -> Any:
 def _describe(response: RawResponse, parsed: Any) -> str:
     request = response.request
     said = said_by(response, parsed)
-    text = f"{response.status} for {request.method} {redact_url(request.url)}"
+    text = f"{response.status} for {request.method} {request.shown_url}"
     return f"{text}: {said}" if said else text
 
 
@@ -154,7 +154,7 @@ def said_by(response: RawResponse, parsed: Any) -> str:
         said = _TAGS.sub(" ", parsed[:KEPT_BODY])
     else:
         said = next((text for text in islice(_messages(parsed), _MOST_VALUES) if text), "")
-    secrets = secrets_of(request.headers.items(), request.target)
+    secrets = secrets_in(request)
     return clean_text(hide_secrets(clean_text(said, KEPT_BODY), secrets), _MESSAGE_LENGTH)
 
 

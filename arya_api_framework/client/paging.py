@@ -18,7 +18,7 @@ from .encoding import as_pairs
 from .formats import Format, find_format
 from .links import absolute, check_stays
 from .page_position import Position, read_state, with_placed
-from .prepare import check_options
+from .prepare import check_options, path_secrets
 from .redaction import redact_url
 from .response import RawResponse
 from .shapes import is_mapping
@@ -137,7 +137,8 @@ class Walk:
         if position.url is not None:
             # The URL holds it all; parameters of the client are still added.
             options.pop("parameters", None)
-            options.pop("path_parameters", None)
+            # The server may have written them into it.
+            options["path_secrets"] = path_secrets(options.pop("path_parameters", None))
             if options.get("foreign"):
                 check_stays(path_text(self._path), position.url, self._method, "the next page")
             return self._method, position.url, options
@@ -217,7 +218,7 @@ class Walk:
         asked = page.response.history[0] if page.response.history else page.response
         if not asked.request.replayable:
             error = BodyNotReplayable("the next page wants the body again, but it is an iterator")
-            error.method, error.url = self._method, redact_url(asked.request.url)
+            error.method, error.url = self._method, asked.request.shown_url
             raise error
         before = position.before + vars(page).get("count", 0)
         if isinstance(step, str | URL):

@@ -17,7 +17,6 @@ from ..errors import (
 from ..retry import Failure, Retry, find_wait
 from .body import Body
 from .budget import end_of, exhausted_by
-from .redaction import redact_url
 from .retries import COST, COST_OF_TIMEOUT, describe, read_decision
 
 if TYPE_CHECKING:
@@ -137,5 +136,5 @@ class Persistence:
         return random.uniform(0, min(retry.max_backoff, doubled))
 
     def _tell(self, request: Request, what: str, wait: float) -> None:
-        url = redact_url(request.url)
+        url = request.shown_url
         self._logger.info("%s %s: %s, goes on in %.2f s", request.method, url, what, wait)

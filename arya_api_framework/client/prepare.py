@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from enum import Enum
 from typing import Any
+from urllib.parse import quote, quote_plus, unquote
 
 from multidict import CIMultiDict
 
@@ -49,16 +50,16 @@ from .placed import NO_AUTH_YET, AuthText, ClientText, KeyText
 from .redaction import redact_url
 from .request import Request, choose_content
 from .response import check_encoding
-from .shapes import is_mapping
+from .shapes import is_mapping, is_secret
 from .stream import check_stream
-from .url import Origin, PathTemplate, compile_path
+from .url import Encoded, Origin, PathTemplate, compile_path
 from .verbs import path_text
 
-__all__ = ["automatic_headers", "build_request", "check_options", "make_call"]
+__all__ = ["automatic_headers", "build_request", "check_options", "make_call", "path_secrets"]
 
 CALL_OPTIONS = RequestOptions.__optional_keys__ | {"raw", "response_format"}
 SEND_OPTIONS = SendOptions.__optional_keys__ | {"raw", "response_format"}
-_INTERNAL = {"stream", "watch"}
+_INTERNAL = {"stream", "watch", "path_secrets"}
 _KNOWN = CALL_OPTIONS | _INTERNAL
 POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
     "timeout": make_timeout,
@@ -84,6 +85,8 @@ POLICY_CHECKS: dict[str, Callable[[Any, Any], Any]] = {
 }
 _ABOUT_THE_CALL = frozenset({*POLICY_CHECKS, "watch"})
 _PLAIN = 10**18
+_SHOWN = frozenset({str, int, float, bool})
+"""The usual types of path values, which are no secrets."""
 _METHODS = "GET POST PUT PATCH DELETE HEAD OPTIONS".split()
 _METHOD = re.compile(r"[A-Za-z][A-Za-z0-9\-]*")
 
@@ -158,11 +161,16 @@ def build_request(
     shape = base + template.path or "/"
     target, written = shape, template.query
     values = options.get("path_parameters")
+    secrets: tuple[str, ...] = ()
     if values or template.fields:
         if values.__class__ is not dict and not is_mapping(values):
             values = dict(as_pairs("`path_parameters`", values or {}))
         target, written = template.fill(values, _encode_path_value)
         target = base + target or "/"
+        if not _SHOWN.issuperset(map(type, values.values())):
+            secrets = path_secrets(values)
+    elif template.origin is not None:
+        secrets = options.get("path_secrets", ())
     parameters = options.get("parameters")
     if parameters is not None or written:
         query = defaults.with_parameters(written, parameters)
@@ -195,7 +203,23 @@ def build_request(
             _set_media_type(headers, content.media_type, content.fixed, given)
         if compress is not None and body is not None:
             body = _compress(body, compress, headers)
-    return Request(method, origin, target, headers, body, shape)
+    request = Request(method, origin, target, headers, body, shape)
+    request.path_secrets = secrets
+    return request
+
+
+def path_secrets(values: object) -> tuple[str, ...]:
+    """Return the path values that are secrets, in each form that may be met; the longest first."""
+    found: set[str] = set()
+    for _, value in as_pairs("`path_parameters`", values or {}):
+        if isinstance(value, Encoded):
+            written = value.secrets
+        else:
+            written = (quote(encode_scalar(value), safe=""),) if is_secret(value) else ()
+        for one in written:
+            plain = unquote(one)
+            found.update((one, plain, quote(plain), quote_plus(plain)))
+    return tuple(sorted(found, key=len, reverse=True))
 
 
 def make_call(policy: Policy, request: Request, options: Any, *, sending: bool = False) -> Call:

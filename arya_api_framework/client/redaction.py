@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, unquote, unquote_plus
 
 from .shapes import is_mapping, is_model, is_sequence
+
+if TYPE_CHECKING:
+    from .request import Request
 
 __all__ = [
     "HIDDEN",
@@ -18,6 +21,7 @@ __all__ = [
     "is_credential",
     "is_safe_header",
     "redact_url",
+    "secrets_in",
     "secrets_of",
 ]
 
@@ -50,7 +54,9 @@ _USER = re.compile(
 )
 _CREDENTIAL = re.compile("auth|cookie|key|password|secret|session|token", re.IGNORECASE)
 _SHORTEST_SECRET = 6
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_SHORTEST_CREDENTIAL = 3
+# Those that turn the direction of what follows, or are not seen, make a text look like another.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 
 
 def is_safe_header(name: str) -> bool:
@@ -87,24 +93,27 @@ def _is_safe_pair(name: str, value: str) -> bool:
 
 
 def clean_text(text: str, limit: int = 2000) -> str:
-    """Return text without control characters, cut to `limit` characters."""
+    """Return text without characters that control or are not seen, cut to `limit` characters."""
     text = _CONTROLS.sub(" ", text).strip()
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def secrets_of(headers: Iterable[tuple[str, str]], target: str) -> list[str]:
+def secrets_of(
+    headers: Iterable[tuple[str, str]], target: str, in_path: Iterable[str] = ()
+) -> list[str]:
     """Return what a request carried that no text may show, the longest first.
 
     Args:
         headers: Its header fields: those outside the safe list count, their last word (the token
             behind `Bearer`), each cookie, and what is behind `Basic`.
         target: Its target: the values of the query count, save those of safe names.
+        in_path: The secrets of its path.
     """
-    found: set[str] = set()
+    found = {one for one in in_path if len(one) >= _SHORTEST_CREDENTIAL}
     for name, value in headers:
         if is_safe_header(name):
             continue
-        shortest = 3 if _CREDENTIAL.search(name) else _SHORTEST_SECRET
+        shortest = _SHORTEST_CREDENTIAL if _CREDENTIAL.search(name) else _SHORTEST_SECRET
         scheme, _, last = value.rpartition(" ")
         values = [value, last]
         if name.lower() == "cookie":
@@ -117,11 +126,17 @@ def secrets_of(headers: Iterable[tuple[str, str]], target: str) -> list[str]:
     for pair in target.partition("?")[2].split("&"):
         name, _, value = pair.partition("=")
         if name not in SAFE_PARAMETERS:
-            shortest = 3 if _CREDENTIAL.search(name) else _SHORTEST_SECRET
+            shortest = _SHORTEST_CREDENTIAL if _CREDENTIAL.search(name) else _SHORTEST_SECRET
             plain = {unquote(value), unquote_plus(value)}
             forms = {value, *plain, *map(quote_plus, plain)}
             found.update(one for one in forms if len(one) >= shortest)
     return sorted(found, key=len, reverse=True)
+
+
+def secrets_in(request: Request) -> list[str]:
+    """Return what a request carries that no text may show, the longest first."""
+    fields = ((name, str(value)) for name, value in request.headers.items())
+    return secrets_of(fields, request.target, request.path_secrets)
 
 
 def _decode_login(text: str) -> str:

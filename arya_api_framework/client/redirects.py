@@ -82,7 +82,9 @@ def follow(
             f"{response.status} wants the body again at {_show(origin, target)}, but it is an "
             "iterator, which can be sent once"
         )
-    return Request(method, origin, target, headers, body)
+    following = Request(method, origin, target, headers, body)
+    following.path_secrets = request.path_secrets  # The server may have written them again.
+    return following
 
 
 def _locate(response: ResponseInfo) -> tuple[Origin, str]:

@@ -12,7 +12,7 @@ from ..options import RequestOptions
 from ..streaming.multipart import split_shape
 from .body import Body, BytesBody, encode_text, file_body
 from .encoding import encode_header, encode_json
-from .redaction import is_safe_header, redact_url
+from .redaction import hide_secrets, is_safe_header, redact_url
 from .shapes import is_form, is_mapping, is_model, is_sequence
 from .url import Origin
 
@@ -34,9 +34,19 @@ class Request:
         body: The bytes, or the `Body` that gives them, `None` for none.
         template: The path with its fields not filled, such as `/v1/users/{id}`, for the names of
             logs and traces; `None` where nobody wrote one, as for a redirect.
+        path_secrets: What in the target is a secret of the path, and not shown.
     """
 
-    __slots__ = ("_state", "body", "headers", "method", "origin", "target", "template")
+    __slots__ = (
+        "_state",
+        "body",
+        "headers",
+        "method",
+        "origin",
+        "path_secrets",
+        "target",
+        "template",
+    )
 
     def __init__(
         self,
@@ -53,6 +63,7 @@ class Request:
         self.headers = headers
         self.body = body
         self.template = template
+        self.path_secrets: tuple[str, ...] = ()
 
     @property
     def state(self) -> dict[Any, Any]:
@@ -71,6 +82,12 @@ class Request:
     def url(self) -> str:
         """The absolute URL, as it is sent."""
         return self.origin.prefix + self.target
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as it may be shown: secrets of the path and values of the query hidden."""
+        url = self.url
+        return redact_url(hide_secrets(url, self.path_secrets) if self.path_secrets else url)
 
     @property
     def replayable(self) -> bool:
@@ -110,13 +127,14 @@ class Request:
         return curl_command(self)
 
     def __repr__(self) -> str:
-        return f"<Request {self.method} {redact_url(self.url)}>"
+        return f"<Request {self.method} {self.shown_url}>"
 
     def __copy__(self) -> Request:
         copy = Request(
             self.method, self.origin, self.target, self.headers.copy(), self.body, self.template
         )
         copy.state = dict(self.state)
+        copy.path_secrets = self.path_secrets
         return copy
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Request:
@@ -125,7 +143,7 @@ class Request:
 
     def __getstate__(self) -> tuple[None, dict[str, Any]]:
         """Return what a pickle may hold: nothing of the body, no header outside the safe list."""
-        shown = redact_url(self.url)
+        shown = self.shown_url
         safe = ((name, value) for name, value in self.headers.items() if is_safe_header(name))
         return None, {
             "method": self.method,
@@ -134,6 +152,7 @@ class Request:
             "headers": CIMultiDict(safe),
             "body": None,
             "template": self.template,
+            "path_secrets": (),
         }
 
 

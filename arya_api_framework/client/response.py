@@ -16,7 +16,7 @@ from yarl import URL
 
 from ..errors import ConfigurationError
 from .encoding import as_pairs, encode_json, is_field_value
-from .redaction import hide_in, is_safe_header, redact_url, secrets_of
+from .redaction import hide_in, is_safe_header, secrets_in
 
 if TYPE_CHECKING:
     from http.cookies import SimpleCookie
@@ -100,8 +100,7 @@ class ResponseInfo:
 
     def __repr__(self) -> str:
         return (
-            f"<{type(self).__name__} {self.status} {self.request.method} "
-            f"{redact_url(self.request.url)}>"
+            f"<{type(self).__name__} {self.status} {self.request.method} {self.request.shown_url}>"
         )
 
     def __copy__(self) -> Self:
@@ -111,7 +110,7 @@ class ResponseInfo:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a pickle may hold: no header outside the safe list, nothing of the body."""
-        secrets = secrets_of(self.request.headers.items(), self.request.target)
+        secrets = secrets_in(self.request)
         return {
             "status": self.status,
             "reason": hide_in(self.reason, secrets),
@@ -318,7 +317,7 @@ class RawResponse(ResponseInfo):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a pickle may hold: the content too, but no secret that it tells back."""
-        secrets = secrets_of(self.request.headers.items(), self.request.target)
+        secrets = secrets_in(self.request)
         return {
             **super().__getstate__(),
             "content": hide_in(self.content, secrets),

@@ -16,7 +16,6 @@ from ..errors.base import RetryStop, Sent
 from ..retry import Failure, Retry, find_wait
 from .body import Body
 from .outcome import http_error
-from .redaction import redact_url
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -203,9 +202,7 @@ class Retries:
 
     def _tell(self, error: FrameworkException, what: str) -> None:
         request = self._call.request
-        self._logger.info(
-            "%s %s: %s, %s", request.method, redact_url(request.url), describe(error), what
-        )
+        self._logger.info("%s %s: %s, %s", request.method, request.shown_url, describe(error), what)
 
 
 def _forget(error: BaseException | None) -> None:

@@ -32,7 +32,6 @@ from .faults import (
     reason_of,
     unknown_host,
 )
-from .redaction import redact_url
 from .request import Request
 from .sync_exchange import Exchange
 
@@ -119,7 +118,7 @@ def translate_body(
 
 def hush(error: BaseException, request: Request) -> None:
     """Take the values of the query from the texts of errors of requests and urllib3."""
-    target, shown = request.target, redact_url(request.target)
+    target, shown = request.target, request.shown_url.removeprefix(request.origin.prefix)
     for one in _reasons(error):
         if any(isinstance(arg, str) and target in arg for arg in one.args):
             one.args = tuple(

@@ -14,7 +14,6 @@ from .call import hide_what_was_sent
 from .checks import check_callback, check_progress, check_retry
 from .persistence import Persistence
 from .prepare import SEND_OPTIONS, check_options
-from .redaction import redact_url
 from .request import Request
 from .retries import is_step
 from .upload_source import Pieces, Source, make_source
@@ -207,7 +206,7 @@ class Transfer(ABC):
     def name_request(self, error: FrameworkException, request: Request) -> None:
         """Write on an error which request it belongs to, if nobody has."""
         if error.method is None:
-            error.method, error.url = request.method, redact_url(request.url)
+            error.method, error.url = request.method, request.shown_url
             error.args = (f"{error.method} {error.url}: {error}", *error.args[1:])
 
 

@@ -27,6 +27,7 @@ from ..tus import TUS_VERSION, TusServer
 from .body import encode_text
 from .formats import RAW
 from .links import absolute, check_stays
+from .prepare import path_secrets
 from .redaction import clean_text, redact_url
 from .request import Request
 from .response import RawResponse
@@ -219,6 +220,8 @@ class TusTransfer(Transfer):
     def _request(self, build: Build, method: str, url: str) -> Request:
         options = {n: value for n, value in self._build_options.items() if n not in _OF_PATH}
         request = build(method, url, **options)
+        # The server may have written them into its URL.
+        request.path_secrets = path_secrets(self._build_options.get("path_parameters"))
         request.headers["Tus-Resumable"] = TUS_VERSION
         return request
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, unquote
 
 from yarl import URL
@@ -16,7 +16,15 @@ from yarl import URL
 from ..errors import ConfigurationError
 from .redaction import redact_url
 
-__all__ = ["Encoded", "Origin", "PathTemplate", "compile_path", "encode_value", "parse_uri"]
+__all__ = [
+    "Encoded",
+    "Origin",
+    "PathTemplate",
+    "compile_path",
+    "encode_value",
+    "holds_dot_segment",
+    "parse_uri",
+]
 
 _FIELD = re.compile(r"\{([^{}/?]+)\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -30,7 +38,9 @@ _NUMBER = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)\.?$")
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
 _QUERY_SAFE = _PATH_SAFE + "?"
-_DOTS = (".", "..")
+# Split at what a proxy or server may take for an end of a segment once it has decoded it; some cut
+# `;parameters` off before they look for dots.
+_DOT_SEGMENT = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\;?#]|\Z)")
 _MAX_DECODINGS = 8
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -113,7 +123,8 @@ class PathTemplate:
     """
 
     __slots__ = (
-        "_count",
+        "_in_path",
+        "_in_query",
         "_is_mixed",
         "_names",
         "_path_format",
@@ -131,9 +142,9 @@ class PathTemplate:
         self.path = path
         self.query = query
         path_parts, query_parts = _FIELD.split(path), _FIELD.split(query)
-        self.fields: tuple[str, ...] = (*path_parts[1::2], *query_parts[1::2])
+        self._in_path, self._in_query = path_parts[1::2], query_parts[1::2]
+        self.fields: tuple[str, ...] = (*self._in_path, *self._in_query)
         self._names = dict.fromkeys(self.fields).keys()
-        self._count = len(path_parts) // 2
         self._path_format = _to_format(path_parts)
         self._query_format = _to_format(query_parts)
         # A field and what stands beside it in a segment could make a dot segment together.
@@ -157,16 +168,16 @@ class PathTemplate:
                 f"path {redact_url(self.text)!r} needs path_parameters {list(self.fields)}, "
                 f"got {list(values)}"
             )
-        encoded = [encode_value(name, encode(values[name])) for name in self.fields]
-        path = self._path_format % tuple(encoded[: self._count])
-        # Some servers cut `;parameters` off a segment before they look for dots.
-        if self._is_mixed and any(
-            _decode_fully(part).partition(";")[0] in _DOTS for part in path.split("/")
-        ):
+        path = self._path_format % tuple(
+            [encode_value(name, encode(values[name])) for name in self._in_path]
+        )
+        if self._is_mixed and holds_dot_segment(path):
             raise ConfigurationError(
                 f"path {redact_url(self.text)!r} is filled to one with a '.' or '..' segment"
             )
-        return path, self._query_format % tuple(encoded[self._count :])
+        return path, self._query_format % tuple(
+            [_encode_whole(name, encode(values[name])) for name in self._in_query]
+        )
 
 
 def _to_format(parts: list[str]) -> str:
@@ -213,38 +224,67 @@ def compile_path(text: str) -> PathTemplate:
 
 
 class Encoded(str):
-    """A value that is percent-encoded already, item by item, with delimiters between them."""
+    """A value that is percent-encoded already, item by item, with delimiters between them.
 
-    __slots__ = ()
+    Attributes:
+        secrets: Those of the items that are secrets, percent-encoded.
+    """
+
+    __slots__ = ("secrets",)
+
+    secrets: tuple[str, ...]
+
+    def __new__(cls, text: str, secrets: tuple[str, ...] = ()) -> Self:
+        """Keep what of the text is secret."""
+        made = super().__new__(cls, text)
+        made.secrets = secrets
+        return made
 
 
 def encode_value(name: str, value: str) -> str:
     """Return a path value as one percent-encoded segment (RFC 3986 2.1).
 
     Raises:
-        ConfigurationError: It is empty, a dot segment however often encoded, or holds a control
-            character.
+        ConfigurationError: It is empty, holds a control character, or a dot segment however often
+            encoded: proxies decode a path before they pass it on.
     """
     if _UNRESERVED.fullmatch(value) and value.strip("."):
         return value
+    if isinstance(value, Encoded):
+        return value
+    # Nothing else can be, or decode to, a dot.
+    if ("." in value or "%" in value) and holds_dot_segment(value):
+        raise ConfigurationError(
+            f"path parameter {name!r} holds a dot segment, which servers walk up"
+        )
+    return _encode_whole(name, value)
+
+
+def _encode_whole(name: str, value: str) -> str:
+    """Return a value percent-encoded whole."""
     if isinstance(value, Encoded):
         return value
     if not value:
         raise ConfigurationError(f"path parameter {name!r} is empty")
     if _CONTROL.search(value):
         raise ConfigurationError(f"path parameter {name!r} holds a control character")
-    if _decode_fully(value) in _DOTS:
-        raise ConfigurationError(f"path parameter {name!r} is a dot segment, which servers walk up")
     try:
         return quote(value, safe="")
     except UnicodeEncodeError:
         raise ConfigurationError(f"path parameter {name!r} is no valid text") from None
 
 
+def holds_dot_segment(text: str) -> bool:
+    """Return whether a '.' or '..' segment is in text, however often encoded.
+
+    Raises:
+        ConfigurationError: It is encoded so many times over that nobody knows.
+    """
+    return _DOT_SEGMENT.search(_decode_fully(text)) is not None
+
+
 def _encode_path(path: str, text: str) -> str:
-    decoded = _decode_fully(_FIELD.sub("x", path))
-    # Some servers cut `;parameters` off a segment before they look for dots.
-    if any(part.partition(";")[0] in _DOTS for part in re.split(r"[/\\]", decoded)):
+    if holds_dot_segment(_FIELD.sub("x", path)):
         raise ConfigurationError(f"path {redact_url(text)!r} holds a '.' or '..' segment")
     return _encode_literal(path, _PATH_SAFE)
 

@@ -31,7 +31,7 @@ from .formats import Format, find_format
 from .links import check_stays, with_names
 from .operation_place import Place, first_of, is_shown_by_303, monitor_of, read_state
 from .pace import Pace
-from .prepare import check_options
+from .prepare import check_options, path_secrets
 from .redaction import clean_text, redact_url
 from .response import RawResponse, ResponseInfo
 from .shapes import is_mapping
@@ -91,6 +91,7 @@ class Waiting:
         self._path: URLPath = None
         self._start: RawResponse | None = None
         self._place = Place()
+        self._path_secrets: tuple[str, ...] = ()
         self._asked_first = self._read_source(operation)
         self._last: Poll | None = None
         self._number = 0
@@ -106,6 +107,7 @@ class Waiting:
             operation = _as_response(self._model)
         if isinstance(operation, RawResponse):
             self._start = operation
+            self._path_secrets = operation.request.path_secrets
             return operation.request.url
         if is_mapping(operation):
             self._place = read_state(operation)
@@ -192,7 +194,9 @@ class Waiting:
             options["error_responses"] = {**(options.get("error_responses") or {}), **answers}
         if place.url is None:
             return method, self._path, options
-        options.pop("path_parameters", None)
+        # The server may have written them into it.
+        secrets = path_secrets(options.pop("path_parameters", None))
+        options["path_secrets"] = secrets or self._path_secrets
         if self._path is not None or place.is_over:
             options.pop("parameters", None)  # The URL holds them all.
         if options.get("foreign"):
@@ -370,7 +374,7 @@ def _failure(poll: Poll) -> OperationFailed:
     is_canceled = word.lower().startswith("cancel")
     status = _shown_status(poll)
     error = OperationFailed(
-        f"{request.method} {redact_url(request.url)}: the operation "
+        f"{request.method} {request.shown_url}: the operation "
         f"{'was canceled' if is_canceled else 'has failed'}: "
         f"{': '.join(part for part in (status, poll.message) if part) or 'it does not say why'}",
         response=body_of(poll) if poll.result is None else poll.result,
@@ -409,7 +413,7 @@ def _check_replayable(asked: ResponseInfo) -> None:
     request = asked.request
     if not request.replayable:
         error = BodyNotReplayable("the next call wants the body again, but it is an iterator")
-        error.method, error.url = request.method, redact_url(request.url)
+        error.method, error.url = request.method, request.shown_url
         raise error
 
 

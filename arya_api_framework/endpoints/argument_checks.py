@@ -109,7 +109,7 @@ def _check_body(declaration: Declaration, arguments: Iterable[Argument]) -> None
 def _check_kind(declaration: Declaration, argument: Argument) -> None:
     """Refuse an argument whose values do not fit its place."""
     name, marker, kinds = argument.name, argument.marker, argument.kinds
-    if isinstance(marker, Path | Query | Header) and "models" in kinds:
+    if isinstance(marker, Path | Query | Header | Cookie) and "models" in kinds:
         raise declaration.error(
             f"{name!r} is a list of objects, which no {argument.place} can hold; mark it as Body()"
         )
@@ -128,8 +128,12 @@ def _check_kind(declaration: Declaration, argument: Argument) -> None:
             encode_cookies([(argument.sent, "")])
     except ConfigurationError as error:
         raise declaration.error(str(error)) from error
-    if isinstance(marker, Cookie) and not kinds <= {"single", "any"}:
-        raise declaration.error(f"{name!r} is a cookie, which holds a single value")
+    is_joined = isinstance(marker, Cookie) and marker.explode is False
+    if isinstance(marker, Cookie) and not is_joined and not kinds <= {"single", "any"}:
+        raise declaration.error(
+            f"{name!r} is a cookie, which holds a single value; Cookie(explode=False) joins items "
+            "by commas"
+        )
     if isinstance(marker, Query):
         style = marker.style
         if style == "deepObject" and not kinds <= OBJECTS | {"any"}:

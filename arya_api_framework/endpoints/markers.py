@@ -31,6 +31,8 @@ __all__ = [
 
 PathStyle: TypeAlias = Literal["simple", "label", "matrix"]
 QueryStyle: TypeAlias = Literal["form", "spaceDelimited", "pipeDelimited", "deepObject"]
+HeaderStyle: TypeAlias = Literal["simple"]
+CookieStyle: TypeAlias = Literal["form"]
 
 _CONSTRAINTS = "gt ge lt le multiple_of min_length max_length pattern".split()
 
@@ -88,7 +90,11 @@ class Marker:
 def _check_style(style: object, styles: Any, what: str) -> None:
     known = get_args(styles)
     if style is not None and style not in known:
-        hint = near_miss(style, known) if isinstance(style, str) else ""
+        hint = ""
+        if isinstance(style, str):
+            # A start is a near miss as well: "pipe", "deep".
+            whole = next((one for one in known if style and one.startswith(style)), style)
+            hint = near_miss(whole, known)
         raise ConfigurationError(
             f"style of {what} must be one of {', '.join(known)}, got {style!r}{hint}"
         )
@@ -144,16 +150,35 @@ class Header(Marker):
     """A header field; underscores of the name of the argument become hyphens.
 
     Attributes:
+        style: How lists and objects are written: `"simple"`, the only one of headers.
         explode: Whether the names of an object are written as `name=value`.
     """
 
+    style: HeaderStyle | None = None
     explode: bool = False
+
+    def __post_init__(self) -> None:
+        Marker.__post_init__(self)
+        _check_style(self.style, HeaderStyle, "Header")
 
 
 @strict
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cookie(Marker):
-    """A cookie."""
+    """A cookie.
+
+    Attributes:
+        style: How lists and objects are written: `"form"`, the only one of cookies.
+        explode: Whether each item has a cookie of its own, which no list or object can have; with
+            `False` the items are joined by commas.
+    """
+
+    style: CookieStyle | None = None
+    explode: bool | None = None
+
+    def __post_init__(self) -> None:
+        Marker.__post_init__(self)
+        _check_style(self.style, CookieStyle, "Cookie")
 
 
 @strict

@@ -13,7 +13,7 @@ from ..options import Timeout
 from ..streaming.multipart import is_json_type
 from .argument import Argument
 from .markers import Body, File, Form, Header, Part, Path, Query
-from .styles import fields_of, write_header, write_path, write_query
+from .styles import fields_of, write_cookie, write_header, write_path, write_query
 
 __all__ = ["Put", "find_puts", "lay_over"]
 
@@ -170,9 +170,15 @@ def _header_writer(argument: Argument) -> Write:
 
 def _put_cookies(arguments: list[Argument]) -> list[Put]:
     names = _names(arguments)
+    # Others may be single values only.
+    joined = {one.name for one in arguments if getattr(one.marker, "explode", None) is False}
 
     def put(options: dict[str, Any], values: dict[str, Any]) -> None:
-        given = {sent: values[name] for name, sent in names if name in values}
+        given = {
+            sent: write_cookie(sent, values[name]) if name in joined else values[name]
+            for name, sent in names
+            if name in values
+        }
         options["cookies"] = _over("cookies", options.get("cookies"), given)
 
     return [put]

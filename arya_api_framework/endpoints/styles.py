@@ -12,11 +12,11 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from ..client.encoding import as_pairs, encode_scalar
-from ..client.shapes import is_mapping, is_model
-from ..client.url import Encoded, encode_value
+from ..client.shapes import is_mapping, is_model, is_secret
+from ..client.url import Encoded, encode_value, holds_dot_segment
 from ..errors import ConfigurationError
 
-__all__ = ["fields_of", "write_header", "write_path", "write_query"]
+__all__ = ["fields_of", "write_cookie", "write_header", "write_path", "write_query"]
 
 _SPACED = {"spaceDelimited": " ", "pipeDelimited": "|"}
 
@@ -48,6 +48,13 @@ def _items_of(value: object) -> list[Any] | None:
     return None
 
 
+def _parts_of(fields: list[tuple[str, Any]] | None, value: object) -> list[Any] | None:
+    """Return names and values of an object in turn, or the items of a list."""
+    if fields is None:
+        return _items_of(value)
+    return [part for pair in fields if pair[1] is not None for part in pair]
+
+
 def write_path(name: str, value: object, style: str, explode: bool) -> Encoded:
     """Return what a value of the path is, percent-encoded.
 
@@ -58,8 +65,20 @@ def write_path(name: str, value: object, style: str, explode: bool) -> Encoded:
         explode: Whether the items, or fields, are written one by one.
 
     Raises:
-        ConfigurationError: The value, or an item, is empty, a dot segment, or cannot be sent.
+        ConfigurationError: The value, or an item, is empty, holds a dot segment, or cannot be sent.
     """
+    written = _write_path(name, value, style, explode)
+    # What stands before and between the items could make one with them.
+    if holds_dot_segment(written):
+        raise ConfigurationError(
+            f"path parameter {name!r} holds a dot segment in style {style!r}, which servers walk up"
+        )
+    parts = [value, *(_items_of(value) or ()), *(one for _, one in fields_of(name, value) or ())]
+    secrets = [quote(encode_scalar(one), safe="") for one in parts if is_secret(one)]
+    return Encoded(written, tuple(secrets))
+
+
+def _write_path(name: str, value: object, style: str, explode: bool) -> str:
     what = f"path parameter {name!r}"
     key = quote(name, safe="")
     fields, items = fields_of(what, value), _items_of(value)
@@ -67,7 +86,7 @@ def write_path(name: str, value: object, style: str, explode: bool) -> Encoded:
         if value is None:
             raise ConfigurationError(f"{what} is None; it needs a value")
         start = {"simple": "", "label": ".", "matrix": f";{key}="}[style]
-        return Encoded(start + _segment(name, value))
+        return start + _segment(name, value)
     between = {"simple": ",", "label": ".", "matrix": ";"}[style] if explode else ","
     if fields is not None:
         equals = "=" if explode else ","
@@ -83,7 +102,7 @@ def write_path(name: str, value: object, style: str, explode: bool) -> Encoded:
     if not texts:
         raise ConfigurationError(f"{what} is empty")
     start = {"simple": "", "label": ".", "matrix": ";" if explode else f";{key}="}[style]
-    return Encoded(start + between.join(texts))
+    return start + between.join(texts)
 
 
 def _segment(name: str, value: object, between: str | None = None) -> str:
@@ -116,12 +135,13 @@ def write_query(
     if style == "deepObject":
         if fields is None:
             raise ConfigurationError(f"{what} must be an object, got a {type(value).__name__}")
-        return dict(_deep(name, fields))
+        try:
+            return dict(_deep(name, fields))
+        except RecursionError as error:
+            raise ConfigurationError(f"{what} is nested too deeply, or holds itself") from error
     if style not in _SPACED and explode is not False:
         return {name: value} if fields is None else dict(fields)
-    items = _items_of(value)
-    if fields is not None:
-        items = [part for pair in fields if pair[1] is not None for part in pair]
+    items = _parts_of(fields, value)
     if items is None:
         return {name: value}
     if not items:
@@ -131,6 +151,10 @@ def write_query(
 
 def _deep(name: str, fields: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, Any]]:
     for key, value in fields:
+        if "[" in key or "]" in key:
+            raise ConfigurationError(
+                f"parameter {name!r} has a field {key!r}, whose brackets would name another one"
+            )
         inner = f"{name}[{key}]"
         deeper = fields_of(f"parameter {inner!r}", value)
         if deeper is None:
@@ -156,18 +180,42 @@ def write_header(name: str, value: object, explode: bool) -> Any:
     """Return the value of a header field: items between commas.
 
     Raises:
-        ConfigurationError: An item holds a comma, or cannot be sent.
+        ConfigurationError: An item could not be told apart, as it is empty, or holds a comma or a
+            blank at its start or end (RFC 9110 5.6.1); or it cannot be sent.
     """
     what = f"header {name!r}"
     fields = fields_of(what, value)
-    items = _items_of(value)
-    if fields is not None:
-        items = [part for pair in fields if pair[1] is not None for part in pair]
+    items = _parts_of(fields, value)
     if items is None:
         return value
     texts = [encode_scalar(one, f"an item of {what}") for one in items]
     if any("," in text for text in texts):
         raise ConfigurationError(f"an item of {what} holds ',', which stands between the items")
+    if any(text != text.strip(" \t") for text in texts):
+        raise ConfigurationError(
+            f"an item of {what} holds a blank at its start or end, which servers strip"
+        )
     if fields is not None and explode:
-        texts = [f"{one}={inner}" for one, inner in zip(texts[::2], texts[1::2], strict=True)]
+        names = texts[::2]
+        if any("=" in one for one in names):
+            raise ConfigurationError(f"a name in {what} holds '=', which stands behind the names")
+        texts = [f"{one}={inner}" for one, inner in zip(names, texts[1::2], strict=True)]
+    else:
+        names = texts
+    if not all(names):
+        raise ConfigurationError(f"an item of {what} is empty, which servers leave out")
     return ",".join(texts) or None
+
+
+def write_cookie(name: str, value: object) -> Any:
+    """Return the value of a cookie: items between commas, `None` for none.
+
+    Raises:
+        ConfigurationError: An item cannot be sent.
+    """
+    what = f"cookie {name!r}"
+    items = _parts_of(fields_of(what, value), value)
+    if items is None:
+        return value
+    # The comma stays as it is, though RFC 6265 4.1.1 would not have it: servers split at it.
+    return _joined(what, items, None) if items else None

@@ -111,7 +111,7 @@ class Parameters:
         made |= _required(is_path or (argument.is_required and not argument.may_be_unset))
         if marker.deprecated:
             made["deprecated"] = True
-        is_form = style is None and place == "query"  # As OpenAPI takes it.
+        is_form = style is None and place in ("query", "cookie")  # As OpenAPI takes it.
         if style is not None:
             made["style"] = style
         if style == "deepObject":

@@ -149,6 +149,8 @@ UNSENDABLE: list[Any] = [
     pytest.param(10**5000, id="a number of 5001 digits"),
     Numbers([1]),
     Broken(value=1),
+    Decimal("NaN"),
+    Decimal("-Infinity"),
 ]
 
 

@@ -3,7 +3,7 @@
 import io
 import json
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
@@ -14,7 +14,15 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import Field, RootModel, Secret, SecretBytes, SecretStr, field_serializer
+from pydantic import (
+    Field,
+    RootModel,
+    Secret,
+    SecretBytes,
+    SecretStr,
+    TypeAdapter,
+    field_serializer,
+)
 
 from arya_api_framework import BaseModel, Form
 from arya_api_framework.client.encoding import encode_json
@@ -145,6 +153,42 @@ def test_secrets_in_a_body_are_sent_as_their_values() -> None:
     }
 
 
+class Order(BaseModel):
+    """An iterator beside a secret."""
+
+    items: Iterable[int]
+    code: SecretStr
+
+
+class Codes(BaseModel):
+    """An iterator of secrets."""
+
+    codes: Iterable[SecretStr]
+
+
+def test_iterators_beside_a_secret_are_sent_whole() -> None:
+    """Though they can be read once, and secrets take a second time."""
+    order = Order(items=iter([1, 2]), code=SecretStr("c"))
+    assert json.loads(encode_json(order)) == {"items": [1, 2], "code": "c"}
+    body = {"items": (n for n in range(3)), "code": SecretStr("c")}
+    assert json.loads(encode_json([body])) == [{"items": [0, 1, 2], "code": "c"}]
+    secrets = TypeAdapter(Iterable[SecretStr]).validate_python(["a", "b"])
+    assert json.loads(encode_json(secrets)) == ["a", "b"]
+    secrets = TypeAdapter(Iterable[SecretStr]).validate_python(["a"])
+    with pytest.raises(ConfigurationError, match="an iterator in a JSON body holds secrets"):
+        encode_json({"secrets": secrets})
+    with pytest.raises(ConfigurationError, match="make it a list"):
+        encode_json(Codes(codes=iter([SecretStr("a")])))
+    assert json.loads(encode_json(Codes(codes=iter([])))) == {"codes": []}
+
+
+async def test_an_endpoint_sends_iterators_and_secrets(kind: Kind, server: Server) -> None:
+    """What a server reads is what was given."""
+    client = kind.client(server.url)
+    await client.post("/echo", body=Order(items=(n for n in (1, 2)), code=SecretStr("c")))
+    assert server.log[-1].json() == {"items": [1, 2], "code": "c"}
+
+
 def _endless() -> Any:
     loop: list[Any] = []
     loop.append(loop)
@@ -238,6 +282,31 @@ class Measured(BaseModel):
 
     value: float
     rest: list[float | None] = Field(default_factory=list)
+
+
+class Priced(BaseModel):
+    """A model with a decimal number."""
+
+    price: Decimal = Field(allow_inf_nan=True)
+
+
+class Named(BaseModel, ser_json_inf_nan="strings"):
+    """A model that is told to write names."""
+
+    value: float
+    price: Decimal = Field(allow_inf_nan=True)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "sNaN"])
+def test_a_decimal_that_is_no_number_is_refused(text: str) -> None:
+    """As a float is, though pydantic would write its name."""
+    value = Decimal(text)
+    for body in (value, [value], {"a": [{1: value}]}, Priced(price=value), (value,)):
+        with pytest.raises(ConfigurationError, match="does not serialise"):
+            encode_json(body)
+    told = encode_json(Named(value=math.nan, price=value))
+    assert json.loads(told) == {"value": "NaN", "price": text}
+    assert json.loads(encode_json([text, Decimal(1)])) == [text, "1"]
 
 
 class Lenient(Measured, ser_json_inf_nan="null"):

@@ -104,6 +104,7 @@ def test_only_headers_on_a_list_are_shown(name: str, safe: bool) -> None:
 def test_text_is_cleaned_and_cut() -> None:
     """Controls, line ends of every kind and length cannot disturb a log."""
     assert clean_text(" a\x00\x1b[1m\r\n\x85\u2028b\x9b ") == "a [1m b"
+    assert clean_text("pay\u202e\u2066 \u200bfdp\u200f.exe\ufeff") == "pay   fdp .exe"
     assert clean_text("x" * 10, 5) == "xxxx…"
     assert clean_text("x" * 5, 5) == "xxxxx"
 

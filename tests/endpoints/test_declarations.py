@@ -57,6 +57,8 @@ class Odd:
 # What a type checker would refuse.
 a_path: Any = Path
 a_query: Any = Query
+a_header: Any = Header
+a_cookie: Any = Cookie
 by: Any = ByStatus
 
 Declare = Callable[[], Any]
@@ -113,6 +115,8 @@ def mapping(self: Any, a: dict[str, int]) -> int: ...
 def many_in_query(self: Any, a: list[User]) -> int: ...
 def inside(self: Any, a: Annotated[int, Query] | None = None) -> int: ...
 def list_cookie(self: Any, a: Annotated[list[str], Cookie]) -> int: ...
+def exploded_cookie(self: Any, a: Annotated[list[str], Cookie(explode=True)]) -> int: ...
+def objects_cookie(self: Any, a: Annotated[list[User], Cookie(explode=False)]) -> int: ...
 def deep_list(self: Any, a: Annotated[list[str], Query(style="deepObject")]) -> int: ...
 def spaced(self: Any, a: Annotated[str, Query(style="spaceDelimited")]) -> int: ...
 def whole_alias(self: Any, a: Annotated[User, Query(alias="b")]) -> int: ...
@@ -199,6 +203,14 @@ def positional_result(self: Any, result: int) -> str:
         ),
         (lambda: client()(inside), "inside: 'a' has its marker inside of its type; write Annot"),
         (lambda: client()(list_cookie), "list_cookie: 'a' is a cookie, which holds a single value"),
+        (
+            lambda: client()(exploded_cookie),
+            r"exploded_cookie: 'a' is a cookie, .*; Cookie\(explode=False\) joins items by commas",
+        ),
+        (
+            lambda: client()(objects_cookie),
+            "objects_cookie: 'a' is a list of objects, which no cookie",
+        ),
         (
             lambda: client()(deep_list),
             "deep_list: 'a' has style='deepObject', which is for objects",
@@ -309,6 +321,12 @@ def test_declarations_that_make_no_request(declare: Declare, said: str) -> None:
         ),
         (lambda: a_path(style=5), "style of Path must be one of simple, label, matrix, got 5"),
         (lambda: a_query(style="deepobject"), "; did you mean 'deepObject'"),
+        (lambda: a_query(style="deep"), "; did you mean 'deepObject'"),
+        (lambda: a_query(style="space"), "; did you mean 'spaceDelimited'"),
+        (lambda: a_query(style="pipe"), "; did you mean 'pipeDelimited'"),
+        (lambda: a_query(style=""), "deepObject, got ''$"),
+        (lambda: a_cookie(style="simple"), "style of Cookie must be one of form, got 'simple'"),
+        (lambda: a_header(style="form"), "style of Header must be one of simple, got 'form'"),
         (
             lambda: a_query(style="pipeDelimited", explode=True),
             "joins the items, and explode=True doe",

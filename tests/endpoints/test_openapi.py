@@ -1016,6 +1016,21 @@ def test_deprecated_objects_in_queries() -> None:
         ),
         (Annotated[str, Cookie], SECRET, {"name": "x", "in": "cookie", "schema": TEXT}),
         (
+            Annotated[str, Cookie(style="form", explode=True)],
+            SECRET,
+            {"name": "x", "in": "cookie", "style": "form", "schema": TEXT},
+        ),
+        (
+            Annotated[str, Cookie(explode=False)],
+            SECRET,
+            {"name": "x", "in": "cookie", "explode": False, "schema": TEXT},
+        ),
+        (
+            Annotated[str, Header(alias="X-Token", style="simple")],
+            SECRET,
+            {"name": "X-Token", "in": "header", "style": "simple", "schema": TEXT},
+        ),
+        (
             Annotated[str, Query(alias="access_token")],
             SECRET,
             {"name": "access_token", "in": "query", "schema": TEXT},

@@ -116,6 +116,8 @@ class Placeholder:
         deep: Annotated[dict[str, str], Query(style="deepObject")],
         language: Annotated[str, Header(alias="Accept-Language")] = "de",
         theme: Annotated[str, Cookie()] = "dark",
+        colors: Annotated[list[int], Cookie(style="form", explode=False)] = [1, 2],  # noqa: B006
+        size: Annotated[dict[str, str], Cookie(explode=False)] = {"w": "s"},  # noqa: B006
     ) -> dict[str, Any]: ...
 
     @shared
@@ -216,6 +218,17 @@ def made(kind: Kind, server: Server, kept: Kept) -> Any:
     client = cls(server.url, hooks=[kept], retry=None)
     kind.wrap(client)  # Closes it.
     return client
+
+
+async def test_lists_in_cookies_are_read_back(kind: Kind, server: Server, kept: Kept) -> None:
+    """That library splits at the commas, which stay as they are for it."""
+    client = made(kind, server, kept)
+    where = Where(city="Kiel", tags=["a"])
+    await kind.call(client.search, where, codes=[1], deep={"x": "1"}, colors=[7, 8, 9])
+    [read] = server.log
+    assert read.headers["Cookie"] == "theme=dark; colors=7,8,9; size=w,s"
+    found = opened(client.openapi()).unmarshal_request(as_request(server, read))
+    assert found.parameters.cookie == {"theme": "dark", "colors": [7, 8, 9], "size": {"w": "s"}}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from arya_api_framework import BaseModel
 from arya_api_framework.client.url import compile_path, encode_value
-from arya_api_framework.endpoints.styles import write_header, write_path, write_query
+from arya_api_framework.endpoints.styles import write_cookie, write_header, write_path, write_query
 from arya_api_framework.errors import ConfigurationError
 
 TEXT, LIST, OBJECT = "blue", ["blue", "black", "brown"], {"R": 100, "G": 200, "B": 150}
@@ -153,6 +153,18 @@ def test_table_of_headers(explode: bool, array: str, obj: str) -> None:
     assert write_header("X-Color", [], explode) is None
 
 
+def test_table_of_cookies() -> None:
+    """The table of OpenAPI, for cookies, where nothing is exploded."""
+    assert write_cookie("color", TEXT) == TEXT
+    assert write_cookie("color", LIST) == "blue,black,brown"
+    assert write_cookie("color", OBJECT) == "R,100,G,200,B,150"
+    assert write_cookie("color", Color(R=100, G=200, B=150)) == "R,100,G,200,B,150"
+    assert write_cookie("color", []) is None
+    assert write_cookie("color", ["a;b", "c,d", None, "é"]) == "a%3Bb,c%2Cd,%C3%A9"
+    with pytest.raises(ConfigurationError, match="an item of cookie 'color' is a list, but must"):
+        write_cookie("color", [[1]])
+
+
 def test_items_are_encoded_one_by_one() -> None:
     """What stands between items is never taken for a part of one."""
     assert write_path("x", ["a,b", "c/d", "e;f"], "simple", False) == "a%2Cb,c%2Fd,e%3Bf"
@@ -215,6 +227,26 @@ def test_path_values_that_are_refused(style: str, explode: bool, value: Any) -> 
         write_path("x", value, style, explode)
 
 
+@pytest.mark.parametrize("style", ["simple", "label", "matrix"])
+@pytest.mark.parametrize("explode", [False, True])
+@pytest.mark.parametrize("value", ["../admin", ["../admin?x"], ["a", "b/..;x"], {"a": "b/../c"}])
+def test_path_values_that_walk(style: str, explode: bool, value: Any) -> None:
+    """Nor behind a proxy that decodes what it passes on, in which they would be segments."""
+    with pytest.raises(ConfigurationError, match=r"path parameter 'x' holds"):
+        write_path("x", value, style, explode)
+
+
+@pytest.mark.parametrize("value", ["/admin", ["a/", "/b"], ["/a"], {"/a": "b"}])
+def test_dots_of_the_label_style(value: Any) -> None:
+    """A dot of the style is none of the value, and makes a dot segment with it."""
+    text = "'x' holds a dot segment in style 'label'"
+    with pytest.raises(ConfigurationError, match=text):
+        write_path("x", value, "label", explode=True)
+    with pytest.raises(ConfigurationError, match="'x' holds a dot segment"):
+        write_path("x", "./admin", "label", explode=False)
+    assert write_path("x", ".hidden", "label", explode=False) == "..hidden"
+
+
 def test_other_values_that_are_refused() -> None:
     """What cannot be told apart afterwards is not sent, and no value is shown."""
     with pytest.raises(ConfigurationError, match=r"path parameter 'x' holds '\.', which stands"):
@@ -233,12 +265,62 @@ def test_other_values_that_are_refused() -> None:
         write_query("x", [{"a": 1}], "form", False)
 
 
+@pytest.mark.parametrize("key", ["x][admin", "[", "a]"])
+def test_brackets_in_deep_objects(key: str) -> None:
+    """A field with brackets would be a field of a field."""
+    for value in ({key: "1"}, {"a": {key: "1"}}):
+        with pytest.raises(ConfigurationError, match="whose brackets would name another"):
+            write_query("f", value, "deepObject", None)
+
+
+def test_objects_that_hold_themselves() -> None:
+    """They are refused in any style."""
+    loop: dict[str, Any] = {}
+    loop["a"] = loop
+    with pytest.raises(ConfigurationError, match="'f' is nested too deeply, or holds itself"):
+        write_query("f", loop, "deepObject", None)
+    with pytest.raises(ConfigurationError, match="nested too deeply, or holds itself"):
+        of_query(write_query("f", loop, "form", None))
+    with pytest.raises(ConfigurationError, match="an item of parameter 'f'"):
+        write_query("f", loop, "form", False)
+    with pytest.raises(ConfigurationError):
+        write_path("f", loop, "simple", explode=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "explode", "text"),
+    [
+        ([""], False, "an item of header 'X' is empty"),
+        (["a", "", "b"], True, "an item of header 'X' is empty"),
+        ({"a": ""}, False, "an item of header 'X' is empty"),
+        ({"": "a"}, True, "an item of header 'X' is empty"),
+        (["a ", "b"], False, "a blank at its start or end"),
+        (["a", "\tb"], False, "a blank at its start or end"),
+        ({"a": " b"}, True, "a blank at its start or end"),
+        ({"a=b": "c"}, True, "a name in header 'X' holds '='"),
+    ],
+)
+def test_header_items_that_servers_read_otherwise(value: Any, explode: bool, text: str) -> None:
+    """RFC 9110 5.6.1: blanks are stripped, and empty items left out."""
+    with pytest.raises(ConfigurationError, match=text):
+        write_header("X", value, explode)
+
+
+def test_header_items_that_are_read_as_they_are() -> None:
+    """Blanks inside, and an equals sign behind the first."""
+    assert write_header("X", {"a": "b=c", "d": ""}, explode=True) == "a=b=c,d="
+    assert write_header("X", {"a=b": "c d"}, explode=False) == "a=b,c d"
+    assert write_header("X", ["a b", "="], explode=True) == "a b,="
+
+
 def test_what_is_encoded_already_stays_in_its_segment() -> None:
     """A template takes it as it is, but never where it makes a dot segment."""
     values = {"id": write_path("id", ["a/b", "c"], "simple", False)}
     assert compile_path("/x/{id}").fill(values, str.__str__) == ("/x/a%252Fb%2Cc", "")
     assert compile_path("/x/{id}").fill(values, lambda one: one) == ("/x/a%2Fb,c", "")
     assert encode_value("id", values["id"]) is values["id"]
+    in_query = compile_path("/x?of={id}")
+    assert in_query.fill(values, lambda one: one) == ("/x", "of=a%2Fb,c")
     matrix = {"id": write_path("id", "x", "matrix", False)}
     with pytest.raises(ConfigurationError, match=r"is filled to one with a '\.' or '\.\.' segment"):
         compile_path("/x/..{id}").fill(matrix, lambda one: one)
@@ -267,5 +349,6 @@ def test_items_come_back(items: list[str]) -> None:
 def test_fields_come_back(fields: dict[str, str]) -> None:
     """The same of the fields of objects."""
     assert dict(parse_qsl(of_query(write_query("x", fields, None, None)))) == fields
+    assume(not {"[", "]"} & {*"".join(fields)})
     deep = dict(parse_qsl(of_query(write_query("x", fields, "deepObject", None))))
     assert deep == {f"x[{name}]": value for name, value in fields.items()}
