@@ -101,7 +101,7 @@ def _openapi(
         return document
     import json
 
-    return json.dumps(document, indent=indent, ensure_ascii=False)
+    return json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
 
 
 def endpoints_of(cls: type[Any]) -> dict[str, Any]:

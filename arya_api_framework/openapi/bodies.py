@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..endpoints.markers import Body
 from .forms import JSON, MARKERS, OCTETS, form_content
-from .parameters import described_schema
+from .parameters import described_schema, schema_of
 from .schemas import Schema, Schemas, members_of, without_null
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def request_body(
     may_be_none = first.default is None or (
         marker.raw and type(None) in members_of(first.annotation)
     )
-    schema = schemas.add(first.annotation, "serialization")
+    schema = schema_of(first, schemas)
 
     def finish() -> None:
         about = marker.description or schema.pop("description", None) or described.get(first.name)
@@ -84,7 +84,7 @@ def _raw(argument: Argument, schema: Schema, media_type: str | None) -> dict[str
 def _object(bodies: list[Argument], schemas: Schemas, described: Mapping[str, str]) -> Schema:
     """Return the schema of an object with a property of each argument."""
     made: Schema = {"type": "object", "properties": {}}
-    places = [(one, schemas.add(one.annotation, "serialization")) for one in bodies]
+    places = [(one, schema_of(one, schemas)) for one in bodies]
     # Defaults are sent, too.
     required = [one.sent for one in bodies if not one.may_be_unset]
     if required:
@@ -92,7 +92,8 @@ def _object(bodies: list[Argument], schemas: Schemas, described: Mapping[str, st
 
     def finish() -> None:
         for one, place in places:
-            made["properties"][one.sent] = described_schema(one, place, described.get(one.name))
+            about = described.get(one.name)
+            made["properties"][one.sent] = described_schema(one, place, about, schemas)
 
     schemas.later(finish)
     return made

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..client.node import Node
-from ..client.redaction import redact_url
+from ..client.redaction import is_credential, redact_url
 from ..client.server_variables import variable_names
 from ..endpoints.endpoint import Endpoint
 from ..errors import ConfigurationError
@@ -145,7 +145,7 @@ class _Paths:
         Paths that differ in the names of their fields are one path (OpenAPI 4.8.8.2).
         """
         target = find_target(part.prefix, path)
-        return target, self._names.setdefault(target.shape, target.path)
+        return target, self._names.setdefault(target.shape, target.unique_path)
 
     def _put(self, path: str, method: str, operation: dict[str, Any]) -> None:
         # Methods that OpenAPI has no place for stand in an extension.
@@ -216,7 +216,9 @@ def _servers(config: ClientConfig) -> list[dict[str, Any]]:
         given = config.server_variables.get(name)
         one = given if isinstance(given, ServerVariable) else ServerVariable(default=given)
         # OpenAPI needs a default; one that the user must give is empty, or the first that may be.
-        default = one.default if one.default is not None else next(iter(one.enum), "")
+        default = None if is_credential(name) else one.default
+        if default is None:
+            default = next(iter(one.enum), "")
         variables[name] = {"default": default}
         if one.enum:
             variables[name]["enum"] = list(one.enum)

@@ -11,7 +11,7 @@ from ..client.form_values import shape_of
 from ..client.shapes import is_mapping
 from ..endpoints.markers import File, Form, Part, QueryStyle
 from .objects import Field, fields_of, leaves_of
-from .parameters import described_schema
+from .parameters import described_schema, schema_of
 from .schemas import Schema, Schemas, is_nullable, members_of, without_null
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def form_content(
     # Beside others it is the values of a model alone that count.
     encodings, files = _noted(alone.annotation) if alone and alone.is_whole else ({}, set[str]())
     is_multipart = bool(files) or any(isinstance(one.marker, File | Part) for one in arguments)
-    places = [(one, schemas.add(one.annotation, "serialization")) for one in arguments]
+    places = [(one, schema_of(one, schemas)) for one in arguments]
     made: dict[str, Any] = {}
 
     def finish() -> None:
@@ -90,9 +90,8 @@ class _Form:
             encoding, schema = None, {**schema, **notes}
         else:
             encoding, schema = marker.encoding, without_null(place)
-        self._put(
-            Field(argument.sent, described_schema(argument, schema, about), is_required), encoding
-        )
+        schema = described_schema(argument, schema, about, self._schemas)
+        self._put(Field(argument.sent, schema, is_required), encoding)
 
     def add_whole(
         self,

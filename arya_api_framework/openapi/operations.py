@@ -6,10 +6,12 @@ import inspect
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
 
 from typing_extensions import get_type_hints
 
 from ..client.encoding import as_pairs
+from ..client.redaction import is_credential
 from ..client.url import compile_path
 from ..pagination import Pagination
 from .bodies import request_body
@@ -47,6 +49,22 @@ class Target(NamedTuple):
     def shape(self) -> str:
         """The path without the names of its fields, by which servers tell paths apart."""
         return _FIELD.sub("{}", self.path)
+
+    @property
+    def unique_path(self) -> str:
+        """The path, in which names of fields that are there already have a number."""
+        names = set(self.fields)
+        seen: set[str] = set()
+
+        def name(match: re.Match[str]) -> str:
+            found, number = match[1], 1
+            while found in seen or (number > 1 and found in names):
+                number += 1
+                found = f"{match[1]}{number}"
+            seen.add(found)
+            return f"{{{found}}}"
+
+        return _FIELD.sub(name, self.path)
 
     @property
     def in_query(self) -> dict[str, str]:
@@ -183,7 +201,9 @@ class Operations:
         return made
 
     def _parameters(self, target: Target, path: str, described: Mapping[str, str]) -> Parameters:
-        renamed = dict(zip(target.fields, _FIELD.findall(path), strict=True))
+        renamed: dict[str, list[str]] = {}
+        for field, called in zip(target.fields, _FIELD.findall(path), strict=True):
+            renamed.setdefault(field, []).append(called)
         return Parameters(self._schemas, renamed, target.in_query, described)
 
     def _add_rest(
@@ -192,8 +212,11 @@ class Operations:
         """Add what the path alone says."""
         parameters.add_path(target.fields, hints or {})
         for name, value in target.query:
-            is_field = _FIELD.search(value) is not None
-            schema = {"type": "string"} if is_field else {"type": "string", "const": value}
+            schema = {"type": "string"}
+            # Some servers take a `;` for another `&`.
+            is_secret = is_credential(unquote(name)) or ";" in value
+            if not is_secret and _FIELD.search(value) is None:
+                schema["const"] = value
             parameters.add_plain(name, "query", schema, required=True)
 
     def _put_parameters(self, made: dict[str, Any], parameters: Parameters) -> None:

@@ -12,13 +12,14 @@ from ..client.encoding import format_http_date
 from ..client.redaction import is_credential, is_safe_header
 from ..endpoints.markers import Cookie, Header, Path, Query
 from ..options import UNSET
+from .cleaning import is_password, is_public
 from .objects import leaves_of
 from .schemas import Schema, Schemas, dumped, either, is_nullable, members_of, without_null
 
 if TYPE_CHECKING:
     from ..endpoints.argument import Argument
 
-__all__ = ["Parameters", "described_schema"]
+__all__ = ["Parameters", "described_schema", "schema_of"]
 
 _NONE: Mapping[str, Any] = {}
 
@@ -28,7 +29,8 @@ class Parameters:
 
     Args:
         schemas: Those of the document.
-        renamed: What the fields of the path are called in the document, by their names.
+        renamed: What the fields of the path are called in the document, by their names; one that is
+            there twice has two.
         in_query: The fields that stand in the query of the path.
         described: What the docstring says of each argument.
     """
@@ -36,7 +38,7 @@ class Parameters:
     def __init__(
         self,
         schemas: Schemas,
-        renamed: Mapping[str, str],
+        renamed: Mapping[str, list[str]],
         in_query: Mapping[str, str],
         described: Mapping[str, str],
     ) -> None:
@@ -50,11 +52,14 @@ class Parameters:
         """Add the arguments that are parameters."""
         for one in arguments:
             if isinstance(one.marker, Path):
+                if one.sent in self._in_query:
+                    self._made.append(self._of(one, self._in_query[one.sent]))
+                    continue
                 # What fills the path of a sub-client above is nowhere, where that is not above.
-                if one.sent in self._renamed or one.sent in self._in_query:
-                    self._made.append(self._of(one))
+                for name in self._renamed.get(one.sent, ()):
+                    self._made.append(self._of(one, name))
             elif isinstance(one.marker, Query | Header | Cookie):
-                self._made.append(self._of(one))
+                self._made.append(self._of(one, one.sent))
 
     def add_path(self, names: Iterable[str], hints: Mapping[str, Any] = _NONE) -> None:
         """Add fields of the path that no marked argument stands for.
@@ -66,7 +71,8 @@ class Parameters:
         for name in names:
             schema = self._schemas.add(hints.get(name, str), "serialization")
             about = self._described.get(name)
-            self.add_plain(self._renamed[name], "path", schema, required=True, about=about)
+            for called in self._renamed[name]:
+                self.add_plain(called, "path", schema, required=True, about=about)
 
     def add_plain(
         self,
@@ -95,16 +101,14 @@ class Parameters:
                     other["schema"] = either((other["schema"], one["schema"]))
         return list(found.values())
 
-    def _of(self, argument: Argument) -> tuple[dict[str, Any], bool, str | None]:
+    def _of(self, argument: Argument, name: str) -> tuple[dict[str, Any], bool, str | None]:
         marker: Any = argument.marker
-        place, name = argument.place, argument.sent
+        place = argument.place
         is_path = place == "path"
         style = getattr(marker, "style", None)
         explode = getattr(marker, "explode", None)
-        if is_path and name in self._in_query:
-            place, name, style, explode = "query", self._in_query[name], None, None
-        elif is_path:
-            name = self._renamed[name]
+        if is_path and argument.sent in self._in_query:
+            place, style, explode = "query", None, None
         made: dict[str, Any] = {"name": name, "in": place}
         if marker.description:
             made["description"] = marker.description
@@ -118,11 +122,9 @@ class Parameters:
             made["explode"] = True
         elif explode is not None and explode != (style == "form" or is_form):
             made["explode"] = explode
-        schema = self._schemas.add(_as_sent(argument), "serialization")
+        schema = schema_of(argument, self._schemas)
         made["schema"] = schema
-        default = default_of(argument)
-        if default is not UNSET and may_show(argument):
-            self._schemas.later(lambda: schema.update(default=default))
+        self._schemas.later(lambda: schema.update(_default(argument, schema, self._schemas)))
         about = self._described.get(argument.name)
         return made, place == "query" and argument.is_whole, about
 
@@ -147,6 +149,11 @@ class Parameters:
             )
             for one in fields
         ]
+
+
+def schema_of(argument: Argument, schemas: Schemas) -> Schema:
+    """Return what will be the schema of an argument, without values that may be credentials."""
+    return schemas.add(_as_sent(argument), "serialization", is_secret=not _may_show(argument))
 
 
 def _as_sent(argument: Argument) -> Any:
@@ -187,39 +194,44 @@ def _required(is_required: bool) -> dict[str, bool]:
     return {"required": True} if is_required else {}
 
 
-def described_schema(argument: Argument, schema: Schema, about: str | None) -> Schema:
+def described_schema(
+    argument: Argument, schema: Schema, about: str | None, schemas: Schemas
+) -> Schema:
     """Return the schema of a property with what is said of its argument.
 
     Args:
         argument: The argument.
         schema: The schema of its type.
         about: What is said of it elsewhere, where neither its marker nor its field says it.
+        schemas: The schemas of the document, finished.
     """
-    default = default_of(argument) if may_show(argument) else UNSET
     about = argument.marker.description or schema.get("description") or about
     # A reference may have others beside it (JSON Schema 2020-12 8.2.3.1).
     return {
         **schema,
-        **({} if default is UNSET else {"default": default}),
+        **_default(argument, schema, schemas),
         **({"description": about} if about else {}),
         **({"deprecated": True} if argument.marker.deprecated else {}),
     }
 
 
-def default_of(argument: Argument) -> Any:
-    """Return the default of an argument as JSON has it, `UNSET` where it has none."""
+def _default(argument: Argument, schema: Schema, schemas: Schemas) -> Schema:
+    """Return the default of an argument as JSON has it, where it has one that may be shown."""
     default = argument.default
-    if isinstance(argument.marker, Header) and isinstance(default, datetime):
-        return format_http_date(default)
     if argument.is_required or default is UNSET or default is None:
-        return UNSET
+        return {}
+    if is_password(schema) or not (_may_show(argument) and is_public(default)):
+        return {}
+    if isinstance(argument.marker, Header) and isinstance(default, datetime):
+        return {"default": format_http_date(default)}
     try:
-        return dumped(argument.annotation, default)
+        made = dumped(argument.annotation, default)
     except PydanticOmit:
-        return UNSET
+        return {}
+    return {"default": made} if schemas.is_public(made) else {}
 
 
-def may_show(argument: Argument) -> bool:
+def _may_show(argument: Argument) -> bool:
     """Return whether the default of an argument is surely no credential."""
     if isinstance(argument.marker, Cookie):
         return False

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
 from pydantic import PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+from pydantic.json_schema import (
+    GenerateJsonSchema,
+    JsonSchemaMode,
+    JsonSchemaValue,
+    NoDefault,
+)
 from pydantic_core import PydanticOmit, SchemaError
 from typing_extensions import TypeAliasType, override
 
 from ..client.redaction import is_credential
 from ..client.shapes import is_mapping, is_sequence
+from .cleaning import PREFIX, SECRET, Cleaner, is_public, secret_names
 
 __all__ = [
     "Schema",
@@ -29,14 +35,16 @@ __all__ = [
 
 Schema: TypeAlias = dict[str, Any]
 
-_TEMPLATE = "#/components/schemas/{model}"
-_PREFIX = _TEMPLATE.format(model="")
+_TEMPLATE = PREFIX + "{model}"
 _NULL = {"type": "null"}
 _SIDE = re.compile(r"-(Input|Output)(?=$|__)")
 
 
 class _Generator(GenerateJsonSchema):
-    """Pydantic's generator, for which what JSON has no type for is anything."""
+    """Pydantic's generator, for which what JSON has no type for is anything.
+
+    It notes which fields may be secrets: later their names may be gone, as an alias stands there.
+    """
 
     ignored_warning_kinds = {  # noqa: RUF012 - as pydantic has it
         "non-serializable-default",
@@ -44,9 +52,61 @@ class _Generator(GenerateJsonSchema):
         "skipped-discriminator",
     }
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._secret: dict[int, Any] = {}
+
+    @override
+    def generate_inner(self, schema: Any) -> JsonSchemaValue:
+        for names, part in _parts(schema):
+            if any(map(is_credential, names)):
+                self._secret[id(part)] = part
+        made = super().generate_inner(schema)
+        return {**made, SECRET: True} if id(schema) in self._secret else made
+
+    @override
+    def get_default_value(self, schema: Any) -> Any:
+        default = super().get_default_value(schema)
+        # A serializer may write out what a secret hides, so it is looked at before.
+        return default if is_public(default) else NoDefault
+
+    @override
+    def field_is_required(self, field: Any, total: bool) -> bool:
+        # A model may call its defaults required, but what is unset is not sent.
+        is_unset = field["type"] == "model-field" and field["schema"]["type"] == "default"
+        may_miss = field["type"] == "typed-dict-field" and not field.get("required", total)
+        return not (is_unset or may_miss) and super().field_is_required(field, total)
+
     @override
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
         return {}
+
+
+def _parts(schema: Any) -> Iterator[tuple[list[str], Any]]:
+    """Yield the fields that a core schema of pydantic's has, each with all its names."""
+    fields = schema.get("fields", ())
+    pairs: list[tuple[str, Any]] = (
+        [*fields.items()]
+        if is_mapping(fields)
+        else [(one["name"], one) for one in fields if is_mapping(one)]
+    )
+    for name, field in pairs:
+        aliases = (field.get("validation_alias"), field.get("serialization_alias"))
+        # Of named tuples the type of a field is asked for, and not the field.
+        is_item = field["type"] == "named-tuple-field"
+        yield [name, *_texts(aliases)], field["schema"] if is_item else field
+    for field in schema.get("computed_fields", ()):
+        yield [field["property_name"]], field
+    if schema.get("type") == "arguments":  # Of what a call makes, as older named tuples.
+        for one in schema["arguments_schema"]:
+            yield [one["name"]], one["schema"]
+
+
+def _texts(value: Any) -> list[str]:
+    """Return the texts in an alias, which may be several ones, and a path each."""
+    if is_sequence(value):
+        return [text for one in value for text in _texts(one)]
+    return [value] if isinstance(value, str) else []
 
 
 class Schemas:
@@ -57,16 +117,18 @@ class Schemas:
 
     def __init__(self) -> None:
         self._wanted: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = []
-        self._places: dict[tuple[str, JsonSchemaMode], Schema] = {}
+        self._places: dict[tuple[str, JsonSchemaMode], tuple[Schema, bool]] = {}
+        self._secret: set[str] = set()
         self._later: list[Callable[[], None]] = []
         self._components: dict[str, Schema] = {}
 
-    def add(self, annotation: Any, mode: JsonSchemaMode) -> Schema:
+    def add(self, annotation: Any, mode: JsonSchemaMode, *, is_secret: bool = False) -> Schema:
         """Return what will be the schema of a type.
 
         Args:
             annotation: The type.
             mode: `"validation"` of what comes, `"serialization"` of what is sent.
+            is_secret: Whether its values are not to be shown.
         """
         place: Schema = {}
         try:
@@ -76,7 +138,7 @@ class Schemas:
             return place  # Pydantic does not know it: it may be anything.
         key = f"schema{len(self._wanted)}"
         self._wanted.append((key, mode, adapter))
-        self._places[key, mode] = place
+        self._places[key, mode] = place, is_secret
         return place
 
     def later(self, act: Callable[[], None]) -> None:
@@ -86,27 +148,37 @@ class Schemas:
     def finish(self) -> dict[str, Schema]:
         """Fill all schemas, and return those that have a name, by name."""
         if self._wanted:
-            found, rest = TypeAdapter.json_schemas(
-                self._wanted, ref_template=_TEMPLATE, schema_generator=_Generator
-            )
-            definitions = rest.get("$defs", {})
-            names = _names(definitions)
-            for key, place in self._places.items():
-                place.update(_cleaned(found[key], names))
-            for name in sorted(definitions):
-                self._components[names[name]] = _cleaned(definitions[name], names)
-        for place in self._places.values():
-            target = self.resolve(place)
-            if is_nullable(target):  # A name for what may be `None`, which is looked at here.
-                place.update({**target, **place})
-                place.pop("$ref", None)
+            self._fill()
         for act in self._later:
             act()
         return dict(sorted(self._components.items()))
 
+    def _fill(self) -> None:
+        found, rest = TypeAdapter.json_schemas(
+            self._wanted, ref_template=_TEMPLATE, schema_generator=_Generator
+        )
+        definitions = rest.get("$defs", {})
+        names = _names(definitions)
+        self._secret.update(secret_names([*found.values(), *definitions.values()]))
+        cleaner = Cleaner(names, self._secret)
+        for name in sorted(definitions):
+            self._components[names[name]] = cleaner.clean(definitions[name])
+        for key, (place, is_secret) in self._places.items():
+            place.update(cleaner.clean(found[key], is_secret))
+            target = self.resolve(place)
+            if is_nullable(target):  # A name for what may be `None`, which is looked at here.
+                whole = cleaner.clean({**target, **place}, is_secret)
+                whole.pop("$ref", None)
+                place.clear()
+                place.update(whole)
+
+    def is_public(self, value: Any) -> bool:
+        """Return whether a value has no secret in it; only once the schemas are there."""
+        return is_public(value, self._secret)
+
     def resolve(self, schema: Schema) -> Schema:
         """Return a schema in the place of a reference to it; only once the schemas are there."""
-        name = str(schema.get("$ref", "")).removeprefix(_PREFIX)
+        name = str(schema.get("$ref", "")).removeprefix(PREFIX)
         return self._components.get(name, schema)
 
 
@@ -118,39 +190,6 @@ def _names(definitions: dict[str, Any]) -> dict[str, str]:
     """
     sides = {"Input": "-Response", "Output": "-Request"}
     return {name: _SIDE.sub(lambda match: sides[match[1]], name) for name in definitions}
-
-
-def _cleaned(value: Any, names: dict[str, str]) -> Any:
-    """Return a schema with other names in its references, and no default that may be a secret."""
-    if is_sequence(value):
-        return [_cleaned(one, names) for one in value]
-    if not is_mapping(value):
-        return value
-    cleaned: dict[str, Any] = {}
-    for key, one in value.items():
-        if key == "$ref" and isinstance(one, str) and one.startswith(_PREFIX):
-            old = one.removeprefix(_PREFIX)
-            cleaned[key] = _PREFIX + names.get(old, old)
-        elif key == "mapping" and is_mapping(one):  # Of a discriminator.
-            cleaned[key] = {tag: _cleaned({"$ref": ref}, names)["$ref"] for tag, ref in one.items()}
-        elif key == "properties" and is_mapping(one):
-            cleaned[key] = {
-                name: _without_secret(name, _cleaned(schema, names)) for name, schema in one.items()
-            }
-        elif key in ("default", "const", "enum", "examples", "example"):
-            cleaned[key] = one
-        else:
-            cleaned[key] = _cleaned(one, names)
-    return cleaned
-
-
-def _without_secret(name: str, schema: Any) -> Any:
-    if is_mapping(schema) and (is_credential(name) or schema.get("format") == "password"):
-        return {key: one for key, one in schema.items() if key not in _VALUES}
-    return schema
-
-
-_VALUES = frozenset({"default", "examples", "example"})
 
 
 def is_nullable(schema: Schema) -> bool:

@@ -6,17 +6,27 @@
 
 import functools
 import json
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from types import ModuleType
-from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar, cast
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypeVar, cast
 
 import pytest
 from openapi_spec_validator import validate
-from pydantic import Field, SecretStr
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    computed_field,
+)
+from pydantic_core import core_schema
 from typing_extensions import TypeAliasType, TypedDict
 
 from arya_api_framework import (
@@ -1045,7 +1055,6 @@ def test_deprecated_objects_in_queries() -> None:
                     "type": "string",
                     "format": "password",
                     "writeOnly": True,
-                    "default": "**********",
                 },
             },
         ),
@@ -1547,6 +1556,383 @@ def test_discriminator_and_secret_defaults() -> None:
     assert found["properties"]["level"]["default"] == 3
     assert found["properties"]["level"]["examples"] == [1]
     assert SECRET not in json.dumps(made)
+
+
+# Secrets
+
+
+class Login(BaseModel):
+    password: str = SECRET
+    name: str = "me"
+
+
+class Masked(BaseModel):
+    masked: SecretStr = SecretStr(SECRET)
+
+
+class Bare(BaseModel):
+    plain: Annotated[SecretStr, PlainSerializer(SecretStr.get_secret_value)] = SecretStr(SECRET)
+
+
+class Aliased(BaseModel):
+    password: str = Field(SECRET, alias="pw", examples=[SECRET])
+    size: int = Field(3, examples=[4])
+
+
+@dataclass
+class Account:
+    token: Annotated[str, Field(serialization_alias="t")] = SECRET
+
+
+class Pair(NamedTuple):
+    size: int = 3
+    password: str = SECRET
+
+
+class Called:
+    """What is made by a call, as named tuples are for pydantic 2.12."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> Any:
+        text = core_schema.with_default_schema(core_schema.str_schema(), default=SECRET)
+        parameters = [core_schema.arguments_parameter("password", text)]
+        return core_schema.call_schema(core_schema.arguments_schema(parameters), cls)
+
+
+class Open(TypedDict):
+    password: Annotated[str, Field(alias="pw", examples=[SECRET])]
+
+
+class Made(BaseModel):
+    @computed_field(alias="k", examples=[SECRET])  # type: ignore[prop-decorator]
+    @property
+    def api_key(self) -> str:
+        return ""
+
+
+class Choice(BaseModel):
+    name: str = Field(SECRET, validation_alias=AliasChoices("login", AliasPath("session", 0)))
+
+
+def own_extra(schema: dict[str, Any]) -> None:
+    """Put into a schema what JSON has not."""
+    schema.update({"x-kept": {"a": [1]}, "x-any": object(), "x-nan": float("nan")})
+
+
+def put(cls: Any) -> dict[str, Any]:
+    """Return the document of a client that sends and gets a type."""
+
+    @endpoint.put("/a")
+    def call(self: Any, sent: cls) -> cls: ...
+
+    return document(client(call))
+
+
+@pytest.mark.parametrize("cls", [Aliased, Bare, Account, Pair, Called, Open, Made, Choice, Masked])
+def test_secret_fields(cls: Any) -> None:
+    """A field has no default and no example where any of its names may be that of a secret."""
+    made = json.dumps(put(cls))
+    assert SECRET not in made
+    assert "**" not in made
+    assert "x-secret" not in made
+
+
+def test_values_of_other_fields() -> None:
+    """Fields beside a secret keep theirs."""
+    properties = put(Aliased)["components"]["schemas"]["Aliased"]["properties"]
+    assert properties["pw"] == {"title": "Pw", "type": "string"}
+    assert properties["size"] == {"title": "Size", "type": "integer", "default": 3, "examples": [4]}
+
+
+@pytest.mark.parametrize(
+    "default",
+    [
+        Login(),
+        Aliased(pw=SECRET, size=3),
+        Masked(),
+        Bare(),
+        Account(),
+        Pair(),
+        {"a": [{"password": SECRET}]},
+        {"a": (Login(),)},
+        {"masked": SECRET},
+        {"pw": SECRET},
+        {"a": SecretStr(SECRET)},
+    ],
+)
+def test_secrets_in_defaults(default: Any) -> None:
+    """A default with a secret in it is left out: of a field, and of an argument."""
+
+    class Holder(BaseModel):
+        known: Masked | Aliased | None = None
+        field: Any = default
+
+    @endpoint.put("/a")
+    def call(
+        self: Any, body: Holder, x: Annotated[Any, Query(style="deepObject")] = default
+    ) -> None: ...
+
+    made = document(client(call))
+    assert SECRET not in json.dumps(made)
+    assert "**" not in json.dumps(made)
+    [found] = made["paths"]["/a"]["put"]["parameters"]
+    assert found["schema"] == {}
+    assert made["components"]["schemas"]["Holder"]["properties"]["field"] == {"title": "Field"}
+
+
+def test_defaults_without_secrets() -> None:
+    """A default that has nothing where a secret could be is shown."""
+    login = {"password": None, "names": ["a"], "size": 1.5}
+    [found] = parameters(Annotated[dict[str, Any], Query(style="deepObject")], login)
+    assert found["schema"]["default"] == login
+    assert parameters(Annotated[set[int], Query], {1})[0]["schema"]["default"] == [1]
+
+
+def test_default_that_holds_itself() -> None:
+    """A default that JSON cannot have, as it is in itself, is left out."""
+    ring: list[Any] = []
+    ring.append(ring)
+    assert parameters(Any, ring) == [{"name": "x", "in": "query", "schema": {}}]
+
+
+SECRET_TEXT = {"type": "string", "format": "password", "writeOnly": True}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "schema"),
+    [
+        (SecretStr, SECRET, SECRET_TEXT),
+        (SecretStr, SecretStr(""), SECRET_TEXT),
+        (SecretStr | int, SecretStr(SECRET), {"anyOf": [SECRET_TEXT, {"type": "integer"}]}),
+        (list[SecretStr], [SECRET], {"type": "array", "items": SECRET_TEXT}),
+    ],
+)
+def test_arguments_that_are_secrets(annotation: Any, default: Any, schema: dict[str, Any]) -> None:
+    """A secret of pydantic's has no default, whatever it is called."""
+    assert parameters(annotation, default) == [{"name": "x", "in": "query", "schema": schema}]
+
+
+NamedKey = TypeAliasType("NamedKey", Annotated[str | None, Field(examples=[SECRET])])
+
+
+@pytest.mark.parametrize("annotation", [Annotated[str | None, Field(examples=[SECRET])], NamedKey])
+@pytest.mark.parametrize(
+    "marker", [Query(alias="api_key"), Body(alias="api_key", embed=True), Form(alias="api_key")]
+)
+def test_examples_of_arguments(annotation: Any, marker: Any) -> None:
+    """What an argument that may be a credential says of its values is not shown."""
+
+    @endpoint.put("/a")
+    def call(self: Any, x: Annotated[annotation, marker]) -> None: ...
+
+    assert SECRET not in json.dumps(document(client(call))["paths"])
+
+
+def test_schemas_that_are_added_to() -> None:
+    """Of examples and extensions what has a secret in it, or is no JSON, is left out."""
+
+    class Extended(BaseModel):
+        model_config = ConfigDict(
+            json_schema_extra={
+                "examples": [{"password": SECRET}, {"pw": SECRET}, {"size": 1}, {"size": math.inf}],
+                "x-own": {"api_key": SECRET},
+                "x-token": SECRET,
+                "x-open": {"a": 1},
+            }
+        )
+        inner: Aliased
+        size: float = Field(1, json_schema_extra={"example": {"token": SECRET}})
+        only: int = Field(1, examples=[{"token": SECRET}])
+        called: int = Field(2, json_schema_extra=own_extra)
+
+    @endpoint.get("/a")
+    def call(self: Any) -> Extended: ...
+
+    made = document(client(call))
+    assert SECRET not in json.dumps(made)
+    found = made["components"]["schemas"]["Extended"]
+    assert found["examples"] == [{"size": 1}]
+    assert [name for name in found if name.startswith("x-")] == ["x-open"]
+    assert found["properties"]["size"] == {"title": "Size", "type": "number", "default": 1.0}
+    assert found["properties"]["only"] == {"title": "Only", "type": "integer", "default": 1}
+    assert found["properties"]["called"] == {
+        "title": "Called",
+        "type": "integer",
+        "default": 2,
+        "x-kept": {"a": [1]},
+    }
+
+
+def test_models_that_change_their_schema() -> None:
+    """A function that changes the schema of a model may do so."""
+
+    def change(schema: dict[str, Any], cls: type[Any]) -> None:
+        schema.update({"x-of": cls.__name__, "properties": 3})
+
+    class Changed(BaseModel):
+        model_config = ConfigDict(json_schema_extra=change)
+
+    class Api(SyncClient, uri=URI):
+        @endpoint.get("/a")
+        def a(self) -> Changed: ...
+
+    # It is no schema any more, but none of our making.
+    assert Api.openapi()["components"]["schemas"]["Changed"]["x-of"] == "Changed"
+
+
+def test_secrets_in_addresses() -> None:
+    """User and password of a `uri`, and variables that may be secrets, are not shown."""
+
+    class Signed(SyncClient, uri="https://u:pw@x.test"): ...
+
+    assert Signed.openapi()["servers"] == [{"url": "https://x.test"}]
+    choice = ServerVariable(default="b", enum=["a", "b"])
+
+    class Tenant(
+        SyncClient,
+        uri="https://{token}.{session}.x.test",
+        server_variables={"token": SECRET, "session": choice},
+    ): ...
+
+    assert document(Tenant)["servers"][0]["variables"] == {
+        "token": {"default": ""},
+        "session": {"default": "a", "enum": ["a", "b"]},
+    }
+
+
+@pytest.mark.parametrize("query", ["api_key=hunter2", "api%5Fkey=hunter2", "a=1;key=hunter2"])
+def test_secrets_in_queries_of_paths(query: str) -> None:
+    """A query that is written behind a path may have a secret, too."""
+
+    @endpoint.get(f"/a?{query}")
+    def call(self: Any) -> None: ...
+
+    [found] = operation(call)["parameters"]
+    assert found["schema"] == TEXT
+
+
+# What JSON has not
+
+
+class Wide(BaseModel):
+    ratio: float = math.nan
+    most: float = Field(1.0, le=math.inf)
+    several: list[float] = [1.0, -math.inf]
+
+
+class Limit(float, Enum):
+    LOW = 1.0
+    NONE = math.inf
+
+
+class Endless(float, Enum):
+    NONE = math.inf
+
+
+def test_numbers_that_json_has_not() -> None:
+    """Numbers without an end, or that are none, are in no document."""
+
+    class Api(SyncClient, uri=URI):
+        @endpoint.put("/a")
+        def call(
+            self,
+            wide: Wide,
+            ratio: float = math.nan,
+            limit: Limit = Limit.NONE,
+            one: Endless = Endless.NONE,
+        ) -> None: ...
+
+    made = document(Api)
+    text = Api.openapi(serialized=True)
+    json.loads(text, parse_constant=pytest.fail)
+    ratio, limit, one = made["paths"]["/a"]["put"]["parameters"]
+    assert ratio["schema"] == {"type": "number"}
+    assert "default" not in limit["schema"]
+    assert "default" not in one["schema"]
+    found = made["components"]["schemas"]
+    assert found["Limit"]["enum"] == [1.0]
+    properties = found["Wide"]["properties"]
+    assert properties["ratio"] == {"title": "Ratio", "type": "number"}
+    assert properties["most"] == {"title": "Most", "type": "number", "default": 1.0}
+    assert "default" not in properties["several"]
+
+
+def test_text_is_json_or_nothing() -> None:
+    """A document that is no JSON is not given out as text."""
+
+    class Odd(SyncClient, uri=URI):
+        @endpoint("/a", method="GET", description=cast("Any", math.nan))
+        def call(self) -> None: ...
+
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        Odd.openapi(serialized=True)
+
+
+# Names that are there twice
+
+
+def test_fields_of_one_name() -> None:
+    """Fields of one name in one path are told apart by a number."""
+
+    class Numbers(SyncSubClient, relative_path="/{id}"):
+        @endpoint.get("/{id}")
+        def same(self, id: int) -> None: ...
+
+        @endpoint.post("/{key}")
+        def other(self, id: Annotated[int, Path], key: str) -> None: ...
+
+        @endpoint("/{id}/{id2}/{id}", method="GET")
+        def by_hand(self, id: int) -> None: ...
+
+    class Api(SyncClient, uri=URI):
+        numbers = Numbers()
+
+    paths = document(Api)["paths"]
+    assert list(paths) == ["/{id}/{id2}", "/{id}/{id3}/{id2}/{id4}"]
+    item = paths["/{id}/{id2}"]
+    found = {
+        method: [(each["name"], each["schema"]["type"]) for each in one["parameters"]]
+        for method, one in item.items()
+    }
+    assert found == {
+        "get": [("id", "integer"), ("id2", "integer")],
+        "post": [("id", "integer"), ("id2", "string")],
+    }
+    [by_hand] = paths["/{id}/{id3}/{id2}/{id4}"].values()
+    assert sorted(one["name"] for one in by_hand["parameters"]) == ["id", "id2", "id3", "id4"]
+
+
+def test_argument_and_field_of_one_name() -> None:
+    """An argument and the field of an object of one name are one parameter."""
+
+    class Filter(BaseModel):
+        page: str = ""
+
+    @endpoint.get("/a")
+    def call(self: Any, page: int, filter: Filter) -> None: ...
+
+    [found] = operation(call)["parameters"]
+    assert found["name"] == "page"
+    assert [one["type"] for one in found["schema"]["anyOf"]] == ["integer", "string"]
+
+
+def test_what_is_unset_is_not_required() -> None:
+    """Fields with a default are not sent where they are unset, whatever the model says of them."""
+
+    class Strict(BaseModel):
+        model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+        name: str
+        size: int = 3
+
+    class Loose(TypedDict):
+        __pydantic_config__ = ConfigDict(  # type: ignore[misc]
+            json_schema_serialization_defaults_required=True
+        )
+        a: int
+        b: NotRequired[int]
+
+    assert put(Strict)["components"]["schemas"]["Strict"]["required"] == ["name"]
+    assert put(Loose)["components"]["schemas"]["Loose"]["required"] == ["a"]
 
 
 # Security
