@@ -122,7 +122,7 @@ def _check_kind(declaration: Declaration, argument: Argument) -> None:
             f"{name!r} is bytes, which JSON cannot hold; mark it as Body(raw=True)"
         )
     try:
-        if isinstance(marker, Header) and not argument.kinds & OBJECTS:
+        if isinstance(marker, Header):
             encode_header(argument.sent, "")
         elif isinstance(marker, Cookie):
             encode_cookies([(argument.sent, "")])

@@ -103,9 +103,14 @@ def _take_marker(
     if get_origin(annotation) is Annotated:
         annotation, *given = get_args(annotation)
         for note in given:
-            if isinstance(note, type) and issubclass(note, Marker) and note is not Marker:
+            if isinstance(note, type) and issubclass(note, Marker):
                 note = note()
             if isinstance(note, Marker):
+                if type(note) is Marker:
+                    raise declaration.error(
+                        f"{name!r} is marked as Marker, which says no place; write one of "
+                        f"{', '.join(sorted(_NAMES))}"
+                    )
                 found.append(note)
                 continue
             kind = note if isinstance(note, type) else type(note)

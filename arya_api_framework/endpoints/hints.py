@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin
 
 from typing_extensions import NoDefault, get_original_bases, get_type_hints
 
@@ -104,7 +104,7 @@ def with_types(annotation: Any, known: Known) -> Any:
         # A model of pydantic's says in its own way which variables it has.
         given = _variables_of_model(annotation)
         origin = annotation
-    if not given or origin is Literal:
+    if not given:
         return annotation
     types_known = tuple(with_types(one, known) for one in given)
     if types_known == given:
@@ -123,8 +123,6 @@ def variables_of(annotation: Any) -> list[Any]:
     inner = get_args(annotation)
     if isinstance(annotation, type) and not inner:
         inner = _variables_of_model(annotation)
-    if get_origin(annotation) is Literal:
-        return []
     return [one for part in inner for one in variables_of(part)]
 
 

@@ -205,11 +205,7 @@ def _check_notes(declaration: Declaration, annotation: Any) -> None:
 
 
 def _holds_statuses(annotation: Any) -> bool:
-    is_noted = get_origin(annotation) is Annotated
-    return any(
-        isinstance(one, ByStatus) if is_noted else _holds_statuses(one)
-        for one in get_args(annotation)
-    )
+    return any(isinstance(one, ByStatus) or _holds_statuses(one) for one in get_args(annotation))
 
 
 def _check_statuses(

@@ -8,10 +8,11 @@ import inspect
 import pickle
 import pydoc
 from collections.abc import Awaitable, Iterator
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal
 from unittest.mock import MagicMock
 
 import pytest
+from typing_extensions import TypeVar
 
 from arya_api_framework import (
     AsyncClient,
@@ -356,6 +357,39 @@ class Crud(SubClient, Generic[T]):
 
 class OfUsers(Crud[User], relative_path="/users"):
     """Of users."""
+
+
+Held = TypeVar("Held", default=User)
+
+
+class Defaulted(SubClient, Generic[Held]):
+    """A part whose type is known where nobody says another."""
+
+    @shared
+    @endpoint.get("/users/{id}")
+    def one(self, id: int, mode: Literal["a"] = "a") -> Held: ...
+
+
+class Undecided(Defaulted):
+    """Says none."""
+
+
+class OfPosts(Defaulted[Post]):
+    """Says one."""
+
+
+class Defaults:
+    """Two parts."""
+
+    undecided = Undecided()
+    of_posts = OfPosts()
+
+
+async def test_defaults_of_type_variables(kind: Kind, mount: Mount, server: Server) -> None:
+    """A type variable that nobody fills is its default."""
+    api = mount(Defaults, server.url)
+    assert await kind.call(api.undecided.one, 1) == User(id=1, name="Ada")
+    assert await kind.call(api.of_posts.one, 1) == Post(id=1)
 
 
 class Listed(Crud[list[S]], Generic[S]):

@@ -472,6 +472,7 @@ def test_declarations_that_are_fine() -> None:
 
 def test_bodies_that_are_empty() -> None:
     """They do nothing, or say that they are not implemented."""
+    declared = object()
 
     def documented() -> None:
         """Say something."""
@@ -495,6 +496,12 @@ def test_bodies_that_are_empty() -> None:
     def same(x: int) -> int:
         return x
 
+    def closed_over() -> object:
+        return declared
+
+    def names_and_counts() -> Any:
+        return NotImplementedError, 5
+
     def calls() -> object:
         return id(calls)
 
@@ -502,7 +509,7 @@ def test_bodies_that_are_empty() -> None:
         yield
 
     assert all(is_empty(one) for one in (documented, passes, refuses, explains))
-    others: Any = (constant, text, same, calls, yields)
+    others: Any = (constant, text, same, closed_over, names_and_counts, calls, yields)
     assert not any(is_empty(one) for one in others)
 
 

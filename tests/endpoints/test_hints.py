@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +39,11 @@ class Client(SyncClient):
 
     @endpoint.get("/users")
     def list(self) -> list[Later]: ...
+
+    Ids = Sequence[Id]
+
+    @endpoint.get("/users")
+    def alias(self, id: Ids) -> Any: ...
 
     @endpoint.get("/users/{id}")
     def nowhere(self, id: int) -> Received: ...
@@ -78,6 +84,12 @@ class OfOneKind(SubClient):
     def one(self, id: int) -> Later: ...
 
 
+class Again(SyncClient):
+    """Uses an endpoint of another class."""
+
+    inner = Client.inner
+
+
 class Parent(AsyncClient):
     """Of the other kind than its part."""
 
@@ -101,6 +113,30 @@ def test_types_that_come_later(server: Server) -> None:
         assert client.later(1) == Later(id=1)
         assert client.inner(1) == Client.Inner(id=1)
         assert client.list()[0] == Later(id=1)
+        assert client.alias([1])[0]["id"] == 1
+    assert server.log[-1].target == "/users?id=1"
+    with Again(server.url) as again:
+        assert again.inner(1) == Client.Inner(id=1)
+        assert Again.inner.declaration.owner is Client
+
+
+class AwaitedNowhere(SubClient):
+    """Fits the asynchronous kind, whatever its type is."""
+
+    @endpoint.get("/users/{id}")
+    async def one(self, id: int) -> Received: ...
+
+
+class ParentOfNowhere(SyncClient):
+    """Of the other kind than its part."""
+
+    part = AwaitedNowhere()
+
+
+def test_kinds_of_unknown_types() -> None:
+    """What is written with `async def` is of one kind, though its type is not known."""
+    with pytest.raises(SubClientError, match="AwaitedNowhere is typed for the other kind of"):
+        ParentOfNowhere("https://h.test")
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from arya_api_framework import (
     shared,
 )
 from arya_api_framework.endpoints import ByStatus, Items, Pages, Query, Stream
+from arya_api_framework.endpoints.results import StatusFormat
 from arya_api_framework.errors import (
     ClientClosedError,
     HTTPInternalServerError,
@@ -137,6 +138,20 @@ class Api:
     def or_nothing(self, id: int) -> Annotated[User | None, ByStatus({404: None})]: ...
 
     @shared
+    @endpoint.get("/users/{id}")
+    def not_modified(self, id: int) -> Annotated[User | None, ByStatus({304: None})]: ...
+
+    @shared
+    @endpoint.get("/users/{id}")
+    def always_a_problem(self, id: int) -> Annotated[Problem, ByStatus({404: Problem})]: ...
+
+    @shared
+    @endpoint.get("/users/{id}")
+    def problem_or_user(
+        self, id: int
+    ) -> Annotated[User | Problem, ByStatus({202: Problem, 404: Problem})]: ...
+
+    @shared
     @endpoint.get("/posts", pagination=LinkHeader())
     def posts(self, *, per_page: Annotated[int, Query(alias="_limit")] = 40) -> Items[Post]: ...
 
@@ -245,6 +260,34 @@ async def test_types_by_status(kind: Kind, mount: Mount, scripted: Scripted) -> 
     ) == Problem(message="No.")
     with pytest.raises(HTTPNotModified):
         await kind.call(by_status, 1)
+
+
+async def test_types_of_statuses_that_are_not_named(
+    kind: Kind, mount: Mount, scripted: Scripted
+) -> None:
+    """A success becomes what is left of the type without what errors alone become."""
+    api = mount(Api, scripted.url)
+    problem = b'{"message":"No."}'
+    scripted.script = [
+        answer(304, body=b""),
+        answer(200, body=problem),
+        answer(203, body=problem),
+        answer(200, body=b"null"),
+    ]
+    assert await kind.call(api.not_modified, 1) is None
+    assert await kind.call(api.always_a_problem, 1) == Problem(message="No.")
+    assert await kind.call(api.problem_or_user, 1) == Problem(message="No.")
+    with pytest.raises(ResponseValidationError):
+        await kind.call(api.or_nothing, 1)
+
+
+def test_formats_by_status() -> None:
+    """What is JSON at one of the statuses may be JSON, as far as is known before the response."""
+    mixed = StatusFormat({404: Problem}, str)
+    assert mixed.is_json
+    assert [mixed.of(status).is_json for status in (200, 404)] == [False, True]
+    assert not StatusFormat({404: bytes}, str).is_json
+    assert StatusFormat({404: bytes}, Problem).is_json
 
 
 async def test_pages(kind: Kind, mount: Mount, server: Server) -> None:
