@@ -456,6 +456,23 @@ def test_generic_endpoints_elsewhere() -> None:
         Other("https://h.test").borrowed(1)
 
 
+def test_a_type_that_cannot_be_checked() -> None:
+    """What a type variable is filled with is known at the first call only."""
+
+    class Odd:
+        """What pydantic knows nothing of."""
+
+    class Finder(SyncClient, Generic[T]):
+        @endpoint.get("/{what}")
+        def find(self, what: T) -> Any: ...
+
+    class Odds(Finder[Odd]):
+        """Finds what cannot be sent."""
+
+    with pytest.raises(ConfigurationError, match=r"find: an argument has a type that cannot be ch"):
+        Odds("https://h.test").find(Odd())
+
+
 def test_generic_clients(server: Server) -> None:
     """A client may be generic, and be made by what it is of."""
 
