@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, get_args
@@ -206,19 +207,35 @@ def _check_default(declaration: Declaration, argument: Argument) -> None:
     default = argument.default
     if default is None or default is EMPTY or default is UNSET:
         return
-    annotation = argument.annotation
-    if isinstance(annotation, type) and type(default) is annotation:
-        return  # Surely right, and most are.
+    if _surely_fits(argument):
+        return
     from pydantic import PydanticUserError, TypeAdapter, ValidationError
     from pydantic_core import SchemaError
 
     try:
-        TypeAdapter[Any](annotation).validate_python(default)
+        TypeAdapter[Any](argument.annotation).validate_python(default)
     except ValidationError as error:
         text = error.errors(include_url=False, include_input=False)[0]["msg"]
         raise declaration.error(f"the default of {argument.name!r}: {text}") from None
     except (PydanticUserError, SchemaError, TypeError):
         return  # It is known at the first call only.
+
+
+_COMPARED: dict[str, Callable[[Any, Any], bool]] = {
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
+}
+
+
+def _surely_fits(argument: Argument) -> bool:
+    """Return whether a default is what most are; to ask pydantic takes longer than all else."""
+    kind, default = _bare(argument), argument.default
+    return type(default) is kind and all(
+        name in _COMPARED and _COMPARED[name](default, bound)
+        for name, bound in argument.marker.constraints.items()
+    )
 
 
 def _check_type(declaration: Declaration, what: str, annotation: Any) -> None:
