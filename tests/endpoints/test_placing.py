@@ -350,3 +350,48 @@ async def test_paths_that_come_later(kind: Kind, mount: Mount, scripted: Scripte
     await kind.call(api.one, 3)
     assert [one.target for one in scripted.log] == ["/1?org=a", "/orgs/a/2", "/3?org=a"]
     assert json.dumps(other.openapi()["paths"]).count("/orgs/{org}/{id}") == 1
+
+
+class Corners:
+    """Endpoints whose arguments could be taken for others."""
+
+    @shared
+    @endpoint.get("/two")
+    def two(self, filter: Filter, state: dict[str, str]) -> Any: ...
+
+    @shared
+    @endpoint.post("/parts")
+    def parts(
+        self,
+        note: Annotated[str | None, Part(content_type="text/plain")] = None,
+        data: Annotated[int | None, Part(content_type="application/json")] = None,
+    ) -> Any: ...
+
+    @shared
+    @endpoint.get("/any", description="Given.")
+    def anything(self, what: Annotated[object, Query(style="deepObject")]) -> Any:
+        """Written."""
+
+
+async def test_objects_called_like_fields(kind: Kind, mount: Mount, scripted: Scripted) -> None:
+    """The name of an object whose fields are sent is sent nowhere, so that it takes no place."""
+    api = mount(Corners, scripted.url)
+    await kind.call(api.two, Filter(state="closed"), {"page": "2"})
+    assert scripted.log[-1].target == "/two?state=closed&page=2"
+
+
+async def test_parts_that_are_no_json(kind: Kind, mount: Mount, scripted: Scripted) -> None:
+    """A `None` is `null` in a part of JSON alone."""
+    api = mount(Corners, scripted.url)
+    await kind.call(api.parts, None, None)
+    body = scripted.log[-1].body
+    assert body.count(b"null") == 1
+    assert b'name="note"' not in body
+
+
+async def test_what_only_the_value_tells(kind: Kind, mount: Mount, scripted: Scripted) -> None:
+    """An `object` may be one with fields; a description that is given goes before the docstring."""
+    api = mount(Corners, scripted.url)
+    await kind.call(api.anything, {"a": 1})
+    assert scripted.log[-1].target == "/any?what%5Ba%5D=1"
+    assert Corners.anything.__endpoint__["description"] == "Given."
