@@ -223,7 +223,8 @@ async def test_type_guide_is_right(tmp_path: Path) -> None:
     code.write_text("\n".join(block.code for block in blocks))
     mypy = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent"),
-        *("--config-file=", str(code)),
+        # With other settings, it would overwrite what a run with those of the project has kept.
+        *("--config-file=", f"--cache-dir={tmp_path / 'kept'}", str(code)),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
