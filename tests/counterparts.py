@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.app import Server
+from tests.file_server import serve_files
 from tests.fronts import front
 from tests.patience import PATIENCE
 from tests.proxies import Proxy
@@ -522,15 +523,16 @@ http {{
 
 
 @contextmanager
-def nginx_files(root: Path) -> Generator[str | None]:
+def nginx_files(root: Path) -> Generator[str]:
     """Run nginx, which serves the files of a folder; give its origin.
 
     `/slow/` sends 4 MiB a second, `/packed/` codes by gzip, `/plain/` has no entity tags, and
-    `/whole/` no ranges. It is `None` where nginx is not installed.
+    `/whole/` no ranges. Where nginx is not installed, a server of the tests does the same.
     """
     program = find("nginx")
     if program is None:
-        yield None
+        with serve_files(root) as url:
+            yield url
         return
     with tempfile.TemporaryDirectory(prefix="nginx-") as name:
         folder = Path(name)

@@ -16,6 +16,7 @@ from arya_api_framework.errors import RequestTimeout
 from tests.conftest import Kind
 from tests.counterparts import nginx_files
 from tests.downloads import LARGE, cut, file, ranges
+from tests.file_server import serve_files
 from tests.patience import PATIENCE
 from tests.scripted import Held, Scripted
 
@@ -35,12 +36,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def nginx_url(folder: Path) -> Iterator[str]:
-    """The origin of an nginx that serves them."""
-    with nginx_files(folder) as url:
-        if url is None:
-            pytest.skip("nginx is not installed")
+@pytest.fixture(scope="module", params=["of others", "of ours"])
+def nginx_url(folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The origin of an nginx that serves them, and of the server that stands in for it."""
+    with (nginx_files if request.param == "of others" else serve_files)(folder) as url:
         yield url
 
 
