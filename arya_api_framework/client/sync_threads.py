@@ -7,7 +7,7 @@ import threading
 __all__ = ["launch"]
 
 
-def launch(  # pragma: no cover - it runs where nothing is measured
+def launch(  # pragma: no cover - in threads of `_thread`, which coverage does not follow
     thread: threading.Thread,
 ) -> None:
     """Start a thread, or do its work here where there can be no more of them."""

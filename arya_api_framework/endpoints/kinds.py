@@ -37,6 +37,7 @@ __all__ = [
     "is_unsendable",
     "kinds_of",
     "may_be",
+    "members_of",
     "with_lists",
 ]
 
@@ -115,6 +116,17 @@ def holds_only(annotation: Any, *kinds: type[Any]) -> bool:
         members = [one for one in get_args(annotation) if one is not type(None)]
         return all(holds_only(one, *kinds) for one in members)
     return isinstance(annotation, type) and issubclass(annotation, kinds)
+
+
+def members_of(annotation: Any) -> list[Any]:
+    """Return the types of a union, or the only one, without what is noted on them."""
+    if get_origin(annotation) is Annotated:
+        return members_of(get_args(annotation)[0])
+    if isinstance(annotation, TypeAliasType):
+        return members_of(annotation.__value__)
+    if get_origin(annotation) in UNIONS:
+        return [one for part in get_args(annotation) for one in members_of(part)]
+    return [type(None) if annotation is None else annotation]
 
 
 def is_file(annotation: Any) -> bool:

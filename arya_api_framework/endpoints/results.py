@@ -23,12 +23,12 @@ from typing import (
     get_origin,
 )
 
-from typing_extensions import override
+from typing_extensions import TypeAliasType, override
 
 from ..client.formats import Format, find_format
 from ..client.response import RawResponse
 from ..options import UNSET
-from .kinds import UNIONS, may_be
+from .kinds import UNIONS, may_be, members_of
 from .markers import ByStatus, Marker
 
 if TYPE_CHECKING:
@@ -224,10 +224,12 @@ def _check_statuses(
             )
 
 
-def _members(annotation: Any) -> tuple[Any, ...]:
-    """Return the types of a union, of any other the type itself."""
+def _parts(annotation: Any) -> tuple[Any, ...]:
+    """Return the types of a union with what is noted on them, of any other the type itself."""
+    if isinstance(annotation, TypeAliasType):
+        return _parts(annotation.__value__)
     if get_origin(annotation) in UNIONS:
-        return tuple(one for part in get_args(annotation) for one in _members(part))
+        return tuple(one for part in get_args(annotation) for one in _parts(part))
     return (annotation,)
 
 
@@ -300,6 +302,6 @@ def _of_others(form: Any, by_status: Mapping[int, Any]) -> Any:
     of_success = [one for status, one in by_status.items() if status < 300]
     of_errors = [one for status, one in by_status.items() if status >= 300]
     only = [type(None) if one is None else one for one in of_errors if one not in of_success]
-    members = _members(form)
-    left = tuple(one for one in members if one not in only)
-    return Union[left] if left and left != members else form  # noqa: UP007 - as many as there are
+    parts = _parts(form)
+    left = tuple(one for one in parts if any(inner not in only for inner in members_of(one)))
+    return Union[left] if left and left != parts else form  # noqa: UP007 - as many as there are

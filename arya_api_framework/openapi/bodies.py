@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..endpoints.kinds import members_of
 from ..endpoints.markers import Body
 from .forms import JSON, MARKERS, OCTETS, form_content
 from .parameters import described_schema, schema_of
-from .schemas import Schema, Schemas, members_of, without_null
+from .schemas import Schema, Schemas, without_null
 
 if TYPE_CHECKING:
     from ..endpoints.argument import Argument

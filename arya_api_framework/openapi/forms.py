@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from ..client.encoding import as_pairs
 from ..client.form_values import shape_of
 from ..client.shapes import is_mapping
+from ..endpoints.kinds import members_of
 from ..endpoints.markers import File, Form, Part, QueryStyle
 from .objects import Field, fields_of, leaves_of
 from .parameters import described_schema, schema_of
-from .schemas import Schema, Schemas, is_nullable, members_of, without_null
+from .schemas import Schema, Schemas, is_nullable, without_null
 
 if TYPE_CHECKING:
     from ..endpoints.argument import Argument

@@ -10,11 +10,12 @@ from pydantic_core import PydanticOmit
 
 from ..client.encoding import format_http_date
 from ..client.redaction import is_credential, is_safe_header
+from ..endpoints.kinds import members_of
 from ..endpoints.markers import Cookie, Header, Path, Query
 from ..options import UNSET
 from .cleaning import is_password, is_public
 from .objects import leaves_of
-from .schemas import Schema, Schemas, dumped, either, is_nullable, members_of, without_null
+from .schemas import Schema, Schemas, dumped, either, is_nullable, without_null
 
 if TYPE_CHECKING:
     from ..endpoints.argument import Argument

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from ..client.json_place import split_place
 from ..client.mappings import merge_error_responses
 from ..client.outcome import is_factory
+from ..endpoints.kinds import members_of
 from ..errors import HTTPError
 from ..options import UNSET
 from .docstrings import Docstring, read_docstring
 from .forms import JSON
-from .schemas import Schema, Schemas, members_of
+from .schemas import Schema, Schemas
 
 if TYPE_CHECKING:
     from ..endpoints.results import Result

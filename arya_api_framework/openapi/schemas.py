@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import types
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
+from typing import Any, TypeAlias
 
 from pydantic import PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
@@ -16,7 +15,7 @@ from pydantic.json_schema import (
     NoDefault,
 )
 from pydantic_core import PydanticOmit, SchemaError
-from typing_extensions import TypeAliasType, override
+from typing_extensions import override
 
 from ..client.redaction import is_credential
 from ..client.shapes import is_mapping, is_sequence
@@ -28,7 +27,6 @@ __all__ = [
     "dumped",
     "either",
     "is_nullable",
-    "members_of",
     "unique",
     "without_null",
 ]
@@ -233,17 +231,6 @@ def unique(values: Iterable[Any]) -> list[Any]:
         if value not in found:
             found.append(value)
     return found
-
-
-def members_of(annotation: Any) -> list[Any]:
-    """Return the types of a union, or the only one, without what is noted on them."""
-    if get_origin(annotation) is Annotated:
-        return members_of(get_args(annotation)[0])
-    if isinstance(annotation, TypeAliasType):
-        return members_of(annotation.__value__)
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [one for part in get_args(annotation) for one in members_of(part)]
-    return [type(None) if annotation is None else annotation]
 
 
 def dumped(annotation: Any, value: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
 from typing import Annotated, Any
 
 import pytest
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from arya_api_framework import (
     AsyncClient,
@@ -441,3 +441,20 @@ async def test_closed_clients(kind: Kind, mount: Mount, server: Server) -> None:
     for name in ("model", "name_of", "by_status"):
         with pytest.raises(ClientClosedError):
             await kind.call(getattr(api, name), 1)
+
+
+def test_successes_are_no_problems() -> None:
+    """What is named for an error alone is no result of a success, under whatever name or note."""
+    either = TypeAliasType("either", User | Problem)
+
+    class Named(SyncClient):
+        @endpoint.get("/a")
+        def alias(self) -> Annotated[either, ByStatus({404: Problem})]: ...
+
+        @endpoint.get("/a")
+        def noted(
+            self,
+        ) -> Annotated[User | Annotated[Problem, "noted"] | None, ByStatus({404: Problem})]: ...
+
+    assert Named.alias.compile().result.form == User
+    assert Named.noted.compile().result.form == User | None
